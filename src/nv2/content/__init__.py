@@ -1,0 +1,1 @@
+"""Where bytes live: `interface` is the port; `memory`, `layout` and `remote` are the adapters."""

@@ -1,0 +1,105 @@
+"""The content port: small protocols that memory, OCI layout and registry all keep.
+
+A store is one repository (of a registry), one layout directory, or one memory. Whatever a store hands
+out was checked against its descriptor. Every method may raise `RemoteError`, `EnvironmentFailure` or
+`ArtifactError`; what it raises besides is said with the method.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, Protocol
+
+from nv2.errors import Nv2Error
+from nv2.oci.descriptor import Descriptor
+
+Opener = Callable[[], BinaryIO]
+"""Opens the same bytes anew each time."""
+
+
+class Referrers(NamedTuple):
+    """The answer to "who refers to this?"."""
+
+    descriptors: tuple[Descriptor, ...]
+    """Each manifest once; `artifact_type` may be missing or wrong (research says registries lie)."""
+    complete: bool
+    """False if a cap ended the listing early: then absence proves nothing."""
+    problems: tuple[str, ...] = ()
+    """Entries that could not be used, one line each."""
+
+
+class Resolver(Protocol):
+    def resolve(self, name: str) -> Descriptor:
+        """The descriptor of a tag or digest; the bytes' own digest was computed, whatever the store says.
+
+        Raises `NotFound`.
+        """
+
+
+class Fetcher(Protocol):
+    def fetch(self, descriptor: Descriptor, limit: int) -> bytes:
+        """The whole content. `BadAnswer` before reading if the descriptor's size exceeds `limit` bytes.
+
+        Raises `NotFound`, `ContentMismatch`.
+        """
+
+    def fetch_many(self, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
+        """`fetch` of each, in order, several under way at a time; an error takes the place of its content."""
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        """The content as a stream for large blobs; reading to the end raises `ContentMismatch` if it is wrong."""
+
+
+class Pusher(Protocol):
+    def exists(self, descriptor: Descriptor) -> bool:
+        """Whether the store has this content."""
+
+    def push(self, descriptor: Descriptor, source: Opener) -> None:
+        """Store a blob or (by media type) a manifest, under its digest. Nothing is visible if it fails.
+
+        A manifest's subject need not exist. A manifest with a subject is listed as a referrer only
+        after `attach`, where the store does not list it by itself.
+        """
+
+
+class Tagger(Protocol):
+    def tag(self, descriptor: Descriptor, tag: str) -> None:
+        """Let `tag` name a manifest that is in the store."""
+
+
+class ReferrerLister(Protocol):
+    def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
+        """Every manifest that names `subject`, up to a named cap.
+
+        `artifact_type` is only a hint to the store; the caller filters.
+        """
+
+
+class Attacher(Protocol):
+    def attach(self, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:
+        """Make `manifests` (pushed already, `subject` in them) appear in `referrers(subject)`: one write for all.
+
+        Descriptors carry `artifact_type` and `annotations`. Entries of others are kept. Raises
+        `BadAnswer` if the entries do not stay: then nothing is known to be listed.
+        """
+
+
+class Source(Resolver, Fetcher, ReferrerLister, Protocol):
+    """What verifying and copying from needs."""
+
+
+class Store(Source, Pusher, Tagger, Attacher, Protocol):
+    """What signing and copying to needs."""
+
+
+class Mounter(Protocol):
+    """An optional power: take a blob from another repository of the same registry."""
+
+    def mount(self, descriptor: Descriptor, source: object) -> bool:
+        """Whether the blob is here now without having been sent; `source` is the other store."""
+
+
+def opener(data: bytes) -> Opener:
+    """`data` as an `Opener`."""
+    return lambda: io.BytesIO(data)

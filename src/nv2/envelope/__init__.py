@@ -1,0 +1,1 @@
+"""Signature envelopes: JWS and COSE_Sign1, parsed strictly, built exactly. Pure."""

@@ -1,0 +1,1 @@
+"""The files of notation and of nv2 on this machine."""

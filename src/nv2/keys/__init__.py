@@ -1,0 +1,1 @@
+"""Who holds the private key: `interface` is the port, `file` the adapter for keys in files."""

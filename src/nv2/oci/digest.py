@@ -1,0 +1,62 @@
+"""Digests (image-spec, "Digests"): parsing, computing, and checking bytes against them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import NewType
+
+from nv2.errors import ContentMismatch, InvalidReference
+
+Digest = NewType("Digest", str)
+"""A digest whose grammar was checked: `algorithm:encoded`."""
+
+_GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+", re.ASCII)
+_HEX_LENGTH = {"sha256": 64, "sha512": 128}
+"""The registered algorithms that nv2 can compute."""
+
+MAX_LENGTH = 255
+
+
+def parse_digest(text: str, at: str | None = None) -> Digest:
+    """Check the grammar of `text`. A registered algorithm must have its exact length in lower hex.
+
+    Raises `InvalidReference`.
+    """
+    algorithm, _, encoded = text.partition(":")
+    length = _HEX_LENGTH.get(algorithm)
+    if len(text) > MAX_LENGTH or not _GRAMMAR.fullmatch(text):
+        raise InvalidReference(f"{text[:MAX_LENGTH]!r} is not a digest", at=at)
+    if length and not re.fullmatch(f"[0-9a-f]{{{length}}}", encoded):
+        raise InvalidReference(
+            f"{text!r} is not {length} lower-case hexadecimal digits of {algorithm}", at=at
+        )
+    return Digest(text)
+
+
+def algorithm_of(digest: Digest) -> str:
+    """The part before the colon."""
+    return digest.partition(":")[0]
+
+
+def hasher(digest: Digest) -> hashlib._Hash:
+    """A new hash object of the digest's algorithm. Raises `ContentMismatch` if nv2 cannot compute it."""
+    algorithm = algorithm_of(digest)
+    if algorithm not in _HEX_LENGTH:
+        raise ContentMismatch(f"cannot check digests of algorithm {algorithm!r}", at=digest)
+    return hashlib.new(algorithm)
+
+
+def digest_of(data: bytes, algorithm: str = "sha256") -> Digest:
+    """The digest of `data`."""
+    return Digest(f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
+
+
+def check_digest(data: bytes, digest: Digest) -> None:
+    """Raise `ContentMismatch` unless `data` has `digest`."""
+    hashed = hasher(digest)
+    hashed.update(data)
+    if hashed.hexdigest() != digest.partition(":")[2]:
+        raise ContentMismatch(
+            f"the content has digest {algorithm_of(digest)}:{hashed.hexdigest()}", at=digest
+        )

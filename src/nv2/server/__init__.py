@@ -1,0 +1,1 @@
+"""Listening sockets: the embedded registry."""

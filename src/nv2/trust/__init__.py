@@ -1,0 +1,1 @@
+"""Decisions: policy, level, store, validations, verdict. Pure."""

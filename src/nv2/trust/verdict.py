@@ -1,0 +1,162 @@
+"""Findings, and what they come to: the verdict of a signature, and of an artifact.
+
+*Passed > unknown > failed*: a worse finding never improves a verdict, and what could not run never passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from nv2.oci.descriptor import Descriptor
+from nv2.trust.level import Action, Level, Validation
+
+
+class Outcome(Enum):
+    """How one validation came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It could not be decided: something needed was missing, unreachable or unreadable."""
+    NOT_ASKED = "notAsked"
+    """The level skips it, or an earlier enforced failure made it pointless."""
+
+
+class Finding(NamedTuple):
+    """The outcome of one validation, with its reason (a line for people, empty if there is nothing to say)."""
+
+    validation: Validation
+    outcome: Outcome
+    reason: str = ""
+
+
+class Verdict(Enum):
+    """What findings, or verdicts, come to."""
+
+    TRUSTED = "trusted"
+    NOT_TRUSTED = "notTrusted"
+    UNDECIDED = "undecided"
+    NOT_CHECKED = "notChecked"
+    """The level is skip: nobody looked."""
+
+
+class Judgement(NamedTuple):
+    """The verdict of one signature, the findings it rests on, and those that only warn."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+
+class SignatureVerdict(NamedTuple):
+    """One signature that was looked at."""
+
+    manifest: Descriptor
+    judgement: Judgement
+    facts: SignatureFacts | None
+    """What the envelope says, once its integrity is proven; None before."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the judgement."""
+        return self.judgement.verdict
+
+
+class SignatureFacts(NamedTuple):
+    """What a signature of proven integrity says about itself; times are RFC 3339 in UTC."""
+
+    signer: str
+    """Subject of the signing certificate."""
+    thumbprint: str
+    """Lower-hex SHA-256 of the signing certificate."""
+    algorithm: str
+    media_type: str
+    signing_scheme: str
+    signing_time: str
+    expiry: str | None
+    user_metadata: tuple[tuple[str, str], ...]
+
+
+class ArtifactVerdict(NamedTuple):
+    """The verdict of an artifact, the level that was applied, and every signature that was looked at."""
+
+    verdict: Verdict
+    level: Level
+    statement: str
+    """Name of the trust-policy statement, or how the trust was named (`-k FILE`)."""
+    subject: Descriptor | None
+    """None only at level skip, where nothing need exist."""
+    signatures: tuple[SignatureVerdict, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What could not be used on the way: junk referrers, listings cut short. One line each."""
+    reason: str = ""
+    """Why, in one line, when it is not trusted or undecided."""
+
+    @property
+    def trusted_by(self) -> SignatureVerdict | None:
+        """The first signature that is trusted."""
+        return next((s for s in self.signatures if s.verdict is Verdict.TRUSTED), None)
+
+
+REQUIRED = tuple(v for v in Validation if v is not Validation.USER_METADATA)
+"""Every judgement needs a finding of each of these; user metadata is asked only on demand."""
+
+
+def judge(findings: Iterable[Finding], level: Level) -> Judgement:
+    """Consume `findings` in order and stop at the first enforced failure.
+
+    An enforced *unknown* makes the verdict undecided; a later enforced failure still makes it not trusted.
+    Findings that are logged become warnings. *Not asked* is fine only where the level skips; anywhere else,
+    like a finding that never came, it counts as unknown. The iterable is not advanced beyond what is
+    needed, so that nobody asks the network about a signature that has failed already.
+    """
+    seen: list[Finding] = []
+    warnings: list[Finding] = []
+    verdict = Verdict.TRUSTED
+    for finding in _completed(findings):
+        seen.append(finding)
+        action = level.action(finding.validation)
+        if finding.outcome is Outcome.PASSED or action is Action.SKIP:
+            continue
+        if action is Action.LOG:
+            warnings.append(finding)
+        elif finding.outcome is Outcome.FAILED:
+            return Judgement(Verdict.NOT_TRUSTED, tuple(seen), tuple(warnings))
+        else:
+            verdict = Verdict.UNDECIDED
+    return Judgement(verdict, tuple(seen), tuple(warnings))
+
+
+def _completed(findings: Iterable[Finding]) -> Iterator[Finding]:
+    missing = list(REQUIRED)
+    for finding in findings:
+        if finding.validation in missing:
+            missing.remove(finding.validation)
+        yield finding
+    for validation in missing:
+        yield Finding(validation, Outcome.UNKNOWN, "was not examined")
+
+
+Rule = Callable[[Sequence[Verdict]], Verdict]
+"""What verdicts of signatures come to for the artifact."""
+
+
+def any_one(verdicts: Sequence[Verdict]) -> Verdict:
+    """The default rule: one trusted signature suffices; else an undecided one leaves it undecided."""
+    for verdict in (Verdict.TRUSTED, Verdict.UNDECIDED):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.NOT_TRUSTED
+
+
+def conclude(verdicts: Sequence[Verdict], rule: Rule = any_one, *, complete: bool = True) -> Verdict:
+    """The verdict of an artifact under `rule`.
+
+    Where not every signature could be looked at (`complete` is false), a no is only undecided.
+    """
+    verdict = rule(verdicts)
+    if verdict is Verdict.NOT_TRUSTED and not complete:
+        return Verdict.UNDECIDED
+    return verdict
