@@ -1,0 +1,56 @@
+"""Help texts, made from the tables of commands and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nv2.cli.command import Command, Flag, Group, Kind
+from nv2.cli.flags import HELP
+
+
+def root_help(program: str, commands: Mapping[str, str]) -> str:
+    """What `nv2 --help` prints; `commands` are names and summaries."""
+    width = max(map(len, commands)) + 2
+    listed = "\n".join(f"  {name.ljust(width)}{summary}" for name, summary in commands.items())
+    return (
+        f"{program}: sign OCI artifacts, keep the signatures beside them, decide what may run\n\n"
+        f"Usage:\n  {program} <command> [flags]\n\nCommands:\n{listed}\n\n"
+        f'Use "{program} <command> --help" for more about a command.\n'
+    )
+
+
+def group_help(group: Group, path: str) -> str:
+    """What `nv2 key --help` prints."""
+    width = max(len(command.name) for command in group.commands) + 2
+    listed = "\n".join(f"  {command.name.ljust(width)}{command.summary}" for command in group.commands)
+    return (
+        f"{group.summary}\n\nUsage:\n  {path} <command> [flags]\n\nCommands:\n{listed}\n\n"
+        f'Use "{path} <command> --help" for more about a command.\n'
+    )
+
+
+def command_help(command: Command, path: str) -> str:
+    """What `nv2 sign --help` prints."""
+    parts = [command.description or command.summary, f"Usage:\n  {path} [flags] {command.usage}".rstrip()]
+    if command.aliases:
+        parts.append(f"Aliases:\n  {', '.join((command.name, *command.aliases))}")
+    if command.examples:
+        parts.append("Examples:\n" + "\n".join(f"  {line}" for line in command.examples))
+    shown = [flag for flag in (*command.flags, HELP) if not flag.hidden]
+    left = [_left(flag) for flag in shown]
+    width = max(map(len, left)) + 3
+    rows = [f"{name.ljust(width)}{_right(flag)}" for name, flag in zip(left, shown, strict=True)]
+    parts.append("Flags:\n" + "\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def _left(flag: Flag) -> str:
+    short = f"-{flag.short}, " if flag.short else "    "
+    return f"  {short}--{flag.name} {flag.kind.value}".rstrip()
+
+
+def _right(flag: Flag) -> str:
+    if flag.default in (None, False, "", 0):
+        return flag.help
+    default = f'"{flag.default}"' if flag.kind is Kind.STRING else str(flag.default)
+    return f"{flag.help} (default {default})"

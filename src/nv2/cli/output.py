@@ -1,0 +1,109 @@
+"""The only printer. Data goes to standard output, everything else to standard error.
+
+Text that came from elsewhere is shown with its control characters escaped, so that a registry cannot
+rewrite the reader's terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO
+
+from nv2.errors import Nv2Error
+
+
+def printable(text: str) -> str:
+    """`text` with control characters (and line ends) escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+class Output:
+    """Where a command prints. `program` is the name it goes by: `nv2` or `notation`."""
+
+    def __init__(self, stdout: TextIO, stderr: TextIO, program: str = "nv2", *, quiet: bool = False) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self.program = program
+        self.quiet = quiet
+        self.warned = False
+        """Whether a warning was printed: notation then starts its answer with an empty line."""
+        self.printed = False
+        """Whether anything went to standard output."""
+
+    def line(self, text: str = "") -> None:
+        """One line of data."""
+        self.printed = True
+        print(printable(text), file=self._stdout)
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Several lines of data."""
+        for text in texts:
+            self.line(text)
+
+    def raw(self, text: str) -> None:
+        """Text of our own, or the bytes of a file that the caller asked to see, as it is."""
+        self.printed = True
+        self._stdout.write(text)
+
+    def json(self, document: Any) -> None:
+        """One JSON document, indented by 2. Go's escapes of `<`, `>`, `&` keep it safe inside HTML."""
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        for character in "<>&\u2028\u2029":
+            text = text.replace(character, f"\\u{ord(character):04x}")
+        self.raw(text + "\n")
+
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Columns three spaces apart, every cell padded, as notation prints them."""
+        cells = [[printable(cell) for cell in row] for row in (header, *rows)]
+        widths = [max(len(row[i]) for row in cells) + 3 for i in range(len(header))]
+        for row in cells:
+            self.raw("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + "\n")
+
+    def warn(self, text: str) -> None:
+        """A warning."""
+        self.warned = True
+        print(f"Warning: {printable(text)}", file=self._stderr)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is not the answer; not printed with `--quiet`."""
+        if not self.quiet:
+            print(printable(text), file=self._stderr)
+
+    def error(self, error: Nv2Error) -> None:
+        """An error on one line, then its hint."""
+        print(f"Error: {printable(str(error))}", file=self._stderr)
+        if error.hint:
+            print(f"hint: {printable(error.hint)}", file=self._stderr)
+
+    def ask(self, prompt: str, read: Callable[[], str] | None = None) -> str | None:
+        """A line from standard input after `prompt`; None at its end."""
+        self.printed = True
+        self._stdout.write(prompt)
+        self._stdout.flush()
+        found = (read or sys.stdin.readline)()
+        return found.rstrip("\r\n") if found else None
+
+    def confirm(self, question: str) -> bool:
+        """Whether the caller says yes to `question [y/N]`; the end of input is a silent no."""
+        answer = self.ask(f"{question} [y/N] ")
+        if answer is None:
+            return False
+        if answer.strip().lower() in ("y", "yes"):
+            return True
+        self.line("Operation cancelled.")
+        return False
+
+    def flush(self) -> None:
+        """Write out what is buffered; raises `OSError` when that fails."""
+        self._stdout.flush()
+        self._stderr.flush()
+
+
+def error_document(error: Nv2Error) -> dict[str, Any]:
+    """An error as JSON: `kind`, `message`, and `at` and `hint` where there are any."""
+    found = {"kind": type(error).__name__, "message": error.message, "at": error.at, "hint": error.hint}
+    return {key: value for key, value in found.items() if value is not None}
