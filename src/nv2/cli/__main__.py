@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
+from nv2.cli.exits import BROKEN_PIPE, INTERRUPTED, TERMINATED, exit_code
 from nv2.cli.output import Output, error_document
-from nv2.errors import EnvironmentFailure, NotTrusted, Nv2Error, UsageError
+from nv2.errors import EnvironmentFailure, Nv2Error, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,16 +41,6 @@ COMMANDS = {
     "version": Entry("nv2.cli.version", "show the version"),
 }
 
-EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (NotTrusted, 1),
-    (UsageError, 2),
-    (Nv2Error, 3),
-    (KeyboardInterrupt, 130),
-)
-BROKEN_PIPE = 141
-"""As a program that dies of SIGPIPE: whoever read our output has left."""
-TERMINATED = 143
-
 
 class Terminated(BaseException):
     """SIGTERM came: unwinds the stack, so that temporary files go."""
@@ -71,14 +62,11 @@ def _run(words: Sequence[str], output: Output) -> int:
         output.error(error)
         return exit_code(error)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except Terminated:
         return TERMINATED
-
-
-def exit_code(error: BaseException) -> int:
-    """The exit code of an error."""
-    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    except BrokenPipeError:
+        return BROKEN_PIPE
 
 
 def _dispatch(words: Sequence[str], output: Output) -> int:

@@ -119,7 +119,7 @@ DEBUG = Flag("debug", "say what is done, on standard error", Kind.BOOL, short="d
 VERBOSE = Flag("verbose", "accepted for older scripts", Kind.BOOL, short="v", hidden=True)
 
 
-def wants_json(call: Call, words: Mapping[str, bool] = {"text": False, "json": True}) -> bool:  # noqa: B006
+def wants_json(call: Call, words: Mapping[str, bool] = {"text": False, "json": True}) -> bool:
     """Whether `--output` says json; `words` are the formats of the command. Raises `UsageError`."""
     from nv2.errors import UsageError
 

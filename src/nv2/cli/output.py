@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
-from nv2.errors import Nv2Error
+from nv2.errors import EnvironmentFailure, Nv2Error
 
 
 def printable(text: str) -> str:
@@ -36,8 +36,7 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """One line of data."""
-        self.printed = True
-        print(printable(text), file=self._stdout)
+        self.raw(printable(text) + "\n")
 
     def lines(self, texts: Iterable[str]) -> None:
         """Several lines of data."""
@@ -47,7 +46,12 @@ class Output:
     def raw(self, text: str) -> None:
         """Text of our own, or the bytes of a file that the caller asked to see, as it is."""
         self.printed = True
-        self._stdout.write(text)
+        try:
+            self._stdout.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as e:
+            raise EnvironmentFailure(f"cannot write the output: {e.strerror}") from None
 
     def json(self, document: Any) -> None:
         """One JSON document, indented by 2. Go's escapes of `<`, `>`, `&` keep it safe inside HTML."""
@@ -73,6 +77,10 @@ class Output:
         if not self.quiet:
             print(printable(text), file=self._stderr)
 
+    def detail(self, text: str) -> None:
+        """A line that explains the error or warning before it."""
+        print(f"  {printable(text)}", file=self._stderr)
+
     def error(self, error: Nv2Error) -> None:
         """An error on one line, then its hint."""
         print(f"Error: {printable(str(error))}", file=self._stderr)
@@ -81,8 +89,7 @@ class Output:
 
     def ask(self, prompt: str, read: Callable[[], str] | None = None) -> str | None:
         """A line from standard input after `prompt`; None at its end."""
-        self.printed = True
-        self._stdout.write(prompt)
+        self.raw(prompt)
         self._stdout.flush()
         found = (read or sys.stdin.readline)()
         return found.rstrip("\r\n") if found else None

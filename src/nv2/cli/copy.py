@@ -1,0 +1,75 @@
+"""`nv2 copy`: an artifact with all its signatures, to another place."""
+
+from __future__ import annotations
+
+from nv2.cli import exits, options
+from nv2.cli.command import DEBUG, OUTPUT, Call, Command, wants_json
+from nv2.errors import UsageError
+from nv2.notary import Copied
+
+
+def run(call: Call) -> int:
+    """Copy from the first reference to the second."""
+    as_json = wants_json(call)
+    source = options.with_name(options.read_reference(call, call.arguments[0]), call.arguments[0])
+    destination = options.read_reference(call, call.arguments[1])
+    if destination.digest is not None:
+        raise UsageError("a destination is named by tag or not at all", at=str(destination))
+    copied = options.notary(call).copy(source, destination)
+    if as_json:
+        _print_json(call, copied)
+    else:
+        _print(call, copied)
+    for problem in copied.result.problems:
+        call.output.warn(problem)
+    return exits.DONE
+
+
+def _print(call: Call, copied: Copied) -> None:
+    result = copied.result
+    call.output.line(f"Copied {copied.source.shown} to {copied.destination}")
+    counts = (
+        ("copied", result.copied),
+        ("mounted", result.mounted),
+        ("there already", result.skipped),
+        ("left out", result.left),
+    )
+    call.output.line(", ".join(f"{len(found)} {word}" for word, found in counts if found))
+
+
+def _print_json(call: Call, copied: Copied) -> None:
+    result = copied.result
+    call.output.json(
+        {
+            "schema": COMMAND.schema,
+            "source": copied.source.shown,
+            "destination": str(copied.destination),
+            "artifact": copied.source.subject.to_json(),
+            "copied": [item.to_json() for item in result.copied],
+            "mounted": [item.to_json() for item in result.mounted],
+            "skipped": [item.to_json() for item in result.skipped],
+            "left": [item.to_json() for item in result.left],
+            "problems": list(result.problems),
+        }
+    )
+
+
+COMMAND = Command(
+    "copy",
+    "copy an artifact with its signatures",
+    run,
+    flags=(*options.CONNECTION, OUTPUT, DEBUG),
+    usage="<source> <destination>",
+    arguments=(2, 2),
+    missing="names a source and a destination",
+    aliases=("cp",),
+    description=(
+        "Copy an artifact, all that belongs to it and all that refers to it (signatures first of all) between\n"
+        "registries and OCI image layouts. The tag is written last: whoever sees it sees the signatures too."
+    ),
+    examples=(
+        "nv2 copy registry.example.com/net-monitor:v1 registry.acme.example/net-monitor:v1",
+        "nv2 copy registry.example.com/net-monitor:v1 layout:./net-monitor:v1",
+    ),
+    schema="nv2.copy/v1",
+)

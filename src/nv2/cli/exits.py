@@ -1,0 +1,62 @@
+"""Exit codes, and what several results come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from nv2.cli.output import Output, error_document
+from nv2.errors import NotTrusted, Nv2Error, UsageError
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+DONE = 0
+NOT_TRUSTED = 1
+USAGE = 2
+FAILED = 3
+"""Undecided, or something failed: network, registry, configuration."""
+PARTLY = 4
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""As a program that dies of SIGPIPE: whoever read our output has left."""
+TERMINATED = 143
+
+_OF_ERRORS: tuple[tuple[type[Nv2Error], int], ...] = (
+    (NotTrusted, NOT_TRUSTED),
+    (UsageError, USAGE),
+    (Nv2Error, FAILED),
+)
+_WORST_LAST = (DONE, FAILED, NOT_TRUSTED, USAGE)
+
+
+def exit_code(error: Nv2Error) -> int:
+    """The exit code of an error."""
+    return next(code for kind, code in _OF_ERRORS if isinstance(error, kind))
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The worst of several exit codes: 2, then 1, then 3, then 0."""
+    return max(codes, key=_WORST_LAST.index, default=DONE)
+
+
+def report(
+    output: Output,
+    results: Iterable[tuple[R, T | Nv2Error]],
+    show: Callable[[R, T], int],
+    failed: Callable[[R, Nv2Error], None] | None = None,
+) -> int:
+    """Show each result as it comes, an error on standard error; return the worst exit code."""
+    codes = []
+    for reference, result in results:
+        if isinstance(result, Nv2Error):
+            (failed or (lambda _, error: output.error(error)))(reference, result)
+            codes.append(exit_code(result))
+        else:
+            codes.append(show(reference, result))
+    return worst(codes)
+
+
+def failure_document(reference: object, error: Nv2Error) -> dict[str, Any]:
+    """A result that is an error, as JSON."""
+    return {"reference": str(reference), "error": error_document(error)}

@@ -1,0 +1,71 @@
+"""`nv2 list`: which signatures an artifact has."""
+
+from __future__ import annotations
+
+from nv2.cli import exits, options
+from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, wants_json
+from nv2.cli.tree import Tree
+from nv2.notary import Listed
+from nv2.oci import media_types as mt
+
+
+def run(call: Call) -> int:
+    """List the signatures of one artifact; nothing is verified."""
+    as_json = wants_json(call)
+    reference = options.only_reference(call)
+    limit = options.check_max_signatures(call)
+    listed = options.notary(call).list(reference)
+    options.warn_of_tag(call.output.warn, reference, "list")
+    if as_json:
+        _print_json(call, str(reference), listed, limit)
+    else:
+        _print_tree(call, listed, limit)
+    for problem in listed.problems:
+        call.output.warn(problem)
+    if len(listed.signatures) > limit:
+        call.output.warn(f"exceeded configured limit of max signatures {limit} to examine")
+    return exits.DONE
+
+
+def _print_tree(call: Call, listed: Listed, limit: int) -> None:
+    if not listed.signatures:
+        call.output.line(f"{listed.artifact.shown} has no associated signatures")
+        return
+    digests = tuple(Tree(signature.digest) for signature in listed.signatures[:limit])
+    call.output.lines(Tree(listed.artifact.shown, (Tree(mt.SIGNATURE, digests),)).lines())
+
+
+def _print_json(call: Call, reference: str, listed: Listed, limit: int) -> None:
+    shown = listed.signatures[:limit]
+    call.output.json(
+        {
+            "schema": COMMAND.schema,
+            "reference": reference,
+            "resolved": listed.artifact.shown,
+            "artifact": listed.artifact.subject.to_json(),
+            "signatures": [signature.to_json() for signature in shown],
+            "complete": listed.complete and len(shown) == len(listed.signatures),
+            "problems": list(listed.problems),
+        }
+    )
+
+
+COMMAND = Command(
+    "list",
+    "list the signatures of an artifact",
+    run,
+    flags=(
+        options.REFERENCE,
+        options.MAX_SIGNATURES,
+        options.OCI_LAYOUT,
+        *options.CONNECTION,
+        OUTPUT,
+        options.ALLOW_REFERRERS_API,
+        DEBUG,
+        VERBOSE,
+    ),
+    usage="<reference>",
+    aliases=("ls",),
+    examples=("nv2 list registry.example.com/net-monitor@sha256:...", "nv2 list layout:./image:v1"),
+    schema="nv2.list/v1",
+)

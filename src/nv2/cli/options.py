@@ -1,0 +1,115 @@
+"""Flags that several commands share, and how they become arguments of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nv2.cli.command import Call, Flag, Kind
+from nv2.errors import UsageError
+from nv2.notary import Notary, Settings
+from nv2.oci.reference import AnyReference, parse, parse_layout
+
+REFERENCE = Flag("reference", "artifact, instead of the positional argument; may repeat", Kind.STRINGS, "r")
+OCI_LAYOUT = Flag("oci-layout", "the reference names an OCI image layout directory", Kind.BOOL)
+PLUGIN_CONFIG = Flag("plugin-config", "passed to plugins as it is", Kind.PAIRS)
+USER_METADATA = "user-metadata"
+ALLOW_REFERRERS_API = Flag("allow-referrers-api", "accepted for older scripts", Kind.BOOL, hidden=True)
+MAX_SIGNATURES = Flag("max-signatures", "how many signatures to examine at most", Kind.INT, default=100)
+
+CONNECTION = (
+    Flag("username", "user name for the registry (default $NOTATION_USERNAME)", short="u"),
+    Flag("password", "password for the registry (default $NOTATION_PASSWORD)", short="p"),
+    Flag("insecure-registry", "use plain HTTP, or TLS without checking the certificate", Kind.BOOL),
+    Flag("ca-file", "PEM file of certificate authorities to trust for TLS, besides the system's"),
+    Flag("client-cert", "PEM file of the client certificate for TLS"),
+    Flag("client-key", "PEM file of the client certificate's key"),
+)
+
+
+def notary(call: Call) -> Notary:
+    """The library, set up by the environment and the call's connection flags."""
+    return Notary.from_environment(
+        Settings(
+            username=call.string("username"),
+            password=call.string("password"),
+            insecure_registry=call.on("insecure-registry"),
+            ca_file=call.string("ca-file"),
+            client_certificate=call.string("client-cert"),
+            client_key=call.string("client-key"),
+            warn=call.output.warn,
+            debug=call.output.note if "debug" in call.values and call.on("debug") else None,
+        )
+    )
+
+
+def reference_texts(call: Call) -> tuple[str, ...]:
+    """The references as written: `-r`, then positionals. As `notation`, only the first positional counts."""
+    positional = call.arguments[:1] if call.output.program == "notation" else call.arguments
+    return (*call.strings("reference"), *positional)
+
+
+def read_reference(call: Call, text: str) -> AnyReference:
+    """The reference that `text` names. Raises `InvalidReference`."""
+    if "oci-layout" in call.values and call.on("oci-layout"):
+        return parse_layout(text)
+    return parse(text)
+
+
+def references(call: Call) -> tuple[AnyReference, ...]:
+    """All references of the call, each with a tag or digest. Raises `UsageError` if there is none."""
+    texts = reference_texts(call)
+    if not texts:
+        raise missing_reference(call.output.program)
+    return tuple(with_name(read_reference(call, text), text) for text in texts)
+
+
+def only_reference(call: Call) -> AnyReference:
+    """The one reference of a command that takes one."""
+    found = references(call)
+    if len(found) > 1:
+        raise UsageError(f"takes one reference, not {len(found)}")
+    return found[0]
+
+
+def missing_reference(program: str) -> UsageError:
+    """What to say when there is no reference."""
+    return UsageError(
+        "missing reference to the artifact",
+        hint=f"name it as <registry>/<repository>@<digest>; see {program} --help",
+    )
+
+
+def with_name(reference: AnyReference, text: str) -> AnyReference:
+    """`reference`, if it has a tag or digest. Raises `UsageError` otherwise."""
+    if reference.wanted is None:
+        raise UsageError("no tag or digest", at=text, hint=f"write {text}:<tag> or {text}@<digest>")
+    return reference
+
+
+def check_max_signatures(call: Call) -> int:
+    """The value of `--max-signatures`. Raises `UsageError` unless it is positive."""
+    number = call.number("max-signatures")
+    if number <= 0:
+        raise UsageError(f"max-signatures value {number} must be a positive number")
+    return number
+
+
+def warn_of_tag(warn: Callable[[str], None], reference: AnyReference, verb: str) -> None:
+    """Warn where a tag was used: it may point elsewhere tomorrow."""
+    if reference.digest is not None:
+        return
+    why = (
+        "tags are mutable and a tag reference can point to a different artifact than the one signed"
+        if verb == "sign"
+        else "resolved digest may not point to the same signed artifact, as tags are mutable"
+    )
+    warn(
+        f"Always {verb} the artifact using digest(@sha256:...) rather than a tag(:{reference.tag}) because {why}."
+    )
+
+
+def refuse_unsupported(call: Call, names: dict[str, str]) -> None:
+    """Refuse flags that name something which does not exist yet, rather than ignore them."""
+    for name, what in names.items():
+        if name in call.changed:
+            raise UsageError(f"--{name}: {what} not supported yet")

@@ -1,0 +1,147 @@
+"""`nv2 sign`: sign artifacts, without changing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nv2.cli import exits, options, passphrase
+from nv2.cli.build_metadata import MAX_FILE, parse_build_metadata, references_built
+from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
+from nv2.errors import Nv2Error, UsageError
+from nv2.home.files import read_file
+from nv2.notary import Notary, Signed
+from nv2.oci import media_types as mt
+from nv2.oci.reference import AnyReference
+from nv2.signing import Wish, check_expiry
+
+FORMATS = {"jws": mt.JWS, "cose": mt.COSE}
+
+NOT_YET = {
+    "plugin": "signing plugins are",
+    "id": "signing plugins are",
+    "timestamp-url": "timestamps are",
+    "timestamp-root-cert": "timestamps are",
+}
+
+
+def run(call: Call) -> int:
+    """Sign every reference; the exit code is the worst of them."""
+    as_json = wants_json(call)
+    options.refuse_unsupported(call, NOT_YET)
+    wanted = _references(call)
+    notary = options.notary(call)
+    wish = _wish(call, notary)
+    signer = notary.signer(call.string("key"), call.string("cert"), passphrase.passphrase_source(call))
+    for reference in wanted:
+        options.warn_of_tag(call.output.warn, reference, "sign")
+    force = call.on("force-referrers-tag")
+    results = notary.each(wanted, lambda item: notary.sign(item, signer, wish, force_referrers_tag=force))
+    if not as_json:
+        return exits.report(call.output, results, lambda _, signed: _show(call, signed))
+    documents: list[dict[str, Any]] = []
+    code = exits.report(
+        call.output,
+        results,
+        lambda reference, signed: _collect(documents, reference, signed),
+        lambda reference, error: documents.append(_failed(call, reference, error)),
+    )
+    call.output.json({"schema": COMMAND.schema, "results": documents})
+    return code
+
+
+def _references(call: Call) -> tuple[AnyReference, ...]:
+    path = call.string("metadata-file")
+    if path is None:
+        return options.references(call)
+    built = parse_build_metadata(read_file(Path(path), MAX_FILE, "build metadata"), path)
+    wanted = tuple(options.read_reference(call, text) for text in options.reference_texts(call))
+    return references_built(built, wanted, path)
+
+
+def _wish(call: Call, notary: Notary) -> Wish:
+    word = call.string("signature-format") or notary.signature_format
+    if word not in FORMATS:
+        raise UsageError(
+            f'signature format "{word}" not supported',
+            hint='supported signature envelope formats are "jws" and "cose"',
+        )
+    expiry = call.duration("expiry") or None
+    check_expiry(expiry)
+    agent = notary.signing_agent(call.output.program)
+    return Wish(FORMATS[word], expiry, call.pairs(options.USER_METADATA), agent)
+
+
+def _show(call: Call, signed: Signed) -> int:
+    call.output.line(f"Successfully signed {signed.artifact.shown}")
+    call.output.line(f"Pushed the signature to {signed.artifact.name}@{signed.manifest.digest}")
+    return exits.DONE
+
+
+def _collect(documents: list[dict[str, Any]], reference: AnyReference, signed: Signed) -> int:
+    documents.append(
+        {
+            "reference": str(reference),
+            "artifact": signed.artifact.subject.to_json(),
+            "signature": {
+                "mediaType": signed.manifest.media_type,
+                "digest": signed.manifest.digest,
+                "size": signed.manifest.size,
+            },
+        }
+    )
+    return exits.DONE
+
+
+def _failed(call: Call, reference: AnyReference, error: Nv2Error) -> dict[str, Any]:
+    call.output.error(error)
+    return exits.failure_document(reference, error)
+
+
+COMMAND = Command(
+    "sign",
+    "sign artifacts",
+    run,
+    flags=(
+        Flag("key", "name of a signing key, or path of a private key file", short="k"),
+        Flag("cert", "file of the key's certificate chain, when it is not beside the key"),
+        *passphrase.FLAGS,
+        options.REFERENCE,
+        Flag("metadata-file", "sign the digest that docker buildx wrote to this file"),
+        Flag(
+            "signature-format", "signature envelope format: jws or cose (default from config.json, else jws)"
+        ),
+        Flag("expiry", "how long the signature shall be valid, such as 12h or 3h20m", Kind.DURATION, "e"),
+        Flag(options.USER_METADATA, "{key}={value} pairs to sign with the artifact", Kind.PAIRS, "m"),
+        Flag(
+            "force-referrers-tag",
+            "store signatures by the referrers tag, whatever the registry can",
+            Kind.BOOL,
+        ),
+        options.OCI_LAYOUT,
+        *options.CONNECTION,
+        OUTPUT,
+        Flag("id", "key id for a signing plugin"),
+        Flag("plugin", "name of a signing plugin"),
+        options.PLUGIN_CONFIG,
+        Flag("timestamp-url", "RFC 3161 timestamping authority"),
+        Flag("timestamp-root-cert", "root certificate file of the timestamping authority"),
+        options.ALLOW_REFERRERS_API,
+        DEBUG,
+        VERBOSE,
+    ),
+    usage="<reference>...",
+    description=(
+        "Sign artifacts. The signature is stored beside the artifact; its digest and tags do not change.\n"
+        "Without --key the default signing key signs."
+    ),
+    examples=(
+        "nv2 sign -k wabbit-networks.key -r registry.example.com/net-monitor:v1",
+        "nv2 sign --metadata-file build.json -k ci",
+        "nv2 sign --signature-format cose --expiry 24h registry.example.com/net-monitor@sha256:...",
+        "nv2 sign -k ci layout:./image:v1",
+    ),
+    together=(("timestamp-url", "timestamp-root-cert"), ("id", "plugin")),
+    exclusive=(("key", "id"), ("key", "plugin"), ("oci-layout", "force-referrers-tag")),
+    schema="nv2.sign/v1",
+)
