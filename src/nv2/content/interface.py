@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import BinaryIO, NamedTuple, Protocol
 
 from nv2.errors import Nv2Error
@@ -16,6 +17,9 @@ from nv2.oci.descriptor import Descriptor
 
 Opener = Callable[[], BinaryIO]
 """Opens the same bytes anew each time."""
+
+Lock = Callable[[str], AbstractContextManager[None]]
+"""Given a key, a lock that excludes other threads and processes of this host; wiring has the real one."""
 
 
 class Referrers(NamedTuple):
