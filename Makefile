@@ -1,0 +1,65 @@
+# Each target does its own set-up: all it needs is Python >= 3.11 and a package index. Nothing outside this
+# folder is touched, except that `make peers` keeps what it built in the user's cache.
+
+# Name a Python with `make PYTHON=…`; else python3, or a newer python3.x beside it, is looked for.
+PYTHON ?=
+WORKERS ?= auto
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python3
+
+# An environment knows the folder it was made in: a clone that was moved needs a new one.
+ifneq ($(shell cat $(VENV)/.made-in 2>/dev/null),$(CURDIR))
+MOVED := moved
+endif
+
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+UV := uv>=0.13,<0.14
+
+.PHONY: help demo test check format peers bench lock clean moved
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.ready-build ## See an image signed, listed, inspected, verified, tampered with and refused
+	@$(BIN)/nv2 demo
+
+test: $(VENV)/.ready-dev ## Run every test, against the real programs of other projects too
+	@$(PY) -m tests.peers.install --soft
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(VENV)/.ready-dev ## Format, lint, types, architecture, start-up
+	@$(PY) -m ruff format --check --quiet . || { echo 'check: run `make format`' >&2; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy
+	@$(PY) -m pytest tests/test_architecture.py tests/test_startup.py
+
+format: $(VENV)/.ready-dev ## Format the code and mend what lint can mend
+	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format .
+
+peers: $(VENV)/.ready-dev ## Build the programs of other projects that the tests talk to
+	@$(PY) -m tests.peers.install
+
+bench: $(VENV)/.ready-dev ## Measure against the same programs
+	@$(PY) -m tests.peers.install --soft
+	@$(PY) benchmarks/run.py $(ARGS)
+
+lock: $(VENV)/.ready-dev ## Lock the newest dependencies that pyproject.toml allows
+	@$(PY) -m pip install --quiet '$(UV)'
+	$(LOCK) pyproject.toml -o requirements/core.txt
+	$(LOCK) --group pyproject.toml:build -o requirements/build.txt
+	$(LOCK) -c requirements/core.txt --group pyproject.toml:dev -o requirements/dev.txt
+
+clean: ## Remove what make made here; built peers stay in the cache
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.ready-build: scripts/setup pyproject.toml requirements/core.txt requirements/build.txt $(MOVED)
+	@PYTHON='$(PYTHON)' sh scripts/setup core build
+
+$(VENV)/.ready-dev: scripts/setup pyproject.toml requirements/core.txt requirements/dev.txt $(MOVED)
+	@PYTHON='$(PYTHON)' sh scripts/setup core dev
+
+moved:
