@@ -1,0 +1,59 @@
+"""notation's `config.json`: what of it concerns registries and signing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from nv2.errors import ConfigurationError
+from nv2.home.files import read_file
+from nv2.home.json_files import read_object
+from nv2.home.paths import Paths
+from nv2.strict_json import Fields
+
+MAX_CONFIG = 1024 * 1024
+"""Bytes of a configuration file: thousands of registries."""
+
+FORMATS = ("jws", "cose")
+
+
+class Config(NamedTuple):
+    """The settings. Unknown fields are somebody else's (docker's `auths`, say) and are left alone."""
+
+    insecure_registries: frozenset[str] = frozenset()
+    """`host[:port]`, lower case: these speak plain HTTP."""
+    credentials_store: str | None = None
+    credential_helpers: Mapping[str, str] = MappingProxyType({})
+    signature_format: str | None = None
+    """`jws` or `cose`."""
+
+    def is_insecure(self, registry: str) -> bool:
+        """Whether `registry` (host[:port]) was named as one that speaks plain HTTP."""
+        return registry.lower() in self.insecure_registries
+
+
+def load_config(paths: Paths) -> Config:
+    """The settings, or the defaults when there is no file. Raises `ConfigurationError`."""
+    if not os.path.lexists(paths.settings):
+        return Config()
+    data = read_file(paths.settings, MAX_CONFIG, "a configuration", error=ConfigurationError, regular=True)
+    fields = read_object(paths.settings, data, ConfigurationError)
+    return Config(
+        frozenset(name.lower() for name in fields.strings("insecureRegistries") or ()),
+        fields.get("credsStore", str) or None,
+        MappingProxyType(fields.string_map("credHelpers") or {}),
+        _format(fields),
+    )
+
+
+def _format(fields: Fields) -> str | None:
+    word = (fields.get("signatureFormat", str) or "").lower()
+    if word and word not in FORMATS:
+        raise fields.error(
+            f"unknown signature format {word!r}",
+            at=fields.place("signatureFormat"),
+            hint=f"formats: {', '.join(FORMATS)}",
+        )
+    return word or None

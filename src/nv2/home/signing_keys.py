@@ -1,0 +1,169 @@
+"""`signingkeys.json`: the names of signing keys, in notation's exact form.
+
+Fields that are not known here are kept when the file is written again. What this module does not do:
+open the keys.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from nv2.errors import SigningKeyError, UsageError
+from nv2.home.files import read_file, write_atomically
+from nv2.home.json_files import json_text, read_object
+from nv2.home.lock import Lock
+from nv2.home.paths import Paths
+from nv2.strict_json import Fields
+
+MAX_KEY_LIST = 4 * 1024 * 1024
+"""Bytes of the list: ten thousand keys and more."""
+
+_INDENT = 4
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_TEXTS = ("keyPath", "certPath", "id", "pluginName")
+
+
+class SigningKey(NamedTuple):
+    """A named key: a pair of files, or (with `plugin`) something that a plugin can reach."""
+
+    name: str
+    key_path: str | None = None
+    certificate_path: str | None = None
+    id: str | None = None
+    plugin: str | None = None
+    plugin_config: Mapping[str, str] = _NOTHING
+    others: Mapping[str, Any] = _NOTHING
+    """Fields of the file that mean nothing here."""
+
+    def document(self) -> dict[str, Any]:
+        """The JSON object, in Go's order of fields and without empty ones."""
+        config = dict(sorted(self.plugin_config.items()))
+        texts = zip(_TEXTS, (self.key_path, self.certificate_path, self.id, self.plugin), strict=True)
+        found: dict[str, Any] = {"name": self.name, **{key: text for key, text in texts if text}}
+        return {**found, **({"pluginConfig": config} if config else {}), **self.others}
+
+
+class SigningKeys(NamedTuple):
+    """The list. Every method that changes it returns another list."""
+
+    default: str | None = None
+    keys: tuple[SigningKey, ...] = ()
+    others: Mapping[str, Any] = _NOTHING
+
+    def find(self, name: str) -> SigningKey | None:
+        """The key called `name`."""
+        return next((key for key in self.keys if key.name == name), None)
+
+    def get(self, name: str) -> SigningKey:
+        """The key called `name`. Raises `SigningKeyError`."""
+        found = self.find(_not_empty(name))
+        if found is None:
+            raise SigningKeyError(f"signing key {name} not found", hint=self._known())
+        return found
+
+    def get_default(self) -> SigningKey:
+        """The key to sign with when none is named. Raises `SigningKeyError`."""
+        if self.default is None:
+            raise SigningKeyError("default signing key not set", hint=_NO_DEFAULT)
+        return self.get(self.default)
+
+    def add(self, key: SigningKey, *, default: bool) -> SigningKeys:
+        """With `key` at the end. Raises `SigningKeyError` if its name is taken."""
+        if self.find(_not_empty(key.name)):
+            raise SigningKeyError(
+                f'signing key with name "{key.name}" already exists',
+                hint=f"choose another name, or first run 'nv2 key delete {key.name}'",
+            )
+        return self._replace(keys=(*self.keys, key), default=key.name if default else self.default)
+
+    def remove(self, names: Iterable[str]) -> SigningKeys:
+        """Without `names`, all of which must be there. Removing the default leaves none."""
+        left = self
+        for name in names:
+            key = left.get(name)
+            keys = tuple(other for other in left.keys if other is not key)
+            left = left._replace(keys=keys, default=None if left.default == name else left.default)
+        return left
+
+    def with_default(self, name: str) -> SigningKeys:
+        """With `name` as the default. Raises `SigningKeyError` if it is not there."""
+        return self._replace(default=self.get(name).name)
+
+    def encode(self) -> bytes:
+        """The file."""
+        default = {} if self.default is None else {"default": self.default}
+        document = {**default, "keys": [key.document() for key in self.keys], **self.others}
+        return json_text(document, _INDENT).encode() + b"\n"
+
+    def _known(self) -> str:
+        if not self.keys:
+            return "there are no keys yet: 'nv2 key generate' makes one, 'nv2 key add' adds one"
+        return f"known keys: {', '.join(key.name for key in self.keys[:_SHOWN])}"
+
+
+_SHOWN = 10
+_NO_DEFAULT = "name one with --key, or choose one with 'nv2 key update --default <key_name>'"
+
+
+def _not_empty(name: str) -> str:
+    if not name:
+        raise UsageError("key name cannot be empty")
+    return name
+
+
+def load_signing_keys(paths: Paths) -> SigningKeys:
+    """The list, empty when there is no file. Raises `SigningKeyError`."""
+    path = paths.signing_keys
+    if not os.path.lexists(path):
+        return SigningKeys()
+    data = read_file(path, MAX_KEY_LIST, "a list of keys", error=SigningKeyError, regular=True)
+    return _parse(read_object(path, data, SigningKeyError))
+
+
+def change_signing_keys(
+    paths: Paths, lock: Lock, change: Callable[[SigningKeys], SigningKeys]
+) -> SigningKeys:
+    """Replace the list by what `change` makes of it, while no other nv2 of this host changes it.
+
+    Returns the list as it was. Raises `SigningKeyError`, `EnvironmentFailure` and what `change` raises;
+    the file is then as it was.
+    """
+    with lock(str(paths.signing_keys)):
+        before = load_signing_keys(paths)
+        write_atomically(paths.signing_keys, change(before).encode())
+        return before
+
+
+def _parse(fields: Fields) -> SigningKeys:
+    keys = tuple(map(_key, fields.objects("keys"))) if "keys" in fields.value else ()
+    default = fields.get("default", str)
+    names: set[str] = set()
+    for position, key in enumerate(keys):
+        if key.name in names:
+            raise fields.error(f"multiple keys with name {key.name!r} found", at=f"keys[{position}].name")
+        names.add(key.name)
+    if default is not None and default not in names:
+        raise fields.error(
+            f"default key {default!r} not found",
+            at="default",
+            hint="name one of the keys, or remove the line",
+        )
+    others = {key: value for key, value in fields.value.items() if key not in ("default", "keys")}
+    return SigningKeys(default, keys, others)
+
+
+def _key(fields: Fields) -> SigningKey:
+    fields = fields._replace(value={key: value for key, value in fields.value.items() if value is not None})
+    name = fields.require("name", str)
+    if not name:
+        raise fields.error("key name cannot be empty", at=fields.place("name"))
+    texts = (fields.get(key, str) or None for key in _TEXTS)
+    known = ("name", *_TEXTS, "pluginConfig")
+    others = {key: value for key, value in fields.value.items() if key not in known}
+    key_path, certificate_path, identifier, plugin = texts
+    return SigningKey(
+        name, key_path, certificate_path, identifier, plugin, fields.string_map("pluginConfig") or {}, others
+    )
