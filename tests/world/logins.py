@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 from nv2.transport.interface import Request, Response
 from tests.world.network import answer_json, error
 
-
 PASSWORD = "wonderland"
 
 

@@ -60,3 +60,9 @@ def check_digest(data: bytes, digest: Digest) -> None:
         raise ContentMismatch(
             f"the content has digest {algorithm_of(digest)}:{hashed.hexdigest()}", at=digest
         )
+
+
+def fallback_tag(digest: Digest) -> str:
+    """The tag that lists the referrers of `digest` where the API is missing (distribution-spec, "Referrers Tag Schema")."""
+    algorithm, _, encoded = digest.partition(":")
+    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{algorithm[:32]}-{encoded[:64]}")

@@ -38,6 +38,10 @@ class Request(NamedTuple):
     limit: int = MAX_METADATA
     """Bytes that `Response.data` reads at most; streams are bounded by their descriptor."""
     total_timeout: float | None = TOTAL_TIMEOUT
+    scopes: tuple[str, ...] = ()
+    """What a token must allow, for example `repository:app:pull`; empty: what the challenge asks for."""
+    anonymous: bool = False
+    """Send no credentials and answer no challenge: a remote party chose the address."""
 
     @property
     def idempotent(self) -> bool:
