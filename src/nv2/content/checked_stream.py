@@ -24,7 +24,11 @@ class CheckedStream(io.RawIOBase, BinaryIO):
         super().__init__()
         self._source = source
         self._descriptor = descriptor
-        self._hash = hasher(descriptor.digest)
+        try:
+            self._hash = hasher(descriptor.digest)
+        except ContentMismatch:
+            source.close()
+            raise
         self._count = 0
         self._ended = False
 

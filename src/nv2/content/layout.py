@@ -1,0 +1,185 @@
+"""A content store in a directory: an OCI image layout (image-spec, "Image Layout").
+
+Written so that oras and notation read it: every manifest stands in index.json. Opening and reading never
+creates or changes anything. Other programs write layouts without any lock; among those that share nv2's,
+concurrent writers lose nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from nv2 import strict_json
+from nv2.content.interface import Lock, Opener, Referrers, opener
+from nv2.content.layout_directory import LayoutDirectory, checked
+from nv2.content.layout_index import LayoutIndex
+from nv2.content.layout_referrers import Walked, line, walk
+from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest, parse_digest
+from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
+from nv2.oci.reference import is_tag
+from nv2.strict_json import Fields
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_LISTING = 64 * 1024 * 1024
+"""Bytes of manifests read to list the referrers of one subject: 50,000 signatures, and a bound of memory."""
+
+SHOWN_TAGS = 5
+"""Tags that the hint of an absent one names: enough to see a typing error, and one line."""
+
+
+class LayoutStore:
+    """Keeps `content.interface.Store` for the layout in `directory`.
+
+    `create` makes a new layout if the directory is absent or empty. `lock` is held while index.json is
+    read, edited and written. Raises `EnvironmentFailure` if there is no layout, `MalformedManifest` if it
+    is of an unknown version.
+    """
+
+    def __init__(self, directory: Path, *, create: bool = False, lock: Lock) -> None:
+        self._directory = LayoutDirectory(os.fspath(directory), lock)
+        self._walked: tuple[LayoutIndex, Walked] | None = None
+        if create:
+            self._directory.create()
+        self._directory.check()
+
+    def resolve(self, name: str) -> Descriptor:
+        """The plain descriptor of a tag or digest. Every manifest here has a digest, listed or not."""
+        found = self._by_digest(parse_digest(name)) if ":" in name else self._by_tag(name)
+        if not is_manifest(found.media_type):
+            raise MalformedManifest(f"{found.media_type!r} is no manifest", at=self._directory.at(name))
+        self._manifest(found)
+        return Descriptor(*found[:3])
+
+    def fetch(self, descriptor: Descriptor, limit: int) -> bytes:
+        """The whole content."""
+        if descriptor.size > limit:
+            raise BadAnswer(f"{descriptor.size} bytes are more than {limit}", at=descriptor.digest)
+        return self._directory.read(descriptor)
+
+    def fetch_many(self, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
+        """`fetch` of each; an error takes the place of its content."""
+        for descriptor in descriptors:
+            try:
+                yield self.fetch(descriptor, limit)
+            except Nv2Error as e:
+                yield e
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        """The content as a checked stream."""
+        return self._directory.open(descriptor)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """Whether a file of this digest and size is there; its bytes are checked when they are read."""
+        return self._directory.size(descriptor.digest) == descriptor.size
+
+    def push(self, descriptor: Descriptor, source: Opener) -> None:
+        """Store a blob or manifest. A manifest without a subject is listed at once, others by `attach`."""
+        if not is_manifest(descriptor.media_type):
+            if not self.exists(descriptor):
+                self._directory.write(descriptor, source)
+            return
+        if descriptor.size > MAX_MANIFEST:
+            raise BadAnswer(f"a manifest of more than {MAX_MANIFEST} bytes", at=descriptor.digest)
+        data = b"".join(checked(descriptor, source))
+        manifest = parse_manifest(data, descriptor.media_type, at=descriptor.digest)
+        if not self.exists(descriptor):
+            self._directory.write(descriptor, opener(data))
+        if manifest.subject is None:
+            listed = Descriptor(*descriptor[:3], manifest.artifact_type)
+            self._directory.edit(lambda index: index.listing([listed]))
+
+    def tag(self, descriptor: Descriptor, tag: str) -> None:
+        """Let `tag` name a manifest that is in the layout. Raises `NotFound`."""
+        self._require(descriptor)
+        self._directory.edit(lambda index: index.tagging(descriptor, tag))
+
+    def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
+        """Every manifest that names `subject`, with the type and the annotations that stand in it."""
+        walked = self._walk()
+        found: list[Descriptor] = []
+        problems = list(walked.problems)
+        room = MAX_LISTING
+        for descriptor in walked.referrers.get(subject.digest, ()):
+            room -= descriptor.size
+            if room < 0:
+                break
+            try:
+                manifest = self._manifest(descriptor)
+            except Nv2Error as e:
+                problems.append(line(e))
+                continue
+            if artifact_type in (None, manifest.kind):
+                kind, annotations = manifest.kind, manifest.annotations
+                found.append(descriptor._replace(artifact_type=kind, annotations=annotations))
+        return Referrers(tuple(found), walked.complete and room >= 0, tuple(problems))
+
+    def attach(self, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:  # noqa: ARG002
+        """List `manifests` in index.json. Raises `NotFound` if one was not pushed."""
+        for manifest in manifests:
+            self._require(manifest)
+        self._directory.edit(lambda index: index.listing(manifests))
+
+    def _walk(self) -> Walked:
+        index = self._directory.index()
+        if self._walked is None or self._walked[0] is not index:
+            roots = (entry.descriptor for entry in index.entries)
+            self._walked = (index, walk(roots, self._manifest))
+        return self._walked[1]
+
+    def _by_tag(self, tag: str) -> Descriptor:
+        index = self._directory.index()
+        found = index.named(tag)
+        at = self._directory.at(tag)
+        if len(found) > 1:
+            raise MalformedManifest(
+                f"the tag names {len(found)} manifests", at=at, hint="name one by its digest"
+            )
+        if not found:
+            raise NotFound("no such tag", at=at, hint=_hint(index))
+        return found[0]
+
+    def _by_digest(self, digest: Digest) -> Descriptor:
+        at = self._directory.at(digest)
+        size = self._directory.size(digest)
+        if size is None:
+            raise NotFound("no such manifest in the layout", at=at)
+        media_type = self._media_type(digest, size)
+        if media_type is None:
+            raise MalformedManifest("neither index.json nor the content itself calls it a manifest", at=at)
+        return Descriptor(media_type, digest, size)
+
+    def _media_type(self, digest: Digest, size: int) -> str | None:
+        """As index.json says, else as the manifest says, else as an index says that leads there."""
+        if listed := self._directory.index().find(digest):
+            return listed.media_type
+        at = self._directory.at(digest)
+        document = strict_json.loads(
+            self.fetch(Descriptor("", digest, size), MAX_MANIFEST), MalformedManifest, at=at
+        )
+        said = Fields.of(document, at, MalformedManifest).get("mediaType", str)
+        return said or self._walk().media_types.get(digest)
+
+    def _manifest(self, descriptor: Descriptor) -> Manifest:
+        return parse_manifest(
+            self.fetch(descriptor, MAX_MANIFEST), descriptor.media_type, at=descriptor.digest
+        )
+
+    def _require(self, descriptor: Descriptor) -> None:
+        if not self.exists(descriptor):
+            at = self._directory.at(descriptor.digest)
+            raise NotFound("no such manifest in the layout", at=at)
+
+
+def _hint(index: LayoutIndex) -> str:
+    tags = [tag for tag in index.tags if is_tag(tag)]
+    if tags:
+        return f"tags here: {', '.join(tags[:SHOWN_TAGS])}{', …' if len(tags) > SHOWN_TAGS else ''}"
+    if index.entries:
+        return f"nothing here has a tag; name a digest, such as {index.entries[0].descriptor.digest}"
+    return "the layout is empty"

@@ -1,0 +1,145 @@
+"""The files of an OCI image layout: read without following links out of it, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from nv2.errors import BadAnswer, EnvironmentFailure, MalformedManifest, NotFound
+
+# A named pipe would make a plain `open` wait for ever; some systems lack some of these flags.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+UNFINISHED = ".nv2-"
+"""How names of files begin that are being written. After a power cut one may be left; nothing reads it."""
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full: free some space and run the command again",
+    errno.EDQUOT: "the quota is used up: free some space and run the command again",
+    errno.EACCES: "check who owns the directory and its permissions",
+    errno.EPERM: "check who owns the directory and its permissions",
+    errno.EROFS: "the file system is mounted read-only",
+}
+
+
+def failure(error: OSError, path: str) -> EnvironmentFailure:
+    """What `error` at `path` means to the user."""
+    reason = (error.strerror or str(error)).lower()
+    return EnvironmentFailure(reason, at=path, hint=_HINTS.get(error.errno or 0))
+
+
+class LayoutFiles:
+    """The files below `root`, named by relative paths with `/`.
+
+    Links inside the directory work; one that leads out of it is refused with `MalformedManifest`:
+    a layout is often unpacked from an archive of somebody else.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+
+    def open(self, relative: str) -> BinaryIO:
+        """The file as a stream. Raises `NotFound`, `MalformedManifest` if it is no regular file."""
+        path = self._inside(relative)
+        try:
+            descriptor = os.open(path, _READ)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound("no such file", at=path) from None
+        except OSError as e:
+            raise failure(e, path) from e
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise MalformedManifest("not a regular file", at=path)
+        return open(descriptor, "rb", buffering=0)
+
+    def read(self, relative: str, limit: int) -> bytes:
+        """The whole file. Raises also `BadAnswer` if it has more than `limit` bytes."""
+        data = self.read_start(relative, limit + 1)
+        if len(data) > limit:
+            raise BadAnswer(f"has more than {limit} bytes", at=self.path(relative))
+        return data
+
+    def read_start(self, relative: str, count: int) -> bytes:
+        """The first `count` bytes, or as many as there are."""
+        data = bytearray()
+        with self.open(relative) as stream:
+            try:
+                while len(data) < count and (chunk := stream.read(count - len(data))):
+                    data += chunk
+            except OSError as e:
+                raise failure(e, self.path(relative)) from e
+        return bytes(data)
+
+    def size(self, relative: str) -> int | None:
+        """Bytes of a regular file, or None if there is none."""
+        path = self._inside(relative)
+        try:
+            found = os.stat(path, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as e:
+            raise failure(e, path) from e
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def write(self, relative: str, chunks: Iterable[bytes]) -> None:
+        """Write beside, flush to disk, rename. Whatever fails, `chunks` included, leaves nothing behind.
+
+        The new name itself is on disk only after `sync` of its directory.
+        """
+        target = self._inside(relative)
+        beside = os.path.join(self.root, UNFINISHED + os.urandom(8).hex())
+        try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(os.open(beside, _WRITE, 0o666), "wb") as stream:
+                stream.writelines(chunks)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(beside, target)
+        except BaseException as e:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
+            if isinstance(e, OSError):
+                raise failure(e, target) from e
+            raise
+
+    def make_directory(self, relative: str) -> None:
+        """Make a directory and those above it, if they are not there."""
+        path = self._inside(relative)
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as e:
+            raise failure(e, path) from e
+
+    def sync(self, relative: str) -> None:
+        """Bring the names in a directory to disk, where the system can."""
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self._inside(relative), os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def names(self, relative: str = "") -> list[str]:
+        """Names in a directory, without unfinished files; empty if there is none."""
+        path = self._inside(relative)
+        try:
+            return [name for name in os.listdir(path) if not name.startswith(UNFINISHED)]
+        except FileNotFoundError:
+            return []
+        except OSError as e:
+            raise failure(e, path) from e
+
+    def path(self, relative: str) -> str:
+        """The path for messages."""
+        return os.path.join(self.root, relative)
+
+    def _inside(self, relative: str) -> str:
+        path = os.path.realpath(os.path.join(self.root, relative))
+        if os.path.commonpath((self.root, path)) != self.root:
+            raise MalformedManifest("a symbolic link leads out of the layout", at=self.path(relative))
+        return path

@@ -1,0 +1,72 @@
+"""Who refers to whom in an OCI image layout.
+
+The image-spec leaves referrers in layouts open, and three ways are in use: every manifest stands in
+index.json (oras, notation, nv2), an index under the fallback tag (regclient), an index with an annotation
+that names the subject (olareg). In all of them the referrers can be reached from index.json through
+indexes; so whatever can be reached is read, and only the manifest's own `subject` is believed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from nv2.errors import NotFound, Nv2Error
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
+from nv2.oci.manifest import Manifest, is_manifest
+
+MAX_WALKED = 100_000
+"""Manifests of a layout that are read: some minutes, and some 50 MB of memory."""
+
+MAX_PROBLEMS = 100
+"""Lines that somebody reads; a layout of junk has as many as files."""
+
+MAX_LINE = 500
+"""Characters of such a line."""
+
+
+class Walked(NamedTuple):
+    """What a walk through a layout found."""
+
+    media_types: Mapping[Digest, str]
+    """Of every manifest that index.json leads to, as the descriptors say."""
+    referrers: Mapping[Digest, tuple[Descriptor, ...]]
+    """By subject: plain descriptors of the manifests that name it."""
+    complete: bool
+    problems: tuple[str, ...]
+
+
+def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) -> Walked:
+    """Read every manifest that `roots` lead to, with `read`.
+
+    One that cannot be read is a problem, not an error. A child that is not here is neither: layouts
+    may hold a part of an index.
+    """
+    listed = frozenset(descriptor.digest for descriptor in (roots := tuple(roots)))
+    waiting = deque(roots)
+    media_types: dict[Digest, str] = {}
+    referrers: dict[Digest, list[Descriptor]] = {}
+    problems: list[str] = []
+    while waiting and len(media_types) + len(waiting) <= MAX_WALKED:
+        descriptor = waiting.popleft()
+        if descriptor.digest in media_types or not is_manifest(descriptor.media_type):
+            continue
+        media_types[descriptor.digest] = descriptor.media_type
+        try:
+            manifest = read(descriptor)
+        except Nv2Error as e:
+            if descriptor.digest in listed or not isinstance(e, NotFound):
+                problems.append(line(e))
+            continue
+        if manifest.subject:
+            referrers.setdefault(manifest.subject.digest, []).append(Descriptor(*descriptor[:3]))
+        waiting.extend(manifest.manifests)
+    found = {subject: tuple(descriptors) for subject, descriptors in referrers.items()}
+    return Walked(media_types, found, not waiting, tuple(problems[:MAX_PROBLEMS]))
+
+
+def line(error: Nv2Error) -> str:
+    """`error` as a problem: its text may quote what somebody else wrote."""
+    return str(error)[:MAX_LINE]
