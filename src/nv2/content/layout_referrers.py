@@ -44,8 +44,8 @@ def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) ->
     One that cannot be read is a problem, not an error. A child that is not here is neither: layouts
     may hold a part of an index.
     """
-    listed = frozenset(descriptor.digest for descriptor in (roots := tuple(roots)))
     waiting = deque(roots)
+    listed = frozenset(descriptor.digest for descriptor in waiting)
     media_types: dict[Digest, str] = {}
     referrers: dict[Digest, list[Descriptor]] = {}
     problems: list[str] = []
