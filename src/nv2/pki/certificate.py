@@ -1,0 +1,355 @@
+"""X.509 certificates (RFC 5280): what the Notary Project looks at, and nothing else.
+
+`cryptography` parses and keeps the certificate; the names and the few extensions of the specification
+are read here, one by one, because "the rest of the extensions MUST NOT be evaluated" (signature-specification,
+"Other requirements") and `cryptography` reads all or none. What this module does not do: judge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+
+from nv2.errors import InvalidCertificate
+from nv2.pki import der
+from nv2.pki.names import attributes_of, text_of
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+    from cryptography.x509 import Certificate as Parsed
+
+MAX_CERTIFICATE = 64 * 1024
+"""Bytes of one certificate; with RSA-16384 and long names it is below 10 kB."""
+
+BASIC_CONSTRAINTS = "2.5.29.19"
+KEY_USAGE = "2.5.29.15"
+EXTENDED_KEY_USAGE = "2.5.29.37"
+CRL_DISTRIBUTION_POINTS = "2.5.29.31"
+AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
+_OCSP = "1.3.6.1.5.5.7.48.1"
+_URI, _ZERO = 0x86, 0xA0
+"""Tags of GeneralName.uniformResourceIdentifier, and of an explicit [0]."""
+
+KEY_USAGES = (
+    "digitalSignature",
+    "contentCommitment",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+)
+"""By bit (RFC 5280, 4.2.1.3)."""
+
+# Kind of the key, and hash; None where the parameters or the algorithm itself say it. MD5 and SHA-1 are not
+# here: whatever is not here is refused.
+_SIGNATURES = {
+    "1.2.840.113549.1.1.11": ("RSA", "sha256"),
+    "1.2.840.113549.1.1.12": ("RSA", "sha384"),
+    "1.2.840.113549.1.1.13": ("RSA", "sha512"),
+    "1.2.840.113549.1.1.10": ("RSA", None),
+    "1.2.840.10045.4.3.2": ("EC", "sha256"),
+    "1.2.840.10045.4.3.3": ("EC", "sha384"),
+    "1.2.840.10045.4.3.4": ("EC", "sha512"),
+    "1.3.101.112": ("Ed25519", None),
+}
+_WEAK = {
+    "1.2.840.113549.1.1.2": "MD2",
+    "1.2.840.113549.1.1.4": "MD5",
+    "1.2.840.113549.1.1.5": "SHA-1",
+    "1.2.840.10045.4.1": "SHA-1",
+    "1.2.840.10040.4.3": "SHA-1",
+}
+
+
+class BasicConstraints(NamedTuple):
+    """RFC 5280, 4.2.1.9."""
+
+    critical: bool
+    is_ca: bool
+    path_length: int | None
+
+
+class Certificate:
+    """One certificate. Immutable; equal to another one with the same bytes."""
+
+    __slots__ = (
+        "_parsed",
+        "basic_constraints",
+        "crl_urls",
+        "der",
+        "extended_key_usage",
+        "issuer",
+        "issuer_der",
+        "key_usage",
+        "key_usage_critical",
+        "not_after",
+        "not_before",
+        "ocsp_urls",
+        "serial",
+        "subject",
+        "subject_attributes",
+        "subject_der",
+        "thumbprint",
+    )
+
+    _parsed: Parsed
+    der: bytes
+    subject_der: bytes
+    issuer_der: bytes
+    subject: str
+    """As Go's `pkix.Name.String()` writes it, and with it notation: fixed order, not that of the certificate."""
+    issuer: str
+    subject_attributes: tuple[tuple[str, str], ...]
+    """Dotted object identifier and value, in the order of the certificate."""
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    thumbprint: str
+    """SHA-256 of the DER, lower-case hexadecimal."""
+    basic_constraints: BasicConstraints | None
+    key_usage: frozenset[str] | None
+    """Names out of `KEY_USAGES`; None if the extension is absent."""
+    key_usage_critical: bool
+    extended_key_usage: tuple[str, ...] | None
+    """Dotted object identifiers; None if the extension is absent."""
+    ocsp_urls: tuple[str, ...]
+    crl_urls: tuple[str, ...]
+
+    def __init__(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a certificate is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self.der == other.der
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def __repr__(self) -> str:
+        return f"<Certificate {self.subject!r} {self.thumbprint[:16]}>"
+
+    @property
+    def is_self_issued(self) -> bool:
+        """Whether subject and issuer are the same bytes."""
+        return self.subject_der == self.issuer_der
+
+    @property
+    def is_ca(self) -> bool:
+        """Whether basic constraints say that it may issue certificates."""
+        return self.basic_constraints is not None and self.basic_constraints.is_ca
+
+    @property
+    def path_length(self) -> int | None:
+        """How many authorities may stand between it and the leaf; None is any number."""
+        return self.basic_constraints.path_length if self.basic_constraints else None
+
+    @property
+    def has_revocation_information(self) -> bool:
+        """Whether it names an OCSP responder or a CRL by URL."""
+        return bool(self.ocsp_urls or self.crl_urls)
+
+    @property
+    def public_key(self) -> CertificatePublicKeyTypes:
+        """The public key, of whatever kind. Raises `InvalidCertificate` if it cannot be read."""
+        try:
+            return self._parsed.public_key()
+        except (ValueError, UnsupportedAlgorithm) as e:
+            raise InvalidCertificate(f"the public key cannot be used: {e}") from None
+
+    @property
+    def key_kind(self) -> str:
+        """Kind and size in bits of the public key: `RSA-2048`, `EC-256`."""
+        return kind_of(self.public_key)
+
+    @property
+    def spki(self) -> bytes:
+        """SubjectPublicKeyInfo of the public key, DER."""
+        return spki_of(self.public_key)
+
+    def verify_child(self, child: Certificate) -> None:
+        """Raise `InvalidCertificate` unless this certificate's key made the signature of `child`.
+
+        Names, and whether this certificate may issue others, are not looked at.
+        """
+        oid = child._parsed.signature_algorithm_oid.dotted_string
+        if oid not in _SIGNATURES:
+            raise InvalidCertificate(f"its signature uses {_WEAK.get(oid, oid)}, which is not acceptable")
+        kind, hash_name = _SIGNATURES[oid]
+        key = self.public_key
+        if kind != kind_of(key).partition("-")[0]:
+            raise InvalidCertificate("its signature is of another kind than the issuer's key")
+        try:
+            _verify(key, child._parsed, hash_name)
+        except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+            raise InvalidCertificate("its signature was not made by the issuer's key") from None
+
+
+def kind_of(key: object) -> str:
+    """Kind and size in bits of a public key: `RSA-2048`, `EC-256`, `Ed25519`."""
+    match key:
+        case rsa.RSAPublicKey():
+            return f"RSA-{key.key_size}"
+        case ec.EllipticCurvePublicKey():
+            nist = {"secp256r1": "EC-256", "secp384r1": "EC-384", "secp521r1": "EC-521"}
+            return nist.get(key.curve.name, f"EC-{key.curve.name}")
+        case ed25519.Ed25519PublicKey():
+            return "Ed25519"
+        case _:
+            return type(key).__name__.removesuffix("PublicKey")
+
+
+def spki_of(key: CertificatePublicKeyTypes) -> bytes:
+    """SubjectPublicKeyInfo of a public key, DER."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _verify(key: object, child: Parsed, hash_name: str | None) -> None:
+    signature, data, hash_ = child.signature, child.tbs_certificate_bytes, child.signature_hash_algorithm
+    match key:
+        case rsa.RSAPublicKey() if hash_ and hash_name:
+            key.verify(signature, data, padding.PKCS1v15(), hash_)
+        case rsa.RSAPublicKey() if hash_ and hash_.name in ("sha256", "sha384", "sha512"):
+            # The parameters must be these, or the signature does not fit: salt as long as the hash, one hash.
+            key.verify(signature, data, padding.PSS(padding.MGF1(hash_), hash_.digest_size), hash_)
+        case ec.EllipticCurvePublicKey() if hash_:
+            key.verify(signature, data, ec.ECDSA(hash_))
+        case ed25519.Ed25519PublicKey():
+            key.verify(signature, data)
+        case _:
+            raise InvalidSignature
+
+
+def parse_certificate(data: bytes, at: str | None = None) -> Certificate:
+    """Read one DER certificate to its last byte. Raises `InvalidCertificate`."""
+    if len(data) > MAX_CERTIFICATE:
+        raise InvalidCertificate(f"a certificate of more than {MAX_CERTIFICATE} bytes", at=at)
+    try:
+        return _parse(data)
+    except InvalidCertificate as e:
+        raise InvalidCertificate(e.message, at=at) from None
+    except (ValueError, IndexError) as e:
+        raise InvalidCertificate(f"not a certificate: {e}", at=at) from None
+
+
+def _parse(data: bytes) -> Certificate:
+    from cryptography import x509
+
+    fields, extensions = _fields(data)
+    # Only now, because for a negative number `cryptography` writes a warning to the standard error.
+    parsed = x509.load_der_x509_certificate(data)
+    subject = attributes_of(fields.subject)
+    usage, usage_critical = extensions.get(KEY_USAGE, (None, False))
+    return Certificate(
+        _parsed=parsed,
+        der=data,
+        subject_der=fields.subject,
+        issuer_der=fields.issuer,
+        subject=text_of(subject),
+        issuer=text_of(attributes_of(fields.issuer)),
+        subject_attributes=subject,
+        serial=fields.serial,
+        not_before=parsed.not_valid_before_utc,
+        not_after=parsed.not_valid_after_utc,
+        thumbprint=hashlib.sha256(data).hexdigest(),
+        basic_constraints=_basic_constraints(*extensions.get(BASIC_CONSTRAINTS, (None, False))),
+        key_usage=None if usage is None else _key_usage(usage),
+        key_usage_critical=usage_critical,
+        extended_key_usage=_extended_key_usage(extensions.get(EXTENDED_KEY_USAGE, (None, False))[0]),
+        ocsp_urls=_ocsp_urls(extensions.get(AUTHORITY_INFORMATION_ACCESS, (None, False))[0]),
+        crl_urls=_crl_urls(extensions.get(CRL_DISTRIBUTION_POINTS, (None, False))[0]),
+    )
+
+
+class _Fields(NamedTuple):
+    serial: int
+    issuer: bytes
+    subject: bytes
+
+
+Extensions = dict[str, tuple[bytes, bool]]
+
+
+def _fields(data: bytes) -> tuple[_Fields, Extensions]:
+    """The raw fields of TBSCertificate (RFC 5280, 4.1), and the extensions."""
+    tbs = der.items(der.children(der.single(data, der.SEQUENCE))[0])
+    explicit_version = tbs[0].tag == _ZERO
+    serial, _signature, issuer, _validity, subject, _key, *rest = tbs[explicit_version:]
+    number = der.integer(serial)
+    if number < 0:
+        raise InvalidCertificate("not a certificate: its serial number is negative")
+    extensions = [item for item in rest if item.tag == 0xA3]
+    return _Fields(number, issuer.raw, subject.raw), _extensions(extensions)
+
+
+def _extensions(found: list[der.Element]) -> Extensions:
+    extensions: Extensions = {}
+    for item in found:
+        for extension in der.items(der.Element(der.SEQUENCE, der.single(item.content, der.SEQUENCE), b"")):
+            oid, *critical, value = der.items(extension)
+            name = der.object_identifier(oid)
+            if name in extensions:
+                raise InvalidCertificate(f"not a certificate: extension {name} occurs twice")
+            is_critical = bool(critical) and der.boolean(critical[0])
+            extensions[name] = (der.expect(value, der.OCTET_STRING), is_critical)
+    return extensions
+
+
+def _basic_constraints(value: bytes | None, critical: bool) -> BasicConstraints | None:
+    if value is None:
+        return None
+    fields = der.children(der.single(value, der.SEQUENCE))
+    is_ca = bool(fields) and fields[0].tag == der.BOOLEAN and der.boolean(fields.pop(0))
+    path_length = der.integer(fields.pop(0)) if fields else None
+    if fields or (path_length is not None and path_length < 0):
+        raise der.NotDer("malformed basic constraints")
+    return BasicConstraints(critical, is_ca, path_length)
+
+
+def _key_usage(value: bytes) -> frozenset[str]:
+    element, end = der.read(value)
+    positions = der.bits(element)
+    if end != len(value) or any(position >= len(KEY_USAGES) for position in positions):
+        raise der.NotDer("malformed key usage")
+    return frozenset(KEY_USAGES[position] for position in positions)
+
+
+def _extended_key_usage(value: bytes | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return tuple(der.object_identifier(item) for item in der.children(der.single(value, der.SEQUENCE)))
+
+
+def _ocsp_urls(value: bytes | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    pairs = [der.items(item) for item in der.children(der.single(value, der.SEQUENCE))]
+    return tuple(
+        _url(where) for method, where in pairs if der.object_identifier(method) == _OCSP and where.tag == _URI
+    )
+
+
+def _crl_urls(value: bytes | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    found = []
+    for point in der.children(der.single(value, der.SEQUENCE)):
+        for part in (part for part in der.items(point) if part.tag == _ZERO):
+            for full in (full for full in der.children(part.content) if full.tag == _ZERO):
+                found += [_url(name) for name in der.children(full.content) if name.tag == _URI]
+    return tuple(found)
+
+
+def _url(name: der.Element) -> str:
+    return name.content.decode("ascii")

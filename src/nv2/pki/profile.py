@@ -1,0 +1,91 @@
+"""The profile of code-signing certificates (signature-specification, "Certificate Requirements").
+
+Where notation is laxer than the specification, the specification wins: basic constraints of an authority
+must be critical, and `anyExtendedKeyUsage` is forbidden; notation looks at neither. `OCSPSigning` is forbidden
+by notation only; it stays forbidden, for nothing may be trusted here that notation refuses.
+What this module does not do: order, links, signatures and validity; see `chain`.
+"""
+
+from __future__ import annotations
+
+from nv2.errors import InvalidCertificate
+from nv2.pki.certificate import Certificate
+
+LEAF_KEYS = ("RSA-2048", "RSA-3072", "RSA-4096", "EC-256", "EC-384", "EC-521")
+"""Each prescribes its signature algorithm; for other sizes there is none."""
+
+FORBIDDEN_KEY_USAGES = (
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+)
+
+FORBIDDEN_EXTENDED_KEY_USAGES = {
+    "2.5.29.37.0": "anyExtendedKeyUsage",
+    "1.3.6.1.5.5.7.3.1": "serverAuth",
+    "1.3.6.1.5.5.7.3.2": "clientAuth",
+    "1.3.6.1.5.5.7.3.4": "emailProtection",
+    "1.3.6.1.5.5.7.3.8": "timeStamping",
+    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+}
+
+
+def check_leaf(leaf: Certificate, at: str | None = None) -> None:
+    """Raise `InvalidCertificate` unless `leaf` may sign code."""
+    if leaf.is_ca:
+        raise InvalidCertificate("a signing certificate must not be a certificate authority", at=at)
+    usage = _key_usage(leaf, "digitalSignature", at)
+    for forbidden in FORBIDDEN_KEY_USAGES:
+        if forbidden in usage:
+            raise InvalidCertificate(f"a signing certificate must not have the key usage {forbidden}", at=at)
+    for oid in leaf.extended_key_usage or ():
+        if oid in FORBIDDEN_EXTENDED_KEY_USAGES:
+            name = FORBIDDEN_EXTENDED_KEY_USAGES[oid]
+            raise InvalidCertificate(
+                f"a signing certificate must not have the extended key usage {name}", at=at
+            )
+    if leaf.key_kind not in LEAF_KEYS:
+        raise InvalidCertificate(
+            f"its key is {leaf.key_kind}, which cannot sign",
+            at=at,
+            hint=f"possible keys: {', '.join(LEAF_KEYS)}",
+        )
+
+
+def check_authority(authority: Certificate, below: int, at: str | None = None) -> None:
+    """Raise `InvalidCertificate` unless `authority` may issue, with `below` authorities under it."""
+    constraints = authority.basic_constraints
+    if constraints is None or not constraints.is_ca:
+        raise InvalidCertificate("an issuer must be a certificate authority (basic constraints)", at=at)
+    if not constraints.critical:
+        raise InvalidCertificate("the basic constraints of an authority must be critical", at=at)
+    if constraints.path_length is not None and constraints.path_length < below:
+        raise InvalidCertificate(
+            f"it allows {constraints.path_length} authorities under it, but there are {below}", at=at
+        )
+    _key_usage(authority, "keyCertSign", at)
+
+
+def _key_usage(certificate: Certificate, needed: str, at: str | None) -> frozenset[str]:
+    if certificate.key_usage is None:
+        raise InvalidCertificate("the key usage extension is missing", at=at)
+    if not certificate.key_usage_critical:
+        raise InvalidCertificate("the key usage extension must be critical", at=at)
+    if needed not in certificate.key_usage:
+        raise InvalidCertificate(f"the key usage {needed} is missing", at=at)
+    return certificate.key_usage
+
+
+def check_code_signing(certificates: tuple[Certificate, ...], places: tuple[str, ...] = ()) -> None:
+    """Raise `InvalidCertificate` unless the first may sign code and all others may issue.
+
+    `places` name the certificates in messages. A single certificate is judged as a leaf.
+    """
+    where = places or (None,) * len(certificates)
+    check_leaf(certificates[0], where[0])
+    for below, (authority, at) in enumerate(zip(certificates[1:], where[1:], strict=True)):
+        check_authority(authority, below, at)
