@@ -5,7 +5,7 @@ from __future__ import annotations
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, wants_json
 from nv2.errors import UsageError
-from nv2.notary import Copied
+from nv2.notary.copies import Copied, copy
 
 
 def run(call: Call) -> int:
@@ -15,7 +15,7 @@ def run(call: Call) -> int:
     destination = options.read_reference(call, call.arguments[1])
     if destination.digest is not None:
         raise UsageError("a destination is named by tag or not at all", at=str(destination))
-    copied = options.notary(call).copy(source, destination)
+    copied = copy(source, destination, session=options.session(call))
     if as_json:
         _print_json(call, copied)
     else:

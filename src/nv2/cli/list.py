@@ -5,7 +5,7 @@ from __future__ import annotations
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, wants_json
 from nv2.cli.tree import Tree
-from nv2.notary import Listed
+from nv2.notary.listing import Listed, list_signatures
 from nv2.oci import media_types as mt
 
 
@@ -14,8 +14,8 @@ def run(call: Call) -> int:
     as_json = wants_json(call)
     reference = options.only_reference(call)
     limit = options.check_max_signatures(call)
-    listed = options.notary(call).list(reference)
     options.warn_of_tag(call.output.warn, reference, "list")
+    listed = list_signatures(reference, session=options.session(call))
     if as_json:
         _print_json(call, str(reference), listed, limit)
     else:

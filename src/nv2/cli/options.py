@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nv2.cli.command import Call, Flag, Kind
 from nv2.errors import UsageError
-from nv2.notary import Notary, Settings
+from nv2.notary.session import Session, Settings
 from nv2.oci.reference import AnyReference, parse, parse_layout
 
 REFERENCE = Flag("reference", "artifact, instead of the positional argument; may repeat", Kind.STRINGS, "r")
@@ -26,9 +26,9 @@ CONNECTION = (
 )
 
 
-def notary(call: Call) -> Notary:
-    """The library, set up by the environment and the call's connection flags."""
-    return Notary.from_environment(
+def session(call: Call) -> Session:
+    """A session, set up by the environment and the call's connection flags."""
+    return Session.from_environment(
         Settings(
             username=call.string("username"),
             password=call.string("password"),

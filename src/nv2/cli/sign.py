@@ -10,7 +10,9 @@ from nv2.cli.build_metadata import MAX_FILE, parse_build_metadata, references_bu
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
 from nv2.errors import Nv2Error, UsageError
 from nv2.home.files import read_file
-from nv2.notary import Notary, Signed
+from nv2.notary.session import Session
+from nv2.notary.signature import Signed, sign_reference
+from nv2.notary.signers import find_signer
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference
 from nv2.signing import Wish, check_expiry
@@ -30,13 +32,16 @@ def run(call: Call) -> int:
     as_json = wants_json(call)
     options.refuse_unsupported(call, NOT_YET)
     wanted = _references(call)
-    notary = options.notary(call)
-    wish = _wish(call, notary)
-    signer = notary.signer(call.string("key"), call.string("cert"), passphrase.passphrase_source(call))
+    session = options.session(call)
+    wish = _wish(call, session)
+    ask = passphrase.passphrase_source(call)
+    signer = find_signer(session, call.string("key"), call.string("cert"), ask)
     for reference in wanted:
         options.warn_of_tag(call.output.warn, reference, "sign")
     force = call.on("force-referrers-tag")
-    results = notary.each(wanted, lambda item: notary.sign(item, signer, wish, force_referrers_tag=force))
+    results = session.each(
+        wanted, lambda item: sign_reference(session, item, signer, wish, force_referrers_tag=force)
+    )
     if not as_json:
         return exits.report(call.output, results, lambda _, signed: _show(call, signed))
     documents: list[dict[str, Any]] = []
@@ -59,8 +64,8 @@ def _references(call: Call) -> tuple[AnyReference, ...]:
     return references_built(built, wanted, path)
 
 
-def _wish(call: Call, notary: Notary) -> Wish:
-    word = call.string("signature-format") or notary.signature_format
+def _wish(call: Call, session: Session) -> Wish:
+    word = call.string("signature-format") or session.config.signature_format or "jws"
     if word not in FORMATS:
         raise UsageError(
             f'signature format "{word}" not supported',
@@ -68,7 +73,7 @@ def _wish(call: Call, notary: Notary) -> Wish:
         )
     expiry = call.duration("expiry") or None
     check_expiry(expiry)
-    agent = notary.signing_agent(call.output.program)
+    agent = session.signing_agent(call.output.program)
     return Wish(FORMATS[word], expiry, call.pairs(options.USER_METADATA), agent)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
 from nv2.cli.verdicts import verdict_document, verdict_lines
-from nv2.errors import NotTrusted, Nv2Error, Undecided, UsageError
-from nv2.notary import Evaluated, Notary, TrustChoice
+from nv2.errors import Nv2Error, UsageError
+from nv2.notary.evaluation import Evaluated, evaluate_reference, failure
+from nv2.notary.session import Session
+from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci.reference import AnyReference
 from nv2.trust.verdict import ArtifactVerdict, Verdict
 
@@ -26,15 +28,15 @@ def run(call: Call) -> int:
     wanted = options.references(call)
     budget = options.check_max_signatures(call)
     metadata = call.pairs(options.USER_METADATA)
-    notary = options.notary(call)
-    choose = _trust(call, notary)
+    session = options.session(call)
+    choose = _trust(call, session)
     if not as_json:
         for reference in wanted:
             options.warn_of_tag(call.output.warn, reference, "verify")
-    results = notary.each(
+    results = session.each(
         wanted,
-        lambda item: notary.evaluate(
-            item, choose, max_signatures=budget, user_metadata=metadata, all_signatures=as_json
+        lambda item: evaluate_reference(
+            session, item, choose, max_signatures=budget, user_metadata=metadata, all_signatures=as_json
         ),
     )
     if as_json:
@@ -42,13 +44,13 @@ def run(call: Call) -> int:
     return exits.report(call.output, results, lambda _, evaluated: _show(call, evaluated))
 
 
-def _trust(call: Call, notary: Notary) -> TrustChoice:
+def _trust(call: Call, session: Session) -> TrustChoice:
     key = call.string("key")
     if key is not None:
         if call.string("scope") is not None:
             raise UsageError("--scope chooses a policy statement; with --key no policy is read")
-        return notary.trust_in(key)
-    return notary.policy(call.string("scope"))
+        return trust_in_file(session, key)
+    return trust_by_policy(session, call.string("scope"))
 
 
 def _show(call: Call, evaluated: Evaluated) -> int:
@@ -79,22 +81,6 @@ def _show_success(call: Call, evaluated: Evaluated) -> None:
     if metadata:
         output.lines(("", "The artifact was signed with the following user metadata.", ""))
         output.table(("KEY", "VALUE"), metadata)
-
-
-def failure(evaluated: Evaluated) -> Nv2Error:
-    """The error that says that the artifact is not trusted, or could not be decided."""
-    verdict, shown = evaluated.verdict, evaluated.artifact.shown
-    if verdict.verdict is Verdict.UNDECIDED:
-        return Undecided(f"could not decide whether {shown} is trusted: {verdict.reason}", verdict)
-    if not verdict.signatures:
-        return NotTrusted(
-            f'signature verification failed: no signature is associated with "{shown}", '
-            "make sure the artifact was signed successfully",
-            verdict,
-        )
-    return NotTrusted(
-        f"signature verification failed for all the signatures associated with {shown}", verdict
-    )
 
 
 def _report_json(call: Call, results: Any) -> int:

@@ -1,0 +1,162 @@
+"""From words to a command: the table of commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nv2.cli.exits import BROKEN_PIPE, INTERRUPTED, TERMINATED, exit_code
+from nv2.cli.output import Output, error_document
+from nv2.errors import Nv2Error, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nv2.cli.command import Command, Group
+
+
+class Entry(NamedTuple):
+    """Where a command lives, loaded only when it is called: its module has `COMMAND`."""
+
+    module: str
+    summary: str
+    aliases: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "sign": Entry("nv2.cli.sign", "sign artifacts"),
+    "verify": Entry("nv2.cli.verify", "verify artifacts against a key or the trust policy"),
+    "list": Entry("nv2.cli.list", "list the signatures of an artifact", ("ls",)),
+    "inspect": Entry("nv2.cli.inspect", "show what the signatures of an artifact say"),
+    "copy": Entry("nv2.cli.copy", "copy an artifact with its signatures", ("cp",)),
+    "key": Entry("nv2.cli.key", "manage signing keys"),
+    "cert": Entry("nv2.cli.cert", "manage trusted certificates", ("certificate",)),
+    "policy": Entry("nv2.cli.policy", "manage the trust policy"),
+    "login": Entry("nv2.cli.login", "log in to a registry"),
+    "logout": Entry("nv2.cli.logout", "log out of a registry"),
+    "registry": Entry("nv2.cli.registry", "serve a registry on this machine"),
+    "demo": Entry("nv2.cli.demo", "watch an image get signed, verified, tampered with and refused"),
+    "completion": Entry("nv2.cli.completion", "print a completion script for a shell"),
+    "version": Entry("nv2.cli.version", "show the version"),
+}
+
+
+class Terminated(BaseException):
+    """SIGTERM came: unwinds the stack, so that temporary files go."""
+
+
+def main(words: Sequence[str], output: Output) -> int:
+    """Run the command line `words` (without the program's name) and return the exit code.
+
+    Exit codes: DESIGN, "The command line". Under the name `notation` every other code than 0 is 1.
+    """
+    code = _run(words, output)
+    return min(code, 1) if output.program == "notation" else code
+
+
+def _run(words: Sequence[str], output: Output) -> int:
+    try:
+        return _dispatch(words, output)
+    except Nv2Error as error:
+        output.error(error)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Terminated:
+        return TERMINATED
+    except BrokenPipeError:
+        return BROKEN_PIPE
+
+
+def _dispatch(words: Sequence[str], output: Output) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        return _help(words[1:] if words[:1] == ["help"] else (), output)
+    if words[0] == "--version":
+        words = ["version", *words[1:]]
+    entry = _entry(words[0], output.program)
+    return _run_named(_load(entry), words[1:], f"{output.program} {words[0]}", output)
+
+
+def _help(words: Sequence[str], output: Output) -> int:
+    from nv2.cli.help import root_help
+
+    if words:
+        return _dispatch([*words, "--help"], output)
+    output.raw(root_help(output.program, {name: entry.summary for name, entry in COMMANDS.items()}))
+    return 0
+
+
+def _entry(word: str, program: str) -> Entry:
+    for name, entry in COMMANDS.items():
+        if word == name or word in entry.aliases:
+            return entry
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    hint = f"did you mean {near[0]}?" if near else f"run '{program} --help' for usage"
+    kind = "flag" if word.startswith("-") else "command"
+    raise UsageError(f'unknown {kind} "{word}" for "{program}"', hint=hint)
+
+
+def _load(entry: Entry) -> Command | Group:
+    from importlib import import_module
+
+    loaded: Command | Group = import_module(entry.module).COMMAND
+    return loaded
+
+
+def _run_named(named: Command | Group, words: Sequence[str], path: str, output: Output) -> int:
+    from nv2.cli.command import Group
+
+    if not isinstance(named, Group):
+        return run_command(named, words, path, output)
+    position = _position(named, words)
+    for command in named.commands:
+        if position is not None and words[position] in (command.name, *command.aliases):
+            rest = [*words[:position], *words[position + 1 :]]
+            return run_command(command, rest, f"{path} {command.name}", output)
+    from nv2.cli.help import group_help
+
+    output.raw(group_help(named, path))
+    return 0
+
+
+def _position(group: Group, words: Sequence[str]) -> int | None:
+    """Where the sub-command's name stands: flags of it, with their values, may come before."""
+    from nv2.cli.command import Kind
+
+    takes_value = {
+        word
+        for command in group.commands
+        for flag in command.flags
+        if flag.kind is not Kind.BOOL
+        for word in (f"--{flag.name}", f"-{flag.short}")
+    }
+    skip = False
+    for position, word in enumerate(words):
+        if skip or word.startswith("-"):
+            skip = not skip and word in takes_value
+            continue
+        return position
+    return None
+
+
+def run_command(command: Command, words: Sequence[str], path: str, output: Output) -> int:
+    """Parse, check and run. With `--output json` a failure is a document too (but for usage errors)."""
+    from nv2.cli import flags
+    from nv2.cli.command import Call
+    from nv2.cli.help import command_help
+
+    parsed = flags.parse(command.flags, words)
+    if parsed.values["help"]:
+        output.raw(command_help(command, path))
+        return 0
+    flags.check(command, parsed, path)
+    call = Call(parsed.arguments, parsed.values, parsed.changed, output)
+    try:
+        return command.run(call)
+    except UsageError:
+        raise
+    except Nv2Error as error:
+        if command.schema and parsed.values.get("output") == "json" and not output.printed:
+            output.json({"schema": command.schema, "error": error_document(error)})
+        raise

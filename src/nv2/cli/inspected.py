@@ -1,0 +1,127 @@
+"""One inspected signature, as the tree and the JSON document of notation's main branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from nv2.cli.tree import Tree, pairs
+from nv2.inspection import Inspected
+from nv2.pki.certificate import Certificate
+
+_TIMESTAMP_UNREADABLE = "timestamp countersignatures cannot be read yet"
+
+
+def signature_document(item: Inspected) -> dict[str, Any]:
+    """The JSON object, in notation's field order; attribute maps are sorted."""
+    envelope, target = item.envelope, item.target
+    return {
+        "digest": item.manifest.digest,
+        "signatureAlgorithm": envelope.algorithm.name,
+        "signatureEnvelopeType": envelope.media_type,
+        "signedAttributes": dict(sorted(_signed_attributes(item, _rfc3339))),
+        "userDefinedAttributes": dict(sorted(target.annotations.items())) or None,
+        "unsignedAttributes": dict(sorted(_unsigned_document(item))),
+        "certificates": [_certificate_document(certificate) for certificate in item.chain.certificates],
+        "signedArtifact": {"mediaType": target.media_type, "digest": target.digest, "size": target.size},
+    }
+
+
+def signature_tree(item: Inspected) -> Tree:
+    """The tree below a signature's digest."""
+    envelope, target = item.envelope, item.target
+    metadata = pairs(*sorted(target.annotations.items()))
+    return Tree(
+        item.manifest.digest,
+        (
+            Tree(f"signature algorithm: {envelope.algorithm.name}"),
+            Tree(f"signature envelope type: {envelope.media_type}"),
+            Tree("signed attributes", pairs(*_named(_signed_attributes(item, _ansi_c)))),
+            Tree("user defined attributes", metadata or (Tree("(empty)"),)),
+            Tree("unsigned attributes", tuple(_unsigned_trees(item))),
+            Tree("certificates", tuple(map(_certificate_tree, item.chain.certificates))),
+            Tree(
+                "signed artifact",
+                pairs(
+                    ("media type", target.media_type), ("digest", target.digest), ("size", str(target.size))
+                ),
+            ),
+        ),
+    )
+
+
+_TREE_NAMES = {
+    "contentType": "content type",
+    "signingScheme": "signing scheme",
+    "signingTime": "signing time",
+}
+
+
+def _named(attributes: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for name, value in attributes:
+        yield _TREE_NAMES.get(name, name), value
+
+
+def _signed_attributes(item: Inspected, time: Any) -> Iterator[tuple[str, str]]:
+    attributes = item.envelope.attributes
+    yield "contentType", attributes.content_type
+    yield "signingScheme", attributes.scheme.value
+    yield "signingTime", time(attributes.signing_time)
+    if attributes.expiry is not None:
+        yield "expiry", time(attributes.expiry)
+    for extended in attributes.extended:
+        yield str(extended.key), str(extended.value)
+
+
+def _unsigned_document(item: Inspected) -> Iterator[tuple[str, Any]]:
+    unsigned = item.envelope.unsigned
+    if unsigned.signing_agent:
+        yield "signingAgent", unsigned.signing_agent
+    if unsigned.timestamp is not None:
+        yield "timestampSignature", {"error": _TIMESTAMP_UNREADABLE}
+
+
+def _unsigned_trees(item: Inspected) -> Iterator[Tree]:
+    unsigned = item.envelope.unsigned
+    if unsigned.signing_agent:
+        yield Tree(f"signing agent: {unsigned.signing_agent}")
+    if unsigned.timestamp is not None:
+        yield Tree("timestamp signature", pairs(("error", _TIMESTAMP_UNREADABLE)))
+
+
+def _certificate_document(certificate: Certificate) -> dict[str, str]:
+    return {
+        "SHA256Fingerprint": certificate.thumbprint,
+        "issuedTo": certificate.subject,
+        "issuedBy": certificate.issuer,
+        "expiry": _rfc3339(certificate.not_after),
+    }
+
+
+def _certificate_tree(certificate: Certificate) -> Tree:
+    return Tree(
+        f"SHA256 fingerprint: {certificate.thumbprint}",
+        pairs(
+            ("issued to", certificate.subject),
+            ("issued by", certificate.issuer),
+            ("expiry", _ansi_c(certificate.not_after)),
+        ),
+    )
+
+
+def _rfc3339(time: datetime) -> str:
+    """As Go's `RFC3339Nano`: a fraction only if there is one, `Z` for UTC."""
+    text = time.isoformat()
+    whole, dot, rest = text.partition(".")
+    if dot:
+        text = f"{whole}.{rest[:6].rstrip('0')}{rest[6:]}"
+    return text.replace("+00:00", "Z")
+
+
+def _ansi_c(time: datetime) -> str:
+    """As Go's `ANSIC`: `Mon Jan _2 15:04:05 2006`, in the zone the time came in."""
+    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    day, month = days[time.weekday()], months[time.month - 1]
+    return f"{day} {month} {time.day:2} {time:%H:%M:%S} {time.year}"

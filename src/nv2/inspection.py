@@ -1,0 +1,55 @@
+"""Inspection: what signatures say about themselves. Nothing is verified and nothing is trusted.
+
+The structure of envelope and chain is checked (a broken one is reported, not shown); signature, trust
+stores and policy are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from nv2.content.interface import Source
+from nv2.discovery import FoundSignature, open_signatures
+from nv2.envelope import Envelope, parse
+from nv2.envelope.payload import parse_payload
+from nv2.errors import ArtifactError
+from nv2.oci.descriptor import Descriptor
+from nv2.pki.chain import Chain, parse_chain
+
+
+class Inspected(NamedTuple):
+    """One signature, as it describes itself."""
+
+    manifest: Descriptor
+    envelope: Envelope
+    chain: Chain
+    target: Descriptor
+    """The artifact that the payload names; user metadata are its annotations."""
+
+
+class Unreadable(NamedTuple):
+    """A signature that could not be shown, and why."""
+
+    manifest: Descriptor
+    reason: str
+
+
+def inspect(
+    source: Source, subject: Descriptor, signatures: Sequence[Descriptor]
+) -> Iterator[Inspected | Unreadable]:
+    """Open each of `signatures` of `subject`, in order."""
+    for found in open_signatures(source, subject, signatures):
+        if isinstance(found, FoundSignature):
+            yield _inspected(found)
+        else:
+            yield Unreadable(found.manifest, str(found.error))
+
+
+def _inspected(found: FoundSignature) -> Inspected | Unreadable:
+    try:
+        envelope = parse(found.envelope.media_type, found.data)
+        chain = parse_chain(envelope.unsigned.certificates)
+        return Inspected(found.manifest, envelope, chain, parse_payload(envelope.payload))
+    except ArtifactError as e:
+        return Unreadable(found.manifest, str(e))

@@ -1,0 +1,123 @@
+"""Verify, wired: what is trusted comes from a file or from the policy, the signatures from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from nv2.errors import NotTrusted, Undecided
+from nv2.notary.session import Artifact, Session
+from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
+from nv2.oci.reference import AnyReference, parse
+from nv2.revocation import WithoutNetwork
+from nv2.trust.verdict import ArtifactVerdict, Verdict
+from nv2.verification import Trust, evaluate, not_checked
+
+MAX_SIGNATURES = 100
+"""Anchored signatures that are judged for one artifact, unless the caller says otherwise."""
+
+NO_METADATA: Mapping[str, str] = {}
+
+
+class Evaluated(NamedTuple):
+    """The verdict of one artifact."""
+
+    artifact: Artifact
+    verdict: ArtifactVerdict
+
+
+def evaluate_reference(
+    session: Session,
+    reference: AnyReference,
+    choose: TrustChoice,
+    *,
+    max_signatures: int = MAX_SIGNATURES,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    all_signatures: bool = False,
+) -> Evaluated:
+    """Judge the artifact; a verdict is returned, whatever it is.
+
+    `all_signatures` looks at every signature instead of stopping at the first trusted one. Raises
+    `Nv2Error` where nothing can be said: no such artifact, no policy, no network.
+    """
+    trust = choose(reference)
+    artifact = session.resolve(reference)
+    if not isinstance(trust, Trust):
+        return Evaluated(artifact, not_checked(trust))
+    verdict = evaluate(
+        artifact.store,
+        artifact.subject,
+        trust,
+        revocation=WithoutNetwork(),
+        now=session.now,
+        max_signatures=max_signatures,
+        user_metadata=user_metadata,
+        stop_at_first=not all_signatures,
+    )
+    return Evaluated(artifact, verdict)
+
+
+def failure(evaluated: Evaluated) -> NotTrusted | Undecided:
+    """The error that says that the artifact is not trusted, or that it could not be decided."""
+    verdict, shown = evaluated.verdict, evaluated.artifact.shown
+    if verdict.verdict is Verdict.UNDECIDED:
+        return Undecided(f"could not decide whether {shown} is trusted: {verdict.reason}", verdict)
+    if not verdict.signatures:
+        return NotTrusted(
+            f'signature verification failed: no signature is associated with "{shown}", '
+            "make sure the artifact was signed successfully",
+            verdict,
+        )
+    return NotTrusted(
+        f"signature verification failed for all the signatures associated with {shown}", verdict
+    )
+
+
+def evaluate(
+    reference: str | AnyReference,
+    *,
+    key: str | None = None,
+    scope: str | None = None,
+    max_signatures: int = MAX_SIGNATURES,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    session: Session | None = None,
+) -> Evaluated:
+    """The verdict of the artifact, whatever it is; every signature is looked at. As `verify` otherwise."""
+    session = session or Session.from_environment()
+    parsed = parse(reference) if isinstance(reference, str) else reference
+    choose = trust_in_file(session, key) if key is not None else trust_by_policy(session, scope)
+    return evaluate_reference(
+        session,
+        parsed,
+        choose,
+        max_signatures=max_signatures,
+        user_metadata=user_metadata,
+        all_signatures=True,
+    )
+
+
+def verify(
+    reference: str | AnyReference,
+    *,
+    key: str | None = None,
+    scope: str | None = None,
+    max_signatures: int = MAX_SIGNATURES,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    session: Session | None = None,
+) -> Evaluated:
+    """What makes the artifact trusted; raises `NotTrusted` or `Undecided`, with every finding, otherwise.
+
+    `key` names a file (certificate, public key, private key) or a signing key: exactly that is trusted,
+    strictly. Without it the trust policy decides, by `scope` if given.
+    """
+    evaluated = evaluate(
+        reference,
+        key=key,
+        scope=scope,
+        max_signatures=max_signatures,
+        user_metadata=user_metadata,
+        session=session,
+    )
+    if evaluated.verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+        return evaluated
+    raise failure(evaluated)

@@ -1,0 +1,40 @@
+"""Inspect, wired."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nv2.discovery import discover
+from nv2.inspection import Inspected, Unreadable, inspect
+from nv2.notary.evaluation import MAX_SIGNATURES
+from nv2.notary.session import Artifact, Session
+from nv2.oci.reference import AnyReference, parse
+
+
+class Inspection(NamedTuple):
+    """The signatures of an artifact, as they describe themselves."""
+
+    artifact: Artifact
+    signatures: tuple[Inspected, ...]
+    unreadable: tuple[Unreadable, ...]
+    left: int
+    """Signatures beyond the limit, which nobody looked at."""
+    problems: tuple[str, ...]
+
+
+def inspect_signatures(
+    reference: str | AnyReference, *, max_signatures: int = MAX_SIGNATURES, session: Session | None = None
+) -> Inspection:
+    """Open the signatures of the artifact without verifying them."""
+    session = session or Session.from_environment()
+    artifact = session.resolve(parse(reference) if isinstance(reference, str) else reference)
+    found = discover(artifact.store, artifact.subject)
+    looked_at = found.signatures[:max_signatures]
+    opened = list(inspect(artifact.store, artifact.subject, looked_at))
+    return Inspection(
+        artifact,
+        tuple(item for item in opened if isinstance(item, Inspected)),
+        tuple(item for item in opened if isinstance(item, Unreadable)),
+        len(found.signatures) - len(looked_at),
+        found.problems,
+    )

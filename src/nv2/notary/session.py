@@ -1,0 +1,143 @@
+"""A run of nv2: settings, paths, one transport and one instant, shared by every reference of the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from nv2._version import __version__
+from nv2.content.interface import Store
+from nv2.content.layout import LayoutStore
+from nv2.content.remote import RemoteStore
+from nv2.errors import Nv2Error
+from nv2.home.config import Config, load_config
+from nv2.home.lock import host_lock
+from nv2.home.paths import Paths
+from nv2.notary.connection import Connection
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.reference import AnyReference, LayoutReference
+
+T = TypeVar("T")
+
+MAX_AT_ONCE = 8
+"""References that are worked on at the same time; the transport bounds requests per host besides."""
+
+
+def _ignore(_: str) -> None:
+    """Nobody listens."""
+
+
+class Settings(NamedTuple):
+    """What the caller says about the connection, and who hears of warnings."""
+
+    username: str | None = None
+    password: str | None = None
+    insecure_registry: bool = False
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    warn: Callable[[str], None] = _ignore
+    debug: Callable[[str], None] | None = None
+
+
+NO_SETTINGS = Settings()
+
+
+class Artifact(NamedTuple):
+    """An artifact that was resolved: from here on only its digest counts."""
+
+    reference: AnyReference
+    store: Store
+    subject: Descriptor
+
+    @property
+    def name(self) -> str:
+        """Repository or directory."""
+        return self.reference.name
+
+    @property
+    def shown(self) -> str:
+        """Name and digest, as messages show it."""
+        return f"{self.name}@{self.subject.digest}"
+
+
+class Session:
+    """Shared by all references of a run: connections, tokens, and `now`."""
+
+    def __init__(self, paths: Paths, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.paths = paths
+        self.settings = settings
+        self.warn = settings.warn
+        self.now = datetime.now(UTC)
+        self.config: Config = load_config(paths)
+        self.connection = Connection(paths, settings, self.config, environ)
+        self._lock = host_lock(paths.locks)
+
+    @classmethod
+    def from_environment(
+        cls, settings: Settings = NO_SETTINGS, environ: Mapping[str, str] | None = None
+    ) -> Session:
+        """A session of the directories and credentials that `environ` names (the process's by default)."""
+        environ = os.environ if environ is None else environ
+        return cls(Paths.from_environment(environ), settings, environ)
+
+    def signing_agent(self, program: str = "nv2") -> str:
+        """What signatures name as their maker: an unsigned courtesy. As `notation`, in its shape."""
+        return (
+            f"notation-go/{__version__} nv2/{__version__}" if program == "notation" else f"nv2/{__version__}"
+        )
+
+    def store(
+        self,
+        reference: AnyReference,
+        *,
+        push: bool = False,
+        force_referrers_tag: bool = False,
+        create: bool = False,
+    ) -> Store:
+        """The content store of `reference`. `push` asks for the right to write, `create` makes a layout."""
+        if isinstance(reference, LayoutReference):
+            return LayoutStore(Path(reference.directory), create=create, lock=self._lock)
+        return RemoteStore(
+            reference.registry,
+            reference.repository,
+            self.connection.transport(reference.registry, reference.repository, push=push),
+            plain_http=self.connection.plain_http(reference.registry),
+            lock=self._lock,
+            force_referrers_tag=force_referrers_tag,
+        )
+
+    def resolve(
+        self, reference: AnyReference, *, push: bool = False, force_referrers_tag: bool = False
+    ) -> Artifact:
+        """The artifact that `reference` names now. Its bytes' own digest was computed.
+
+        Raises `NotFound` and what the store raises.
+        """
+        store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag)
+        return Artifact(reference, store, store.resolve(reference.wanted or ""))
+
+    def each(
+        self, references: Sequence[AnyReference], work: Callable[[AnyReference], T]
+    ) -> Iterator[tuple[AnyReference, T | Nv2Error]]:
+        """`work` on every reference, several at once, in order; an error takes the place of its result."""
+        if len(references) == 1:
+            yield references[0], _attempt(work, references[0])
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(MAX_AT_ONCE)
+        try:
+            yield from zip(references, pool.map(lambda item: _attempt(work, item), references), strict=True)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempt(work: Callable[[AnyReference], T], reference: AnyReference) -> T | Nv2Error:
+    try:
+        return work(reference)
+    except Nv2Error as e:
+        return e

@@ -1,0 +1,69 @@
+"""Sign, wired: the artifact is resolved, the signature is attached beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import NamedTuple
+
+from nv2.keys.interface import Signer
+from nv2.notary.session import Artifact, Session
+from nv2.notary.signers import find_signer, no_passphrase
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.reference import AnyReference, LayoutReference, parse
+from nv2.signing import Wish
+from nv2.signing import sign as sign_in_store
+
+NO_METADATA: Mapping[str, str] = {}
+
+
+class Signed(NamedTuple):
+    """A signature that was made and attached."""
+
+    artifact: Artifact
+    manifest: Descriptor
+    """The signature manifest."""
+
+
+def sign_reference(
+    session: Session,
+    reference: AnyReference,
+    signer: Signer,
+    wish: Wish,
+    *,
+    force_referrers_tag: bool = False,
+) -> Signed:
+    """Sign the artifact that `reference` names and attach the signature in the same place."""
+    artifact = session.resolve(reference, push=True, force_referrers_tag=force_referrers_tag)
+    # notation 1.3.2 sees only the older manifest form in layouts (ADR 0009).
+    legacy = isinstance(reference, LayoutReference)
+    manifest = sign_in_store(
+        artifact.store, artifact.subject, signer, wish._replace(legacy_manifest=legacy), session.now
+    )
+    return Signed(artifact, manifest)
+
+
+def sign(
+    reference: str | AnyReference,
+    *,
+    key: str | Signer | None = None,
+    certificate: str | None = None,
+    passphrase: Callable[[str], bytes] = no_passphrase,
+    media_type: str = mt.JWS,
+    expiry: timedelta | None = None,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    session: Session | None = None,
+) -> Signed:
+    """Sign the artifact that `reference` names.
+
+    `key` is a signing key's name, the path of a private key, or a `Signer`; without it the default key
+    signs. `passphrase` is called with the key's name if it is encrypted. Raises `Nv2Error`.
+    """
+    session = session or Session.from_environment()
+    parsed = parse(reference) if isinstance(reference, str) else reference
+    signer = (
+        find_signer(session, key, certificate, passphrase) if key is None or isinstance(key, str) else key
+    )
+    wish = Wish(media_type, expiry, user_metadata, session.signing_agent())
+    return sign_reference(session, parsed, signer, wish)
