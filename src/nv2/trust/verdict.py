@@ -25,11 +25,15 @@ class Outcome(Enum):
 
 
 class Finding(NamedTuple):
-    """The outcome of one validation, with its reason (a line for people, empty if there is nothing to say)."""
+    """The outcome of one validation, with its reason and advice.
+
+    Both are one line for people, empty if there is nothing to say.
+    """
 
     validation: Validation
     outcome: Outcome
     reason: str = ""
+    hint: str = ""
 
 
 class Verdict(Enum):
@@ -48,6 +52,8 @@ class Judgement(NamedTuple):
     verdict: Verdict
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
+    decisive: Finding | None = None
+    """Why the signature is not trusted: the enforced failure, else the first enforced unknown."""
 
 
 class SignatureVerdict(NamedTuple):
@@ -110,11 +116,14 @@ def judge(findings: Iterable[Finding], level: Level) -> Judgement:
     An enforced *unknown* makes the verdict undecided; a later enforced failure still makes it not trusted.
     Findings that are logged become warnings. *Not asked* is fine only where the level skips; anywhere else,
     like a finding that never came, it counts as unknown. The iterable is not advanced beyond what is
-    needed, so that nobody asks the network about a signature that has failed already.
+    needed, so that nobody asks the network about a signature that has failed already; what was left out
+    that way is *not asked*. At level skip nothing is consumed, and nothing is a yes.
     """
     seen: list[Finding] = []
     warnings: list[Finding] = []
-    verdict = Verdict.TRUSTED
+    doubt: Finding | None = None
+    if level.skips:
+        return Judgement(Verdict.NOT_CHECKED, (), ())
     for finding in _completed(findings):
         seen.append(finding)
         action = level.action(finding.validation)
@@ -123,10 +132,12 @@ def judge(findings: Iterable[Finding], level: Level) -> Judgement:
         if action is Action.LOG:
             warnings.append(finding)
         elif finding.outcome is Outcome.FAILED:
-            return Judgement(Verdict.NOT_TRUSTED, tuple(seen), tuple(warnings))
+            rest = _left_out(seen, finding.validation)
+            return Judgement(Verdict.NOT_TRUSTED, (*seen, *rest), tuple(warnings), finding)
         else:
-            verdict = Verdict.UNDECIDED
-    return Judgement(verdict, tuple(seen), tuple(warnings))
+            doubt = doubt or finding
+    verdict = Verdict.UNDECIDED if doubt else Verdict.TRUSTED
+    return Judgement(verdict, tuple(seen), tuple(warnings), doubt)
 
 
 def _completed(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -137,6 +148,13 @@ def _completed(findings: Iterable[Finding]) -> Iterator[Finding]:
         yield finding
     for validation in missing:
         yield Finding(validation, Outcome.UNKNOWN, "was not examined")
+
+
+def _left_out(seen: list[Finding], failed: Validation) -> Iterator[Finding]:
+    examined = {finding.validation for finding in seen}
+    for validation in REQUIRED:
+        if validation not in examined:
+            yield Finding(validation, Outcome.NOT_ASKED, f"{failed.value} has failed already")
 
 
 Rule = Callable[[Sequence[Verdict]], Verdict]

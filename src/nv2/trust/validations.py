@@ -1,0 +1,209 @@
+"""The validations that need no network, one function each, in the order of the specification.
+
+trust-store-trust-policy, "Signature Verification: Steps". `prove` makes a `Proven` of untrusted bytes,
+and everything after integrity takes a `Proven`: what was not proven cannot be asked further questions.
+What this module does not do: revocation and timestamps (they need a network), and the judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from nv2 import envelope
+from nv2.envelope import SignedContent
+from nv2.envelope.attributes import VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_MIN_VERSION, Scheme
+from nv2.errors import ConfigurationError, EnvironmentFailure, InvalidCertificate, MalformedEnvelope
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.pki.chain import Chain, check_validity, parse_chain
+from nv2.trust.level import Validation
+from nv2.trust.policy import TimestampWhen
+from nv2.trust.verdict import Finding, Outcome, SignatureFacts
+
+if TYPE_CHECKING:
+    from nv2.envelope.attributes import ExtendedAttribute
+    from nv2.trust.identity import Identity
+    from nv2.trust.store import Anchors
+
+MAX_QUOTED = 80
+"""Characters of a foreign value in a message: enough to recognise it, too few to flood a log."""
+
+_chain = lru_cache(maxsize=8)(parse_chain)
+"""Artifacts are signed by few; what is kept is small, and a chain means the same at every instant."""
+
+
+class Proven(NamedTuple):
+    """A signature of proven integrity over the artifact in question. Nothing says yet that anyone trusts it."""
+
+    content: SignedContent
+    chain: Chain
+    plugin: str | None
+    """The verification plugin that the signer demands, as written in the envelope: not a name to use as is."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """The signing scheme."""
+        return self.content.envelope.attributes.scheme
+
+
+def prove(media_type: str, data: bytes, subject: Descriptor) -> Proven:
+    """Open the envelope `data` as a signature of `subject` ("Validate Integrity").
+
+    Structure and profile of the chain belong here, as in notation: without them there is no signing key.
+    Raises `ArtifactError`.
+    """
+    found = envelope.parse(media_type, data)
+    attributes = found.attributes
+    if attributes.content_type != mt.PAYLOAD:
+        raise MalformedEnvelope(f"the payload has content type {_quoted(attributes.content_type)}")
+    chain = _chain(found.unsigned.certificates)
+    content = found.open(chain.leaf.public_key)
+    plugin = _plugin(attributes.extended)
+    if not content.target.same_content(subject):
+        raise MalformedEnvelope(f"it signs another artifact: {_quoted(content.target.digest)}")
+    return Proven(content, chain, plugin)
+
+
+def _plugin(extended: tuple[ExtendedAttribute, ...]) -> str | None:
+    """The plugin that is demanded. Raises for critical attributes that nobody here understands.
+
+    A plugin may understand further ones, if it is named; integer keys cannot be handed to it.
+    """
+    names = [attribute for attribute in extended if attribute.key == VERIFICATION_PLUGIN]
+    for name in names:
+        if not name.critical or not isinstance(name.value, str) or not name.value.strip():
+            raise MalformedEnvelope("a verification plugin must be named by a critical, non-empty string")
+    for attribute in extended:
+        for_plugin = bool(names) and isinstance(attribute.key, str)
+        if attribute.critical and not for_plugin:
+            raise MalformedEnvelope(f"unknown critical attribute {_quoted(attribute.key)}")
+        if attribute.key == VERIFICATION_PLUGIN_MIN_VERSION and not for_plugin:
+            raise MalformedEnvelope("a version of a verification plugin without its name")
+    return names[0].value if names else None
+
+
+def integrity(proven: Proven) -> Finding:
+    """Passed, unless the signer demands a plugin: then what it would say is unknown."""
+    if proven.plugin is None:
+        return Finding(Validation.INTEGRITY, Outcome.PASSED)
+    return Finding(
+        Validation.INTEGRITY,
+        Outcome.UNKNOWN,
+        f"needs verification plugin {_quoted(proven.plugin)}, and plugins cannot be used yet",
+    )
+
+
+def anchored(proven: Proven, anchors: Anchors) -> Finding:
+    """Whether the chain ends in a trusted anchor: the first half of authenticity."""
+    try:
+        refusal = anchors.refusal(proven.chain, proven.scheme)
+    except (ConfigurationError, EnvironmentFailure) as e:
+        return Finding(Validation.AUTHENTICITY, Outcome.UNKNOWN, str(e), e.hint or "")
+    if refusal is not None:
+        return Finding(Validation.AUTHENTICITY, Outcome.FAILED, refusal)
+    return Finding(Validation.AUTHENTICITY, Outcome.PASSED)
+
+
+def authenticity(anchorage: Finding, proven: Proven, identities: tuple[Identity, ...]) -> Finding:
+    """`anchorage`, and the signing certificate is one of `identities` (empty: anyone)."""
+    leaf = proven.chain.leaf
+    if anchorage.outcome is not Outcome.PASSED or not identities:
+        return anchorage
+    if any(identity.matches(leaf) for identity in identities):
+        return anchorage
+    return Finding(
+        Validation.AUTHENTICITY,
+        Outcome.FAILED,
+        f"the signing certificate {_quoted(leaf.subject)} is none of the trusted identities",
+    )
+
+
+def expiry(proven: Proven, now: datetime) -> Finding:
+    """Failed from the very second of the expiry on ("Expiry": greater than or equal)."""
+    expires = proven.content.envelope.attributes.expiry
+    if expires is not None and now >= expires:
+        return Finding(Validation.EXPIRY, Outcome.FAILED, f"the signature expired at {rfc3339(expires)}")
+    return Finding(Validation.EXPIRY, Outcome.PASSED)
+
+
+def authentic_timestamp(proven: Proven, when: TimestampWhen, now: datetime, *, anchorable: bool) -> Finding:
+    """Whether the signature was made while every certificate of its chain was valid.
+
+    `anchorable` says that a store for timestamping authorities is named; without one, and without need
+    (`when`), the chain must be valid now. A signing authority vouches for its signing time itself.
+    """
+    attributes = proven.content.envelope.attributes
+    if proven.scheme is Scheme.SIGNING_AUTHORITY:
+        signed_at = attributes.signing_time
+        return _valid_at(proven.chain, signed_at, f"signed at {rfc3339(signed_at)}: ")
+    if anchorable and _is_due(proven.chain, when, now):
+        return _timestamp(proven)
+    return _valid_at(proven.chain, now)
+
+
+def _is_due(chain: Chain, when: TimestampWhen, now: datetime) -> bool:
+    return when is TimestampWhen.ALWAYS or any(now > c.not_after for c in chain.certificates)
+
+
+def _timestamp(proven: Proven) -> Finding:
+    if not proven.content.envelope.unsigned.timestamp:
+        return Finding(
+            Validation.AUTHENTIC_TIMESTAMP, Outcome.FAILED, "the signature has no timestamp countersignature"
+        )
+    return Finding(
+        Validation.AUTHENTIC_TIMESTAMP,
+        Outcome.UNKNOWN,
+        "the signature has a timestamp, and verification of timestamps is not available yet",
+    )
+
+
+def _valid_at(chain: Chain, instant: datetime, prefix: str = "") -> Finding:
+    try:
+        check_validity(chain, instant)
+    except InvalidCertificate as e:
+        return Finding(Validation.AUTHENTIC_TIMESTAMP, Outcome.FAILED, f"{prefix}{e}", e.hint or "")
+    return Finding(Validation.AUTHENTIC_TIMESTAMP, Outcome.PASSED)
+
+
+def user_metadata(proven: Proven, demanded: Mapping[str, str]) -> Finding:
+    """Whether every pair of `demanded` is signed; further pairs do no harm."""
+    signed = proven.content.target.annotations
+    for key, value in demanded.items():
+        if signed.get(key) != value:
+            said = f"says {_quoted(signed[key])}" if key in signed else "does not have it"
+            return Finding(
+                Validation.USER_METADATA,
+                Outcome.FAILED,
+                f"user metadata {_quoted(key)} must be {_quoted(value)}: the signature {said}",
+            )
+    return Finding(Validation.USER_METADATA, Outcome.PASSED)
+
+
+def facts(proven: Proven) -> SignatureFacts:
+    """What the signature says about itself."""
+    found, leaf = proven.content.envelope, proven.chain.leaf
+    attributes = found.attributes
+    return SignatureFacts(
+        signer=leaf.subject,
+        thumbprint=leaf.thumbprint,
+        algorithm=found.algorithm.name,
+        media_type=found.media_type,
+        signing_scheme=attributes.scheme.value,
+        signing_time=rfc3339(attributes.signing_time),
+        expiry=None if attributes.expiry is None else rfc3339(attributes.expiry),
+        user_metadata=tuple(sorted(proven.content.target.annotations.items())),
+    )
+
+
+def rfc3339(instant: datetime) -> str:
+    """`instant` in UTC, in whole seconds."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _quoted(value: object) -> str:
+    """A foreign value in one line, without control characters."""
+    text = str(value)
+    return repr(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "…")
