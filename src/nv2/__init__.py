@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from nv2.notary.session import Session as Session
     from nv2.notary.session import Settings as Settings
     from nv2.notary.signature import sign as sign
-    from nv2.oci.reference import parse as parse_reference
+    from nv2.oci.reference import parse
+
+    parse_reference = parse
 
 _PUBLIC = {
     "NotTrusted": ("nv2.errors", "NotTrusted"),
@@ -38,7 +40,21 @@ _PUBLIC = {
     "verify": ("nv2.notary.evaluation", "verify"),
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "NotTrusted",
+    "Nv2Error",
+    "Session",
+    "Settings",
+    "Undecided",
+    "__version__",
+    "copy",
+    "evaluate",
+    "inspect_signatures",
+    "list_signatures",
+    "parse_reference",
+    "sign",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

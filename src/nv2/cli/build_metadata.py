@@ -56,17 +56,17 @@ def _built(fields: Fields) -> Built:
 def references_built(
     built: tuple[Built, ...], wanted: tuple[AnyReference, ...], at: str
 ) -> tuple[Reference, ...]:
-    """By digest: the references that were asked for, or every name in the file if none was.
+    """By digest: the references that were asked for, or every repository in the file if none was.
 
     Raises `UsageError` if a reference cannot be told from the file, or contradicts it.
     """
     if not wanted:
-        found = tuple(name.with_digest(item.digest) for item in built for name in item.names)
+        found = dict.fromkeys(name.with_digest(item.digest) for item in built for name in item.names)
         if not found:
             raise UsageError(
                 "no image names in it", at=at, hint="name the image: nv2 sign --metadata-file FILE REF"
             )
-        return found
+        return tuple(found)
     return tuple(_digest_for(built, reference, at) for reference in wanted)
 
 

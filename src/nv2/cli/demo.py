@@ -31,18 +31,21 @@ class Step(NamedTuple):
 
 def run(call: Call) -> int:
     """Run the demo in a temporary directory; the exit code says whether every step ended as it must."""
-    with tempfile.TemporaryDirectory(prefix="nv2-demo-") as name, _inside(Path(name)) as directory:
-        with serve(directory / "registry", "127.0.0.1", 0) as registry:
-            image = f"{registry.address}/net-monitor"
-            subject = push_image(parse_registry(f"{image}:v1"), "net-monitor, version 1\n")
-            call.output.line(f"A registry runs at {registry.address}, with a small image: {image}:v1")
-            _play(call, _signing(image))
-            _play(call, _refusing(image))
-            push_image(parse_registry(f"{image}:v1"), "net-monitor, tampered with\n")
-            _play(call, _changed_tag(image))
-            _play(call, _copying(registry.address, image, subject))
-            _tamper(directory / "registry", subject)
-            _play(call, _changed_bytes(image, subject))
+    with (
+        tempfile.TemporaryDirectory(prefix="nv2-demo-") as name,
+        _inside(Path(name)) as directory,
+        serve(directory / "registry", "127.0.0.1", 0) as registry,
+    ):
+        image = f"{registry.address}/net-monitor"
+        subject = push_image(parse_registry(f"{image}:v1"), "net-monitor, version 1\n")
+        call.output.line(f"A registry runs at {registry.address}, with a small image: {image}:v1")
+        _play(call, _signing(image))
+        _play(call, _refusing(image))
+        push_image(parse_registry(f"{image}:v1"), "net-monitor, tampered with\n")
+        _play(call, _changed_tag(image))
+        _play(call, _copying(registry.address, image, subject))
+        _tamper(directory / "registry", subject)
+        _play(call, _changed_bytes(image, subject))
     call.output.lines(_NEXT)
     return exits.DONE
 

@@ -11,7 +11,8 @@ from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci.reference import AnyReference, parse
 from nv2.revocation import WithoutNetwork
 from nv2.trust.verdict import ArtifactVerdict, Verdict
-from nv2.verification import Trust, evaluate, not_checked
+from nv2.verification import Trust, not_checked
+from nv2.verification import evaluate as evaluate_in_store
 
 MAX_SIGNATURES = 100
 """Anchored signatures that are judged for one artifact, unless the caller says otherwise."""
@@ -44,7 +45,7 @@ def evaluate_reference(
     artifact = session.resolve(reference)
     if not isinstance(trust, Trust):
         return Evaluated(artifact, not_checked(trust))
-    verdict = evaluate(
+    verdict = evaluate_in_store(
         artifact.store,
         artifact.subject,
         trust,

@@ -118,7 +118,9 @@ class Session:
         Raises `NotFound` and what the store raises.
         """
         store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag)
-        return Artifact(reference, store, store.resolve(reference.wanted or ""))
+        # Only these three are ever signed or compared; a layout's index adds annotations of its own.
+        subject = Descriptor(*store.resolve(reference.wanted or "")[:3])
+        return Artifact(reference, store, subject)
 
     def each(
         self, references: Sequence[AnyReference], work: Callable[[AnyReference], T]

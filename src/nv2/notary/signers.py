@@ -1,0 +1,56 @@
+"""Who signs, wired: a name of `signingkeys.json` first, else a path, else the default key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nv2.errors import SigningKeyError
+from nv2.home.signing_keys import SigningKey, load_signing_keys
+from nv2.keys.file import load_key
+from nv2.keys.interface import Signer
+from nv2.notary.session import Session
+
+
+def no_passphrase(name: str) -> bytes:
+    """For callers that have none to give. Raises `SigningKeyError`."""
+    raise SigningKeyError("the key is encrypted and there is no passphrase", at=name)
+
+
+def find_signer(
+    session: Session, key: str | None, certificate: str | None, passphrase: Callable[[str], bytes]
+) -> Signer:
+    """The signer that `key` names; `certificate` is the file of its chain when it is elsewhere.
+
+    Raises `SigningKeyError`, `EnvironmentFailure`.
+    """
+    keys = load_signing_keys(session.paths)
+    known = keys.get_default() if key is None else keys.find(key)
+    if known is not None:
+        return _known(session, known, certificate, passphrase)
+    path = Path(key or "")
+    if not path.exists():
+        raise SigningKeyError(
+            f"neither a signing key's name nor a file: {key}",
+            hint="see 'nv2 key list'; 'nv2 key generate NAME --subject ...' makes a key",
+        )
+    return _from_file(session, path, certificate, passphrase)
+
+
+def _known(
+    session: Session, known: SigningKey, certificate: str | None, passphrase: Callable[[str], bytes]
+) -> Signer:
+    if known.key_path is None:
+        raise SigningKeyError(
+            f"the key is held by plugin {known.plugin!r}, and plugins are not supported yet", at=known.name
+        )
+    return _from_file(session, Path(known.key_path), certificate or known.certificate_path, passphrase)
+
+
+def _from_file(
+    session: Session, path: Path, certificate: str | None, passphrase: Callable[[str], bytes]
+) -> Signer:
+    signer = load_key(path, cert_path=Path(certificate) if certificate else None, passphrase=passphrase)
+    for warning in signer.warnings:
+        session.warn(warning)
+    return signer

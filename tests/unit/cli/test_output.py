@@ -1,0 +1,68 @@
+"""Data on standard output, everything else on standard error, and no terminal tricks."""
+
+import io
+
+import pytest
+
+from nv2.cli.output import Output, error_document, printable
+from nv2.errors import EnvironmentFailure, PolicyError
+
+
+@pytest.fixture
+def streams():
+    return io.StringIO(), io.StringIO()
+
+
+def test_data_and_warnings_go_to_different_streams(streams):
+    output = Output(*streams)
+    output.line("data")
+    output.warn("careful")
+    output.note("by the way")
+    assert streams[0].getvalue() == "data\n"
+    assert streams[1].getvalue() == "Warning: careful\nby the way\n"
+
+
+def test_control_characters_are_escaped():
+    assert printable("a\x1b[2Jb\nc\u202e") == "a\\x1b[2Jb\\nc\\u202e"
+
+
+def test_an_error_names_its_place_and_its_hint(streams):
+    Output(*streams).error(PolicyError("unknown level 'x'", at="trustPolicies[0]", hint="levels: strict"))
+    assert streams[1].getvalue() == "Error: trustPolicies[0]: unknown level 'x'\nhint: levels: strict\n"
+
+
+def test_an_error_is_a_document_too():
+    document = error_document(PolicyError("no", at="here"))
+    assert document == {"kind": "PolicyError", "message": "no", "at": "here"}
+
+
+def test_json_is_safe_inside_html(streams):
+    Output(*streams).json({"a": "<b>&é"})
+    assert streams[0].getvalue() == '{\n  "a": "\\u003cb\\u003e\\u0026é"\n}\n'
+
+
+def test_a_table_pads_every_cell(streams):
+    Output(*streams).table(("KEY", "VALUE"), [("a", "1"), ("long", "2")])
+    assert streams[0].getvalue() == "KEY    VALUE   \na      1       \nlong   2       \n"
+
+
+def test_a_full_disk_is_one_error():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(EnvironmentFailure, match="cannot write the output: No space left on device"):
+        Output(Full(), io.StringIO()).line("data")
+
+
+@pytest.mark.parametrize(("answer", "said"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False)])
+def test_a_question_is_answered(streams, monkeypatch, answer, said):
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert Output(*streams).confirm("Sure?") is said
+    assert streams[0].getvalue().startswith("Sure? [y/N] ")
+
+
+def test_the_end_of_input_is_a_silent_no(streams, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert Output(*streams).confirm("Sure?") is False
+    assert streams[0].getvalue() == "Sure? [y/N] "
