@@ -11,6 +11,27 @@ INDEXES = frozenset({IMAGE_INDEX, DOCKER_MANIFEST_LIST})
 MANIFESTS = (IMAGE_MANIFEST, IMAGE_INDEX, DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, ARTIFACT_MANIFEST)
 """What a client asks for (`Accept`), in this order."""
 
+FOREIGN_LAYERS = frozenset(
+    {
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    }
+)
+"""Layers that stay where their maker publishes them and are not copied (image-spec, "Non-Distributable Layers")."""
+
+NON_DISTRIBUTABLE = frozenset(
+    {
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    }
+)
+"""Layers that are fetched from elsewhere: a registry need not have them (image-spec, "Non-Distributable Layers")."""
+
 EMPTY = "application/vnd.oci.empty.v1+json"
 OCTET_STREAM = "application/octet-stream"
 

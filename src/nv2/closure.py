@@ -1,0 +1,221 @@
+"""What belongs to an artifact? Everything it is made of, and everything that refers to any part of it.
+
+Manifests are followed down to their children, and up to their referrers: signatures and SBOMs of an index,
+of each platform's image, signatures of the SBOMs. What an artifact is made of is required: if a part cannot
+be read, that is an error. What refers to it can be pushed by others: one bad referrer is reported and left out.
+What this module does not do: read blobs, or say whether a signature is good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+from nv2.content.interface import Referrers, Source
+from nv2.errors import ArtifactError, BadAnswer, MalformedManifest, NotFound, Nv2Error
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
+from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
+
+MAX_MANIFESTS = 50_000
+"""Manifests that belong to one artifact: fifty platforms with a thousand signatures each."""
+
+MAX_TOTAL = 64 * 1024 * 1024
+"""Bytes of those manifests, which are held in memory; a signature manifest has about one KiB."""
+
+MAX_NESTING = 8
+"""Indexes in indexes. Two were seen in the field."""
+
+MAX_ROUNDS = 8
+"""Referrers of referrers. A signature of an SBOM of an image is the second."""
+
+MAX_LINE = 500
+"""Characters of a problem; longer ones quote hostile content."""
+
+UNUSABLE = (ArtifactError, NotFound, BadAnswer)
+"""What a source raises when one piece of content cannot be had, rather than nothing at all."""
+
+T = TypeVar("T")
+
+
+class Execute(Protocol):
+    """Does jobs, some at once if it likes, and hands out their results in order; the first error is raised."""
+
+    def __call__(self, jobs: Sequence[Callable[[], T]], /) -> Iterator[T]: ...
+
+
+def in_order(jobs: Sequence[Callable[[], T]], /) -> Iterator[T]:
+    """One job after the other."""
+    return (job() for job in jobs)
+
+
+class Node(NamedTuple):
+    """A manifest that belongs to an artifact."""
+
+    descriptor: Descriptor
+    """Plain, as the one who named it wrote it; the bytes were checked against it."""
+    data: bytes
+    manifest: Manifest
+    required: bool
+    """Whether the artifact is made of it, or it only refers."""
+
+    @property
+    def children(self) -> tuple[Digest, ...]:
+        """The manifests that it consists of."""
+        return tuple(child.digest for child in self.manifest.manifests if is_manifest(child.media_type))
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """Everything else that it consists of. What an index has besides manifests is a blob."""
+        others = (child for child in self.manifest.manifests if not is_manifest(child.media_type))
+        return (*self.manifest.blobs, *others)
+
+    @property
+    def as_referrer(self) -> Descriptor:
+        """Its descriptor in a list of referrers (distribution-spec, "Listing Referrers")."""
+        kind, annotations = self.manifest.kind, self.manifest.annotations
+        return self.descriptor._replace(artifact_type=kind, annotations=annotations)
+
+
+class Closure(NamedTuple):
+    """All manifests that belong to `root`, each once, `root` first."""
+
+    root: Descriptor
+    nodes: Mapping[Digest, Node]
+    problems: tuple[str, ...]
+    """Referrers that were left out, one line each."""
+
+
+def close(source: Source, root: Descriptor, execute: Execute = in_order) -> Closure:
+    """Everything that belongs to the manifest `root`.
+
+    Raises `ArtifactError` or `NotFound` for a required manifest that is missing, malformed, too large, or
+    if there are too many; and what the source raises when it cannot answer.
+    """
+    walk = _Walk(source, execute)
+    added = walk.follow([root])
+    for _ in range(MAX_ROUNDS):
+        if not (added := walk.rise(added)):
+            break
+    else:
+        walk.report(f"{added[0].descriptor.digest}: referrers of more than {MAX_ROUNDS} levels are left out")
+    return Closure(root, walk.nodes, tuple(walk.problems))
+
+
+_Claims = dict[Digest, set[Digest]]
+"""By referrer: the subjects that list it."""
+
+
+class _Walk:
+    """The nodes found so far. A node is entered once, by digest."""
+
+    def __init__(self, source: Source, execute: Execute) -> None:
+        self.nodes: dict[Digest, Node] = {}
+        self.problems: dict[str, None] = {}
+        self._source = source
+        self._execute = execute
+        self._room = MAX_TOTAL
+
+    def report(self, problem: str) -> None:
+        self.problems[problem[:MAX_LINE]] = None
+
+    def follow(self, wanted: Sequence[Descriptor], claims: _Claims | None = None) -> list[Node]:
+        """Enter `wanted` and their children; the new nodes. With `claims`, they are referrers, not required."""
+        entered: list[Node] = []
+        for _ in range(MAX_NESTING):
+            if not (wanted := self._affordable(self._new(wanted), required=claims is None)):
+                return entered
+            found = list(self._read(wanted, claims or {}, required=claims is None))
+            entered += found
+            wanted = [child for node in found for child in node.manifest.manifests]
+        if wanted := self._new(wanted):
+            self._fail(_too_deep(wanted[0]), required=claims is None)
+        return entered
+
+    def rise(self, subjects: Sequence[Node]) -> list[Node]:
+        """Enter everything that refers to `subjects`; the new nodes."""
+        claims: _Claims = {}
+        wanted: list[Descriptor] = []
+        jobs = [partial(self._source.referrers, subject.descriptor) for subject in subjects]
+        for subject, listing in zip(subjects, self._execute(jobs), strict=True):
+            self._note(subject, listing)
+            # Where a tag sha256-… is an alias of the digest, an index is its own list of referrers.
+            own = {subject.descriptor.digest, *subject.children}
+            for referrer in listing.descriptors:
+                if referrer.digest not in own:
+                    claims.setdefault(referrer.digest, set()).add(subject.descriptor.digest)
+                    wanted.append(referrer)
+        return self.follow(wanted, claims)
+
+    def _note(self, subject: Node, listing: Referrers) -> None:
+        for problem in listing.problems:
+            self.report(problem)
+        if not listing.complete:
+            self.report(f"{subject.descriptor.digest}: the list of its referrers is incomplete")
+
+    def _new(self, wanted: Iterable[Descriptor]) -> list[Descriptor]:
+        # Not by digest alone: a bad descriptor of somebody's must not stand in the way of a good one.
+        new = dict.fromkeys(Descriptor(*d[:3]) for d in wanted if is_manifest(d.media_type))
+        return [descriptor for descriptor in new if descriptor.digest not in self.nodes]
+
+    def _affordable(self, wanted: Sequence[Descriptor], *, required: bool) -> list[Descriptor]:
+        """Those of `wanted` that the limits leave room for."""
+        taken: list[Descriptor] = []
+        for descriptor in wanted:
+            if descriptor.size > MAX_MANIFEST:
+                self._fail(_too_large(descriptor), required=required)
+            elif len(self.nodes) + len(taken) >= MAX_MANIFESTS or descriptor.size > self._room:
+                self._fail(_too_many(descriptor), required=required)
+                break
+            else:
+                self._room -= descriptor.size
+                taken.append(descriptor)
+        return taken
+
+    def _read(self, wanted: Sequence[Descriptor], claims: _Claims, *, required: bool) -> Iterator[Node]:
+        for descriptor, data in zip(wanted, self._source.fetch_many(wanted, MAX_MANIFEST), strict=True):
+            try:
+                node = _node(descriptor, data, claims.get(descriptor.digest), required=required)
+            except UNUSABLE as e:
+                self._fail(e, required=required)
+                continue
+            if self.nodes.setdefault(descriptor.digest, node) is node:
+                yield node
+
+    def _fail(self, error: Nv2Error, *, required: bool) -> None:
+        if required:
+            raise error
+        self.report(str(error))
+
+
+def _node(
+    descriptor: Descriptor, data: bytes | Nv2Error, claim: set[Digest] | None, *, required: bool
+) -> Node:
+    if isinstance(data, Nv2Error):
+        raise data
+    manifest = parse_manifest(data, descriptor.media_type, at=descriptor.digest)
+    if claim and (manifest.subject is None or manifest.subject.digest not in claim):
+        raise MalformedManifest(
+            f"listed as a referrer of {min(claim)}, but does not name it", at=descriptor.digest
+        )
+    return Node(descriptor, data, manifest, required)
+
+
+def _too_large(descriptor: Descriptor) -> ArtifactError:
+    return MalformedManifest(f"a manifest of more than {MAX_MANIFEST} bytes", at=descriptor.digest)
+
+
+def _too_many(descriptor: Descriptor) -> ArtifactError:
+    limits = f"{MAX_MANIFESTS} manifests or {MAX_TOTAL} bytes of them"
+    return ArtifactError(f"more than {limits} belong to the artifact", at=descriptor.digest)
+
+
+def _too_deep(descriptor: Descriptor) -> ArtifactError:
+    return ArtifactError(f"indexes are nested deeper than {MAX_NESTING}", at=descriptor.digest)
+
+
+def is_foreign(descriptor: Descriptor) -> bool:
+    """Whether the content stays where its maker publishes it."""
+    return descriptor.media_type in mt.FOREIGN_LAYERS

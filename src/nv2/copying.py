@@ -1,0 +1,235 @@
+"""Copying an artifact with everything that belongs to it, byte for byte, so that nobody sees a part of it.
+
+Order: blobs, then manifests, each after its children and after its subject, then the lists of referrers (one
+write per subject), the tag last: whoever resolves the tag finds the signatures too. Whatever is interrupted can be
+run again: what is there is skipped, but never taken as a sign that its parts are there as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from functools import partial
+from graphlib import TopologicalSorter
+from typing import BinaryIO, NamedTuple, cast
+
+from nv2.closure import MAX_LINE, UNUSABLE, Closure, Execute, Node, close, in_order, is_foreign
+from nv2.content.interface import Mounter, Source, Store, opener
+from nv2.errors import ContentMismatch, Nv2Error
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
+
+
+class Outcome(Enum):
+    """What became of one piece of content."""
+
+    COPIED = "copied"
+    MOUNTED = "mounted"
+    SKIPPED = "skipped"
+    """It was there already."""
+    LEFT = "left"
+    """Not meant to be copied: foreign layers, and the subject of an artifact that is itself a referrer."""
+
+
+class CopyEvent(NamedTuple):
+    """One more piece of content is done."""
+
+    outcome: Outcome
+    descriptor: Descriptor
+    done: int
+    """Pieces, this one included."""
+    total: int
+    """Pieces in all."""
+
+
+class CopyResult(NamedTuple):
+    """What a copy came to. Blobs and manifests alike, each once."""
+
+    root: Descriptor
+    copied: tuple[Descriptor, ...]
+    mounted: tuple[Descriptor, ...]
+    skipped: tuple[Descriptor, ...]
+    left: tuple[Descriptor, ...]
+    problems: tuple[str, ...]
+    """Referrers that were left out because they, or a part of them, cannot be read; one line each."""
+    bytes_sent: int
+    """Bytes of what was copied."""
+
+
+def _nobody(_: CopyEvent) -> None:
+    """Nobody listens."""
+
+
+def copy(
+    source: Source,
+    destination: Store,
+    name: str,
+    tag: str | None,
+    *,
+    execute: Execute = in_order,
+    progress: Callable[[CopyEvent], None] = _nobody,
+) -> CopyResult:
+    """Copy what `name` (a tag or digest) names in `source` to `destination`, and let `tag` name it there.
+
+    `execute` may do jobs at once in threads; `progress` is called in the caller's. Raises `NotFound` and
+    `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
+    raise. A referrer that is not whole is a problem of the result.
+    """
+    closure = close(source, source.resolve(name), execute)
+    work = _Copy(source, destination, closure, execute, progress)
+    work.copy_blobs()
+    work.copy_manifests()
+    work.attach()
+    if tag is not None:
+        destination.tag(closure.root, tag)
+    return work.result()
+
+
+_Key = tuple[Digest, int, bool]
+"""What tells one blob from another. A referrer may lie about size or kind of a blob that others need."""
+
+
+def _key(blob: Descriptor) -> _Key:
+    return blob.digest, blob.size, is_foreign(blob)
+
+
+class _Copy:
+    """One copy under way: the ledger of what was done, and of the referrers that cannot be copied."""
+
+    def __init__(
+        self,
+        source: Source,
+        destination: Store,
+        closure: Closure,
+        execute: Execute,
+        progress: Callable[[CopyEvent], None],
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._closure = closure
+        self._execute = execute
+        self._progress = progress
+        self._dropped: set[Digest] = set()
+        self._problems = list(closure.problems)
+        self._ledger: dict[Outcome, list[Descriptor]] = {outcome: [] for outcome in Outcome}
+        self._total = 0
+
+    def copy_blobs(self) -> None:
+        """Every blob that is not there; a referrer of which one cannot be had is dropped."""
+        nodes = self._closure.nodes
+        blobs: dict[_Key, Descriptor] = {}
+        for blob in (blob for node in nodes.values() for blob in node.blobs):
+            blobs.setdefault(_key(blob), blob)
+        needed = {_key(blob) for node in nodes.values() if node.required for blob in node.blobs}
+        self._total = len(blobs) + len(nodes)
+        faults: dict[_Key, Nv2Error] = {}
+        jobs = [partial(self._copy_blob, blob) for blob in blobs.values()]
+        for (key, blob), outcome in zip(blobs.items(), self._execute(jobs), strict=True):
+            if isinstance(outcome, Outcome):
+                self._enter(outcome, blob)
+            elif key in needed:
+                raise outcome
+            else:
+                faults[key] = outcome
+        for node in nodes.values():
+            if fault := next((faults[_key(blob)] for blob in node.blobs if _key(blob) in faults), None):
+                self._drop(node, str(fault))
+
+    def copy_manifests(self) -> None:
+        """Every manifest that is not there, after its children and its subject."""
+        nodes = self._closure.nodes
+        sorter = TopologicalSorter({digest: self._before(node) for digest, node in nodes.items()})
+        sorter.prepare()
+        while sorter.is_active():
+            ready = sorter.get_ready()
+            whole = [nodes[digest] for digest in ready if self._is_whole(nodes[digest])]
+            jobs = [partial(self._copy_manifest, node) for node in whole]
+            for node, outcome in zip(whole, self._execute(jobs), strict=True):
+                self._enter(outcome, node.descriptor)
+            sorter.done(*ready)
+
+    def attach(self) -> None:
+        """List the referrers, all of one subject at once; those that were there too: they may not be listed."""
+        groups: dict[Digest, tuple[Descriptor, list[Descriptor]]] = {}
+        for node in self._closure.nodes.values():
+            subject = node.manifest.subject
+            if subject and node.descriptor.digest not in self._dropped:
+                known = self._closure.nodes.get(subject.digest)
+                group = groups.setdefault(subject.digest, (known.descriptor if known else subject, []))
+                group[1].append(node.as_referrer)
+        jobs = [partial(self._destination.attach, subject, listed) for subject, listed in groups.values()]
+        for _ in self._execute(jobs):
+            pass
+        for subject, _listed in groups.values():
+            if subject.digest not in self._closure.nodes:
+                self._ledger[Outcome.LEFT].append(subject)
+
+    def result(self) -> CopyResult:
+        """What was done."""
+        copied, mounted, skipped, left = (tuple(self._ledger[outcome]) for outcome in Outcome)
+        sent = sum(descriptor.size for descriptor in copied)
+        return CopyResult(self._closure.root, copied, mounted, skipped, left, tuple(self._problems), sent)
+
+    def _copy_blob(self, blob: Descriptor) -> Outcome | Nv2Error:
+        """What became of `blob`, or why the source cannot give it. Whatever else is wrong is raised."""
+        if is_foreign(blob):
+            return Outcome.LEFT
+        if self._destination.exists(blob):
+            return Outcome.SKIPPED
+        if _mount(self._destination, blob, self._source):
+            return Outcome.MOUNTED
+        faults: list[Nv2Error] = []
+        try:
+            self._destination.push(blob, partial(_open, self._source, blob, faults))
+        except Nv2Error as e:
+            if e in faults or isinstance(e, ContentMismatch):
+                return e
+            raise
+        return Outcome.COPIED
+
+    def _copy_manifest(self, node: Node) -> Outcome:
+        if self._destination.exists(node.descriptor):
+            return Outcome.SKIPPED
+        self._destination.push(node.descriptor, opener(node.data))
+        return Outcome.COPIED
+
+    def _before(self, node: Node) -> Iterator[Digest]:
+        """What must be there before `node`."""
+        subject = node.manifest.subject
+        needed = (*node.children, *((subject.digest,) if subject else ()))
+        return (digest for digest in needed if digest in self._closure.nodes)
+
+    def _is_whole(self, node: Node) -> bool:
+        """Whether `node` can be copied: a referrer cannot without its children, or without its subject."""
+        if node.descriptor.digest in self._dropped:
+            return False
+        missing = {digest for digest in node.children if digest not in self._closure.nodes}
+        missing |= self._dropped.intersection(self._before(node))
+        if missing and not node.required:
+            self._drop(node, f"{min(missing)} is left out")
+            return False
+        return True
+
+    def _drop(self, node: Node, reason: str) -> None:
+        self._dropped.add(node.descriptor.digest)
+        self._problems.append(f"{node.descriptor.digest}: left out: {reason}"[:MAX_LINE])
+        self._total -= 1
+
+    def _enter(self, outcome: Outcome, descriptor: Descriptor) -> None:
+        self._ledger[outcome].append(descriptor)
+        done = sum(len(listed) for listed in self._ledger.values())
+        self._progress(CopyEvent(outcome, descriptor, done, self._total))
+
+
+def _mount(destination: Store, blob: Descriptor, source: Source) -> bool:
+    """Let the destination take the blob from the source by itself, if it has that power."""
+    return hasattr(destination, "mount") and cast("Mounter", destination).mount(blob, source)
+
+
+def _open(source: Source, blob: Descriptor, faults: list[Nv2Error]) -> BinaryIO:
+    """The content; what is wrong with it goes into `faults` too, to tell it from what the destination says."""
+    try:
+        return source.open(blob)
+    except UNUSABLE as e:
+        faults.append(e)
+        raise
