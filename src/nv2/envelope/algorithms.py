@@ -85,18 +85,23 @@ def _pss(hash_: hashes.HashAlgorithm) -> padding.PSS:
     return padding.PSS(padding.MGF1(hash_), hash_.digest_size)
 
 
-def verify(algorithm: Algorithm, key: PublicKey, signature: bytes, data: bytes) -> None:
-    """Raise `InvalidSignature` unless `signature` (raw) is that of `data` under `key`."""
+def verify(algorithm: Algorithm, key: object, signature: bytes, data: bytes) -> None:
+    """Raise `InvalidSignature` unless `signature` (raw) is that of `data` under the public `key`.
+
+    Raises `InvalidCertificate` for a key of a kind that cannot sign.
+    """
     if algorithm_of(key) != algorithm or len(signature) != algorithm.signature_size:
         raise InvalidSignature(f"the signature is not one of {algorithm.name} with the signing key")
     hash_ = _HASHES[algorithm.hash]
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, data, _pss(hash_), hash_)
-        else:
+        elif isinstance(key, ec.EllipticCurvePublicKey):
             half = len(signature) // 2
             r, s = (int.from_bytes(part, "big") for part in (signature[:half], signature[half:]))
             key.verify(encode_dss_signature(r, s), data, ec.ECDSA(hash_))
+        else:
+            raise TypeError("a private key verifies nothing")
     except _BadSignature:
         raise InvalidSignature("the signature does not fit the signed content") from None
 

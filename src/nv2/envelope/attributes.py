@@ -24,7 +24,7 @@ class ExtendedAttribute(NamedTuple):
 
 
 class SignedAttributes(NamedTuple):
-    """The signed attributes. Times are aware, in whole seconds."""
+    """The signed attributes. Times are aware; nv2 signs whole seconds, others may have signed fractions."""
 
     content_type: str
     scheme: Scheme

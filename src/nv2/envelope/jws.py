@@ -1,0 +1,178 @@
+"""JWS envelopes: flattened JSON serialization (signature-envelope-jws.md; RFC 7515, 7.2.2).
+
+Unknown members of the unprotected header are ignored, as RFC 7515 says; everything else that two readers could
+read in two ways is refused: other spellings of a name, base64 that is not canonical, a name in both headers.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from nv2 import strict_json
+from nv2.envelope.algorithms import BY_JWS, Algorithm
+from nv2.envelope.attributes import UnsignedAttributes
+from nv2.envelope.payload import canonical, refuse_other_spellings
+from nv2.envelope.protected import (
+    AUTHENTIC_SIGNING_TIME,
+    EXPIRY,
+    SCHEME,
+    SIGNING_AGENT,
+    SIGNING_TIME,
+    TIMESTAMP,
+    Dialect,
+    build_header,
+    read_header,
+)
+from nv2.envelope.values import Draft, Envelope
+from nv2.errors import MalformedEnvelope, UsageError
+from nv2.oci import media_types as mt
+from nv2.strict_json import Fields
+
+_MEMBERS = ("payload", "protected", "header", "signature")
+_PROTECTED = ("alg", "cty", "crit", SCHEME, SIGNING_TIME, AUTHENTIC_SIGNING_TIME, EXPIRY)
+_HEADER = ("x5c", TIMESTAMP, SIGNING_AGENT)
+
+_REGISTERED = ("alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit")
+"""RFC 7515, 4.1: names of the standard, which `crit` must not repeat."""
+
+# Upper case T and Z, as Go reads it. The specification advises against fractions; notation reads them.
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
+)
+
+
+def _read_time(value: Any, at: str) -> datetime:
+    found = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise MalformedEnvelope("expected a time like 2026-01-02T15:04:05Z", at=at)
+    year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
+    try:
+        zone = UTC if sign is None else _zone(sign, int(hours), int(minutes))
+        date = (int(year), int(month), int(day))
+        microsecond = int((fraction or "0").ljust(6, "0")[:6])
+        return datetime(*date, int(hour), int(minute), int(second), microsecond, tzinfo=zone)
+    except ValueError as e:
+        raise MalformedEnvelope(f"no such time: {e}", at=at) from None
+
+
+def _zone(sign: str, hours: int, minutes: int) -> timezone:
+    if minutes > 59:
+        raise ValueError("minutes of the zone must be in 0..59")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if sign == "-" else offset)
+
+
+def _write_time(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+DIALECT = Dialect(
+    algorithm="alg",
+    critical="crit",
+    content_type="cty",
+    algorithms=BY_JWS,
+    # signingTime: notation refuses it here, though not in COSE.
+    never_critical=frozenset((*_REGISTERED, SIGNING_TIME)),
+    read_time=_read_time,
+    write_time=_write_time,
+    place=lambda label: f"protected.{label}",
+)
+
+
+def parse(data: bytes) -> Envelope:
+    """Read the structure. Raises `MalformedEnvelope` with the place, such as `protected.crit[1]`."""
+    envelope = Fields.of(strict_json.loads(data, MalformedEnvelope), "", MalformedEnvelope)
+    if "signatures" in envelope.value:
+        raise MalformedEnvelope("only the flattened form, with one signature, is acceptable", at="signatures")
+    envelope.only(*_MEMBERS)
+    texts = {name: envelope.require(name, str) for name in ("payload", "protected", "signature")}
+    raw = {name: _decode(text, name, _base64url) for name, text in texts.items()}
+    protected = Fields.of(
+        strict_json.loads(raw["protected"], MalformedEnvelope, at="protected"), "protected", MalformedEnvelope
+    )
+    refuse_other_spellings(protected, _PROTECTED)
+    algorithm, attributes = read_header(protected.value, DIALECT)
+    header = Fields.of(envelope.require("header", dict), "header", MalformedEnvelope)
+    return Envelope(
+        mt.JWS,
+        algorithm,
+        attributes,
+        _unsigned(header, protected),
+        raw["payload"],
+        raw["signature"],
+        _signing_input(texts["protected"], texts["payload"]),
+        data,
+    )
+
+
+def _signing_input(protected: str, payload: str) -> bytes:
+    return f"{protected}.{payload}".encode("ascii")
+
+
+def _unsigned(header: Fields, protected: Fields) -> UnsignedAttributes:
+    refuse_other_spellings(header, _HEADER)
+    for name in header.value:
+        if name in protected.value:
+            raise MalformedEnvelope("is in the protected header too", at=header.place(name))
+    certificates = header.strings("x5c")
+    if not certificates:
+        raise MalformedEnvelope("the certificate chain is missing", at="header.x5c")
+    timestamp = header.get(TIMESTAMP, str)
+    return UnsignedAttributes(
+        tuple(_decode(text, f"header.x5c[{i}]", _base64) for i, text in enumerate(certificates)),
+        header.get(SIGNING_AGENT, str) or None,
+        _decode(timestamp, header.place(TIMESTAMP), _base64) if timestamp else None,
+    )
+
+
+def _base64url(data: bytes) -> tuple[bytes, bytes]:
+    decoded = urlsafe_b64decode(data + b"=" * (-len(data) % 4))
+    return decoded, urlsafe_b64encode(decoded).rstrip(b"=")
+
+
+def _base64(data: bytes) -> tuple[bytes, bytes]:
+    decoded = b64decode(data)
+    return decoded, b64encode(decoded)
+
+
+def _decode(text: str, at: str, codec: Callable[[bytes], tuple[bytes, bytes]]) -> bytes:
+    """The bytes of `text`, which must be their only spelling: Python skips what is not base64."""
+    try:
+        data = text.encode("ascii")
+        decoded, canonical_form = codec(data)
+    except ValueError:
+        raise MalformedEnvelope("is not base64", at=at) from None
+    if data != canonical_form:
+        raise MalformedEnvelope("is not canonical base64", at=at)
+    if not decoded:
+        raise MalformedEnvelope("is empty", at=at)
+    return decoded
+
+
+def seal(
+    draft: Draft, chain: tuple[bytes, ...], algorithm: Algorithm, sign: Callable[[bytes], bytes]
+) -> bytes:
+    """The envelope of `draft`. Raises `UsageError` for what JWS cannot carry, and whatever `sign` raises."""
+    if any(not isinstance(attribute.key, str) for attribute in draft.attributes.extended):
+        raise UsageError("attributes of a JWS envelope have names, not numbers")
+    protected = _encode(canonical(build_header(draft.attributes, algorithm.jws, DIALECT)))
+    payload = _encode(draft.payload)
+    signature = sign(_signing_input(protected, payload))
+    header = {"x5c": [b64encode(certificate).decode() for certificate in chain]}
+    agent = {SIGNING_AGENT: draft.signing_agent} if draft.signing_agent else {}
+    return canonical(
+        {
+            "payload": payload,
+            "protected": protected,
+            "header": {**header, **agent},
+            "signature": _encode(signature),
+        }
+    )
+
+
+def _encode(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,77 @@
+"""The payload: `{"targetArtifact": descriptor}` (signature-specification, "Payload").
+
+User metadata are the annotations of the signed descriptor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nv2 import strict_json
+from nv2.errors import MalformedEnvelope, UsageError
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor, parse_descriptor
+from nv2.strict_json import Fields
+
+MAX_SIZE = 2**63 - 1
+"""Bytes of an artifact, as a descriptor can say: what Go's int64 holds."""
+
+_FIELDS = ("mediaType", "digest", "size", "annotations", "artifactType")
+
+
+def build_payload(target: Descriptor, user_metadata: Mapping[str, str]) -> bytes:
+    """The payload that signs `target`: media type, digest, size, and annotations with `user_metadata`.
+
+    Raises `UsageError` for metadata with the reserved prefix, or with a key that `target` annotates already.
+    """
+    for key in user_metadata:
+        if key.startswith(mt.RESERVED_PREFIX):
+            raise UsageError(f"metadata key {key!r} has the reserved prefix {mt.RESERVED_PREFIX}")
+        if key in target.annotations:
+            raise UsageError(f"metadata key {key!r} is already an annotation of the artifact")
+    signed = Descriptor(
+        target.media_type, target.digest, target.size, None, {**target.annotations, **user_metadata}
+    )
+    return canonical({"targetArtifact": signed.to_json()})
+
+
+def canonical(value: Any) -> bytes:
+    """Compact JSON with sorted keys, as Go writes a map. Raises `UsageError` for what JSON cannot hold."""
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("text that is to be signed must be valid Unicode") from None
+    except (TypeError, ValueError) as e:
+        raise UsageError(f"this cannot be signed: {e}") from None
+
+
+def parse_payload(data: bytes) -> Descriptor:
+    """The target of a payload: media type, digest, size and annotations; other fields are ignored.
+
+    Raises `MalformedEnvelope`. Two spellings of one field are refused: readers that ignore case, such
+    as Go's, would take the other one.
+    """
+    document = Fields.of(
+        strict_json.loads(data, MalformedEnvelope, at="payload"), "payload", MalformedEnvelope
+    )
+    refuse_other_spellings(document, ("targetArtifact",))
+    artifact = document.object("targetArtifact")
+    if artifact is None:
+        raise MalformedEnvelope("an object is missing", at="payload.targetArtifact")
+    refuse_other_spellings(artifact, _FIELDS)
+    target = parse_descriptor(artifact)
+    if target.size > MAX_SIZE:
+        raise MalformedEnvelope("a size of more than 63 bits", at="payload.targetArtifact.size")
+    return target._replace(artifact_type=None)
+
+
+def refuse_other_spellings(fields: Fields, known: tuple[str, ...]) -> None:
+    """Raise `fields.error` for a key that differs from a `known` one in case alone."""
+    folded = {name.casefold(): name for name in known}
+    for key in fields.value:
+        name = folded.get(key.casefold(), key)
+        if name != key:
+            raise fields.error(f"the field {name!r} is spelled {key!r}", at=fields.at or None)
