@@ -22,16 +22,6 @@ FOREIGN_LAYERS = frozenset(
 )
 """Layers that stay where their maker publishes them and are not copied (image-spec, "Non-Distributable Layers")."""
 
-NON_DISTRIBUTABLE = frozenset(
-    {
-        "application/vnd.oci.image.layer.nondistributable.v1.tar",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-    }
-)
-"""Layers that are fetched from elsewhere: a registry need not have them (image-spec, "Non-Distributable Layers")."""
-
 EMPTY = "application/vnd.oci.empty.v1+json"
 OCTET_STREAM = "application/octet-stream"
 

@@ -1,1 +1,1 @@
-"""Listening sockets: the embedded registry."""
+"""Listening sockets: a small HTTP listener, and the embedded registry behind it."""

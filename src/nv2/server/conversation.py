@@ -1,0 +1,172 @@
+"""HTTP/1.1 with one client: heads of requests are read, answers are written, in turn.
+
+What this module does not do: know what is asked. Every request becomes a `Call`, every `Answer` a response.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+from nv2.server.bodies import EMPTY, AwaitedBody, body_of, skip
+from nv2.server.messages import MAX_WHOLE, Answer, BadMessage, Body, Call, Disconnected, FileSlice
+from nv2.server.patience import PatientReader
+
+if TYPE_CHECKING:
+    from nv2.server.listener import Listener
+
+MAX_UNREAD = 8 * 1024 * 1024
+"""Bytes of a refused body that are read and dropped, so that the client reads the refusal and not a reset."""
+
+MAX_FIELDS = 256
+"""Parameters in a query: a manifest may be pushed with many tags."""
+
+SEND_TIMEOUT = 60.0
+"""Seconds in which a client must take some bytes of an answer."""
+
+
+class Conversation(BaseHTTPRequestHandler):
+    """One connection: request after request."""
+
+    protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # what cannot be read is refused with a status line, unlike HTTP/0.9
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024  # the head and a small body leave in one write
+    server: Listener
+    _awaits_leave = False
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self._reader = PatientReader(self.connection)
+        self.rfile = io.BufferedReader(self._reader, 64 * 1024)
+
+    def handle_one_request(self) -> None:
+        if not self.server.connections.rest(self.connection):
+            self.close_connection = True
+            return
+        self._reader.renew()
+        self._awaits_leave = False
+        self.command = self.path = ""
+        try:
+            super().handle_one_request()
+        except (Disconnected, ConnectionError):
+            self.close_connection = True
+
+    def parse_request(self) -> bool:
+        self.server.connections.work(self.connection)
+        return super().parse_request()
+
+    def handle_expect_100(self) -> bool:
+        self._awaits_leave = True  # given when the body is read, so that a refusal comes first
+        return True
+
+    def respond(self) -> None:
+        """Answer the request whose head was just read."""
+        body = EMPTY
+        try:
+            body = self._body()
+            answer = self.server.application.respond(self._call(body))
+        except BadMessage as e:
+            self.close_connection = True
+            answer = self.server.application.refuse(e.status, e.reason)
+        try:
+            self._send(answer, body)
+        finally:
+            answer.close()
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = respond  # noqa: N815
+
+    def _body(self) -> Body:
+        if self.headers.defects:
+            raise BadMessage(400, "the header cannot be read")
+        body = body_of(
+            self.rfile,
+            self.headers.get_all("Content-Length", []),
+            self.headers.get_all("Transfer-Encoding", []),
+        )
+        return AwaitedBody(body, self._proceed) if self._awaits_leave and body.size != 0 else body
+
+    def _proceed(self) -> None:
+        self.send_response_only(100)
+        self.end_headers()
+        self.wfile.flush()
+
+    def _call(self, body: Body) -> Call:
+        path, _, query = self.path.partition("?")
+        fields: dict[str, tuple[str, ...]] = {}
+        try:
+            for key, value in parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS):
+                fields[key] = (*fields.get(key, ()), value)
+        except ValueError:
+            raise BadMessage(414, f"more than {MAX_FIELDS} parameters") from None
+        headers = {name.lower(): " ".join(value.split()) for name, value in self.headers.items()}
+        return Call(self.command, unquote(path), body, headers, fields)
+
+    def _send(self, answer: Answer, body: Body) -> None:
+        if not self._is_read(body):
+            self.close_connection = True
+        self.connection.settimeout(SEND_TIMEOUT)
+        self._send_head(answer)
+        if self.command != "HEAD":
+            self._send_body(answer.body)
+        self.wfile.flush()
+        self.server.application.log(f"{self.command} {ascii(self.path)[1:-1]} {answer.status}")
+        if self.close_connection:
+            self._linger()
+
+    def _is_read(self, body: Body) -> bool:
+        """Whether nothing of the request's body is left on the connection."""
+        if isinstance(body, AwaitedBody) and not body.asked:
+            return False  # nobody knows whether the client will send it
+        try:
+            return skip(body, MAX_UNREAD)
+        except BadMessage:
+            return False
+
+    def _send_head(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status not in (204, 304):
+            self.send_header("Content-Length", str(answer.size))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def _send_body(self, body: bytes | FileSlice) -> None:
+        if not isinstance(body, FileSlice):
+            self.wfile.write(body)
+        elif body.size <= MAX_WHOLE:
+            body.file.seek(body.offset)
+            self.wfile.write(body.file.read(body.size))
+        else:
+            self.wfile.flush()
+            if self.connection.sendfile(body.file, body.offset, body.size) != body.size:
+                raise Disconnected("the file is shorter than the answer said")
+
+    def _linger(self) -> None:
+        """Let the client read the answer: closing with unread bytes on our side would reset the connection."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1.0)
+            for _ in range(64):
+                if not self.connection.recv(64 * 1024):
+                    return
+
+    def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
+        """What the standard library found wrong with the head of a request."""
+        self.close_connection = True
+        answer = self.server.application.refuse(code, (message or self.responses[code][0]).lower())
+        self._send(answer, EMPTY)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing: `_send` logs."""
+
+    def version_string(self) -> str:
+        """What `Server` says."""
+        return "nv2"

@@ -1,0 +1,123 @@
+"""The index of the registry: SQLite in WAL mode. What it answers is in `storage`; here is how it is kept.
+
+Many connections read at once, one writes at a time. A transaction that has returned is on the disk
+(`synchronous=FULL`): a client that was told 201 finds its content after a power cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from nv2.errors import ConfigurationError
+
+VERSION = 1
+"""Of the tables below; a directory with another one is refused, not guessed at."""
+
+TABLES = """
+CREATE TABLE repositories (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+CREATE TABLE blobs (
+    repository INTEGER NOT NULL REFERENCES repositories,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+CREATE INDEX blobs_by_digest ON blobs (digest);
+CREATE TABLE manifests (
+    repository INTEGER NOT NULL REFERENCES repositories,
+    digest TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    subject TEXT,
+    artifact_type TEXT,
+    descriptor TEXT,
+    PRIMARY KEY (repository, digest)
+);
+CREATE INDEX manifests_by_digest ON manifests (digest);
+CREATE INDEX referrers ON manifests (repository, subject, digest) WHERE subject IS NOT NULL;
+CREATE TABLE tags (
+    repository INTEGER NOT NULL REFERENCES repositories,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (repository, name)
+) WITHOUT ROWID;
+CREATE INDEX tags_in_order ON tags (repository, name COLLATE NOCASE, name);
+CREATE INDEX tags_by_digest ON tags (repository, digest);
+"""
+"""`descriptor` is the finished JSON object of a manifest with a subject: listing referrers joins strings."""
+
+
+class Database:
+    """The file at `path`, made if it is not there. Raises `ConfigurationError` for a file of another version."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._resting: list[sqlite3.Connection] = []
+        self._writer = threading.Lock()
+        try:
+            with self.writing() as db:
+                self._prepare(db)
+        except sqlite3.DatabaseError as e:
+            self.close()
+            raise ConfigurationError(f"the index cannot be used: {e}", at=str(path)) from None
+        except ConfigurationError:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for queries; it goes back to the others afterwards."""
+        try:
+            db = self._resting.pop()
+        except IndexError:
+            db = self._connect()
+        try:
+            yield db
+        finally:
+            self._resting.append(db)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, the only one at this time: it is on the disk at the end, or undone on any exception."""
+        with self._writer, self.reading() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close every connection; nobody may be using one."""
+        while self._resting:
+            self._resting.pop().close()
+
+    def _connect(self) -> sqlite3.Connection:
+        # Each connection serves one thread at a time, but not always the same one.
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30.0)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA foreign_keys=ON")
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+        if found == VERSION:
+            return
+        if found or db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise ConfigurationError(
+                f"the index has version {found}, this nv2 knows version {VERSION}", at=str(self._path)
+            )
+        for statement in filter(str.strip, TABLES.split(";")):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version={VERSION}")

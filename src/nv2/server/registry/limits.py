@@ -1,0 +1,26 @@
+"""The limits of the embedded registry: each with its unit and its reason."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nv2.oci.manifest import MAX_MANIFEST
+
+
+class Limits(NamedTuple):
+    """Tests make them small."""
+
+    manifest: int = MAX_MANIFEST
+    """Bytes of a manifest: what the specification asks of every registry, and clients read at most."""
+
+    page: int = MAX_MANIFEST
+    """Bytes of a page of referrers: it is an index, so clients bound it as they bound manifests."""
+
+    entries: int = 10_000
+    """Tags or repositories in one page: about a megabyte."""
+
+    uploads: int = 1_000
+    """Uploads begun and not ended: each has a file, and a client needs about one per layer."""
+
+    upload_rest: float = 24 * 3600.0
+    """Seconds after which an upload that nobody continued is dropped."""

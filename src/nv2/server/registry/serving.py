@@ -1,0 +1,79 @@
+"""Starting and stopping the embedded registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from nv2.server.listener import Listener
+from nv2.server.messages import Application
+from nv2.server.registry import routes
+from nv2.server.registry.limits import Limits
+from nv2.server.registry.storage import Storage
+
+
+class RunningRegistry:
+    """A registry that listens; as a context manager it is closed at the end."""
+
+    def __init__(self, listener: Listener, storage: Storage) -> None:
+        self._listener = listener
+        self._storage = storage
+        self._closed = False
+
+    @property
+    def address(self) -> str:
+        """`localhost:PORT`: what references to it begin with."""
+        return self._listener.name
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._listener.port
+
+    def close(self) -> None:
+        """Accept no more, let requests under way finish, and let go of the directory. Closing twice is allowed."""
+        if self._closed:
+            return
+        self._closed = True
+        self._listener.stop()
+        self._storage.close()
+
+    def __enter__(self) -> RunningRegistry:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def serve(
+    directory: Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    log: Callable[[str], None] | None = None,
+    *,
+    limits: Limits | None = None,
+) -> RunningRegistry:
+    """Serve the registry in `directory`, which is made if it is not there, until it is closed.
+
+    `host` is a loopback address or `localhost`, `port` 0 takes any that is free. `log` is given one line per
+    request, by many threads. Raises `UsageError` for an address that other machines can reach or a directory
+    that cannot be a registry's, `ConfigurationError` if its index cannot be used, `EnvironmentFailure` if the
+    machine refuses.
+    """
+    note = log or _silence
+    storage = Storage(directory, limits)
+    try:
+        application = Application(lambda call: routes.respond(storage, call, note), routes.refuse, note)
+        listener = Listener(host, port, application)
+    except BaseException:
+        storage.close()
+        raise
+    listener.start()
+    return RunningRegistry(listener, storage)
+
+
+def _silence(_line: str) -> None:
+    """The log of those who want none."""

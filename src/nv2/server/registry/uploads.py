@@ -1,0 +1,135 @@
+"""Uploads under way: a file each, in a folder of their own; what a stopped registry left there is removed.
+
+An upload that is cut off keeps what arrived, and its client may ask how far it got and continue. What this
+module does not do: publish content. `finish` hands over a checked and synced file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from nv2.errors import ContentMismatch
+from nv2.oci.digest import Digest, algorithm_of, hasher
+from nv2.server.messages import Body
+from nv2.server.registry.errors import Refusal
+from nv2.server.registry.limits import Limits
+
+PIECE = 1024 * 1024
+"""Bytes that are read, hashed and written at a time."""
+
+
+class Upload:
+    """An upload into `repository`: `size` bytes have arrived and were written and hashed."""
+
+    def __init__(self, repository: str, directory: Path, algorithm: str) -> None:
+        self.identifier = str(uuid.uuid4())
+        self.repository = repository
+        self.size = 0
+        self.touched = time.monotonic()
+        self.file = directory / self.identifier
+        self._hashed = hasher(Digest(f"{algorithm}:"))
+        self._lock = threading.Lock()
+        self.file.touch(exist_ok=False)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other requests away from this upload; they are refused, not kept waiting."""
+        if not self._lock.acquire(blocking=False):
+            raise Refusal(409, "BLOB_UPLOAD_INVALID", "another request is working on this upload")
+        try:
+            yield
+        finally:
+            self.touched = time.monotonic()
+            self._lock.release()
+
+    def append(self, body: Body) -> None:
+        """Add the bytes of `body`; `size` grows with each piece that is written."""
+        with self.file.open("r+b") as file:
+            file.seek(self.size)
+            while data := body.read(PIECE):
+                file.write(data)
+                file.flush()
+                self._hashed.update(data)
+                self.size += len(data)
+
+    def finish(self, digest: Digest) -> Path:
+        """The file, synced, if it has `digest`. Raises `ContentMismatch`."""
+        with self.file.open("r+b") as file:
+            file.truncate(self.size)  # a write that failed may have left more
+            found = self._digest(file, digest)
+            if found != digest:
+                raise ContentMismatch(f"the content has digest {found}", at=digest)
+            os.fsync(file.fileno())
+        return self.file
+
+    def _digest(self, file: BinaryIO, wanted: Digest) -> str:
+        algorithm = algorithm_of(wanted)
+        if algorithm == self._hashed.name:
+            return f"{algorithm}:{self._hashed.hexdigest()}"
+        hashed = hasher(wanted)
+        while data := file.read(PIECE):
+            hashed.update(data)
+        return f"{algorithm}:{hashed.hexdigest()}"
+
+
+class Uploads:
+    """All uploads; their files are in `directory`."""
+
+    def __init__(self, directory: Path, limits: Limits) -> None:
+        self._directory = directory
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._open: dict[str, Upload] = {}
+        directory.mkdir(exist_ok=True)
+        for left in directory.iterdir():
+            left.unlink()
+
+    def begin(self, repository: str, algorithm: str = "sha256") -> Upload:
+        """A new, empty upload, hashed with `algorithm` as it comes. Raises `Refusal` (429) if there are too many."""
+        with self._lock:
+            self._drop_rested()
+            if len(self._open) >= self._limits.uploads:
+                raise Refusal(
+                    429, "TOOMANYREQUESTS", "too many uploads are open", headers={"Retry-After": "10"}
+                )
+            upload = Upload(repository, self._directory, algorithm)
+            self._open[upload.identifier] = upload
+            return upload
+
+    def find(self, repository: str, identifier: str) -> Upload:
+        """The upload of `identifier`. Raises `Refusal` (404)."""
+        upload = self._open.get(identifier)
+        if upload is None or upload.repository != repository:
+            raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload, or it has ended")
+        return upload
+
+    def end(self, upload: Upload) -> None:
+        """Forget `upload` and remove its file, if that was not adopted."""
+        with self._lock:
+            self._open.pop(upload.identifier, None)
+        upload.file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def written(self, data: bytes) -> Iterator[Path]:
+        """A synced file with `data`, removed at the end if it was not adopted."""
+        file = self._directory / str(uuid.uuid4())
+        try:
+            with file.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _drop_rested(self) -> None:
+        oldest = time.monotonic() - self._limits.upload_rest
+        for identifier in [key for key, upload in self._open.items() if upload.touched < oldest]:
+            self._open.pop(identifier).file.unlink(missing_ok=True)
