@@ -35,13 +35,15 @@ FLOORS = (
     Floor("decisions", "trust.*", pure=True),
     Floor("ports",     "content content.interface  transport transport.interface  keys keys.interface "
                        "programs programs.interface", pure=True, blind_to="decisions"),
-    Floor("questions", "discovery revocation", pure=True),
+    Floor("questions", "discovery revocation closure", pure=True),
     Floor("verbs",     "verification signing copying inspection", pure=True),
     Floor("adapters",  "content.checked_stream content.memory content.layout content.layout_directory "
-                       "content.layout_files content.layout_index content.layout_referrers "
-                       "content.remote "
-                       "transport.http transport.auth transport.credentials "
-                       "keys.file keys.generate  programs.run  home.*", blind_to="decisions questions verbs"),
+                       "content.layout_files content.layout_index content.layout_referrers content.remote "
+                       "transport.http transport.auth transport.connections transport.credentials transport.exchange "
+                       "transport.failures transport.proxies transport.redirects transport.retry transport.tls transport.urls "
+                       "transport.wire "
+                       "keys.encodings keys.file keys.generate  programs.run  home.*",
+                       blind_to="decisions questions verbs"),
     Floor("wiring",    "notary.*"),
     Floor("public",    ROOT),
     Floor("faces",     "cli.* server.*", blind_to="adapters"),
@@ -60,9 +62,12 @@ NOT_PURE = ("os pathlib io.open open tempfile shutil socket ssl http urllib subp
 PROCESSES = ("subprocess multiprocessing pty os.system os.popen os.fork os.forkpty os.exec* os.spawn* "
              "os.posix_spawn*")
 
+SOCKETS = "transport.http transport.connections transport.tls transport.failures server.*"
+"""`transport.tls` and `transport.failures` open none: they prepare and explain what `transport.http` does."""
+
 MONOPOLIES = (
     # only these               may                     that is, use one of these
-    ("transport.http* server.*", "reach the network",  "socket ssl http.client urllib.request asyncio ftplib smtplib"),
+    (SOCKETS,                    "reach the network",  "socket ssl http.client urllib.request asyncio ftplib smtplib"),
     ("server.*",                 "listen",             "http.server socketserver wsgiref"),
     ("programs.run",             "start processes",    PROCESSES),
     ("cli.output cli.__main__",  "print",              "print sys.stdout sys.stderr"),  # the latter hands them over
@@ -243,7 +248,8 @@ INNOCENT = {
     "home/files.py": "import os",
     "keys/file.py": "",
     "transport/auth.py": "",
-    "transport/http.py": "import http.client, ssl",
+    "transport/http.py": "from nv2.transport import connections",
+    "transport/connections.py": "import socket, ssl",
     "programs/run.py": "import subprocess",
     "notary.py": "from nv2.content.memory import MemoryStore\nfrom nv2 import verification",
     "cli/__main__.py": "import sys\nsys.exit(0)",

@@ -1,0 +1,102 @@
+"""What a command may not load: start-up is most of what a short command costs.
+
+Each command runs in an interpreter of its own, as the console script does; then `sys.modules` is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src"
+
+ALWAYS = "argparse asyncio dataclasses inspect logging importlib.metadata unittest email.mime"
+"""What nothing on the command line needs. `dataclasses` brings `inspect`: 15 ms."""
+NO_NETWORK = "socket ssl http.client urllib.request"
+NO_CRYPTOGRAPHY = "cryptography"
+NO_PROGRAMS = "subprocess multiprocessing"
+NOTHING_HEAVY = f"{ALWAYS} {NO_NETWORK} {NO_CRYPTOGRAPHY} {NO_PROGRAMS}"
+
+# fmt: off
+COMMANDS = (
+    # command                           exit  must not load
+    ("--help",                           0,   f"{NOTHING_HEAVY} json pathlib"),
+    ("--version",                        0,   f"{NOTHING_HEAVY} json pathlib"),
+    ("version",                          0,   f"{NOTHING_HEAVY} json pathlib"),
+    ("verify --help",                    0,   NOTHING_HEAVY),
+    ("no-such-command",                  2,   NOTHING_HEAVY),
+    ("completion bash",                  0,   NOTHING_HEAVY),
+    ("list layout:image:v1",             0,   NOTHING_HEAVY),
+    ("copy layout:image:v1 layout:copy:v1", 0, NOTHING_HEAVY),
+    ("key list",                         0,   f"{ALWAYS} {NO_NETWORK} {NO_PROGRAMS}"),
+    ("verify layout:image:v1",           3,   f"{ALWAYS} {NO_PROGRAMS} ssl http.client"),
+)
+# fmt: on
+
+RUN = """
+import os, sys
+sys.path.insert(0, sys.argv.pop(1))
+report = sys.argv.pop(1)
+os._exit = sys.exit  # the program skips the interpreter's own end; here there is something left to do
+try:
+    from nv2.cli.__main__ import run
+    run()
+except SystemExit as e:
+    with open(report, "w") as file:
+        print(e.code, *sys.modules, file=file)
+"""
+
+
+def _write_image(directory: Path) -> None:
+    """An OCI layout with one manifest, `v1`, without signatures."""
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def put(data: bytes, media_type: str) -> dict[str, object]:
+        digest = sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
+
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": put(b"{}", "application/vnd.oci.image.config.v1+json"),
+        "layers": [],
+    }
+    listed = put(json.dumps(manifest).encode(), "application/vnd.oci.image.manifest.v1+json")
+    listed["annotations"] = {"org.opencontainers.image.ref.name": "v1"}
+    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [listed]}))
+    (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+
+
+@pytest.mark.parametrize(("command", "status", "unwanted"), COMMANDS, ids=[row[0] for row in COMMANDS])
+def test_a_command_loads_only_what_it_needs(command: str, status: int, unwanted: str, tmp_path: Path) -> None:
+    _write_image(tmp_path / "image")
+    report = tmp_path / "report.json"
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", RUN, str(SOURCE), str(report), *command.split()],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+    )
+    assert report.exists(), finished.stderr
+    code, *loaded = report.read_text().split()
+    assert int(code) == status, finished.stderr
+    assert not set(unwanted.split()) & set(loaded)
+
+
+def test_importing_the_package_loads_none_of_its_rooms() -> None:
+    script = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); import nv2; print(*sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    ours = {name for name in shown.split() if name.startswith("nv2")}
+    assert ours == {"nv2", "nv2._version"}
+    assert not set(NOTHING_HEAVY.split()) & set(shown.split())
