@@ -19,6 +19,9 @@ from nv2.strict_json import Fields
 MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes of a manifest or index: what registries must accept at least, and clients read at most."""
 
+MAX_ENVELOPE = 4 * 1024 * 1024
+"""Bytes of a signature envelope. As much as a manifest: a chain and a timestamp take 20 kB, user metadata the rest."""
+
 EMPTY_CONFIG = b"{}"
 
 
