@@ -15,7 +15,7 @@ from nv2.content.interface import Opener, Referrers
 from nv2.errors import BadAnswer, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
-from nv2.oci.manifest import is_manifest
+from nv2.oci.manifest import MAX_MANIFEST, is_manifest
 
 SHOWN_TAGS = 5
 """Tags that the hint of an absent one names: enough to see a typing error, and one line."""
@@ -67,6 +67,8 @@ class MemoryStore:
 
     def push(self, descriptor: Descriptor, source: Opener) -> None:
         """Store a blob or manifest."""
+        if is_manifest(descriptor.media_type) and descriptor.size > MAX_MANIFEST:
+            raise BadAnswer(f"a manifest of more than {MAX_MANIFEST} bytes", at=descriptor.digest)
         data = bytearray()
         with source() as stream:
             while len(data) <= descriptor.size and (chunk := stream.read(descriptor.size + 1 - len(data))):
