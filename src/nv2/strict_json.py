@@ -19,6 +19,8 @@ MAX_DEPTH = 32
 MAX_DIGITS = 19
 """Digits of an integer: enough for 64 bits, and no quadratic conversion."""
 
+_INFINITY = float("inf")
+
 T = TypeVar("T")
 
 ErrorType = Callable[..., Nv2Error]
@@ -47,6 +49,13 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (_INFINITY, -_INFINITY):
+        raise _Refusal("a number is too large")
+    return value
+
+
 def _depth(value: Any) -> int:
     """Depth of nesting, without recursion."""
     deepest, level = 0, [value]
@@ -65,7 +74,13 @@ def loads(data: bytes, error: ErrorType, *, at: str | None = None) -> Any:
     """
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer)
+        value = json.loads(
+            text,
+            object_pairs_hook=_pairs,
+            parse_constant=_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as e:

@@ -283,14 +283,26 @@ Extensions = dict[str, tuple[bytes, bool]]
 
 def _fields(data: bytes) -> tuple[_Fields, Extensions]:
     """The raw fields of TBSCertificate (RFC 5280, 4.1), and the extensions."""
-    tbs = der.items(der.children(der.single(data, der.SEQUENCE))[0])
-    explicit_version = tbs[0].tag == _ZERO
-    serial, _signature, issuer, _validity, subject, _key, *rest = tbs[explicit_version:]
+    body, outer_algorithm, _ = der.children(der.single(data, der.SEQUENCE))
+    version, *tbs = _with_version(der.items(body))
+    serial, algorithm, issuer, _validity, subject, _key, *rest = tbs
+    if der.integer(version) not in (0, 1, 2):
+        raise der.NotDer("a version above 3")
+    # Unsigned, the outer one could make the signature mean another thing.
+    if algorithm.raw != outer_algorithm.raw:
+        raise der.NotDer("two signature algorithms")
     number = der.integer(serial)
     if number < 0:
         raise InvalidCertificate("not a certificate: its serial number is negative")
     extensions = [item for item in rest if item.tag == 0xA3]
     return _Fields(number, issuer.raw, subject.raw), _extensions(extensions)
+
+
+def _with_version(tbs: list[der.Element]) -> list[der.Element]:
+    """The fields with the version, which defaults to 0, first."""
+    if tbs and tbs[0].tag == _ZERO:
+        return [*der.children(tbs[0].content)[:1], *tbs[1:]]
+    return [der.Element(der.INTEGER, b"\0", b""), *tbs]
 
 
 def _extensions(found: list[der.Element]) -> Extensions:

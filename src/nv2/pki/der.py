@@ -113,6 +113,8 @@ def bits(element: Element) -> frozenset[int]:
     content = expect(element, BIT_STRING)
     if not content or content[0] > 7 or (len(content) == 1 and content[0]):
         raise NotDer("a bit string without its count of unused bits")
+    if content[-1] & ((1 << content[0]) - 1) and len(content) > 1:
+        raise NotDer("a bit string whose unused bits are set")
     return frozenset(
         8 * at + bit for at, byte in enumerate(content[1:]) for bit in range(8) if byte & 0x80 >> bit
     )
