@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from nv2 import envelope
 from nv2.content.interface import opener
 from nv2.content.memory import MemoryStore
-from nv2.envelope import Draft
+from nv2.envelope import FORMATS, Draft
 from nv2.envelope.attributes import ExtendedAttribute, Scheme, SignedAttributes
 from nv2.envelope.payload import build_payload
 from nv2.oci import media_types as mt
@@ -63,11 +62,14 @@ def sealed(
     chain: tuple[bytes, ...] | None = None,
     agent: str = "tests",
 ) -> bytes:
-    """An envelope over `target` by `pair`; with `chain`, others' certificates stand in it."""
+    """An envelope over `target` by `pair`; with `chain`, others' certificates stand in it.
+
+    It need not be one that nv2 would make or read.
+    """
     attributes = SignedAttributes(content_type, scheme, signing_time, expiry, tuple(extended))
     draft = Draft(build_payload(target, user_metadata or {}), attributes, agent)
     signer = pair.signer()
-    return envelope.seal(media_type, draft, chain or pair.chain, signer.algorithm, signer.sign)
+    return FORMATS[media_type].seal(draft, chain or pair.chain, signer.algorithm, signer.sign)
 
 
 def attach(

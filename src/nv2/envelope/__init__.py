@@ -15,6 +15,7 @@ from nv2.envelope.payload import build_payload, parse_payload
 from nv2.envelope.values import Draft, Envelope, SignedContent
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
+from nv2.oci.manifest import MAX_ENVELOPE
 
 __all__ = (
     "FORMATS",
@@ -27,9 +28,6 @@ __all__ = (
     "parse_payload",
     "seal",
 )
-
-MAX_ENVELOPE = 4 * 1024 * 1024
-"""Bytes. As much as a manifest: a chain and a timestamp take 20 kB, user metadata the rest."""
 
 
 class Format(Protocol):

@@ -16,7 +16,6 @@ from nv2 import envelope
 from nv2.envelope import SignedContent
 from nv2.envelope.attributes import VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_MIN_VERSION, Scheme
 from nv2.errors import ConfigurationError, EnvironmentFailure, InvalidCertificate, MalformedEnvelope
-from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.chain import Chain, check_validity, parse_chain
 from nv2.trust.level import Validation
@@ -56,12 +55,9 @@ def prove(media_type: str, data: bytes, subject: Descriptor) -> Proven:
     Raises `ArtifactError`.
     """
     found = envelope.parse(media_type, data)
-    attributes = found.attributes
-    if attributes.content_type != mt.PAYLOAD:
-        raise MalformedEnvelope(f"the payload has content type {_quoted(attributes.content_type)}")
     chain = _chain(found.unsigned.certificates)
     content = found.open(chain.leaf.public_key)
-    plugin = _plugin(attributes.extended)
+    plugin = _plugin(found.attributes.extended)
     if not content.target.same_content(subject):
         raise MalformedEnvelope(f"it signs another artifact: {_quoted(content.target.digest)}")
     return Proven(content, chain, plugin)
