@@ -1,0 +1,47 @@
+"""Whether a certificate of a chain was revoked, asked through a port.
+
+trust-store-trust-policy, "Certificate Revocation Evaluation". Fetching OCSP answers and CRLs is not
+here yet; what can be decided without a network is, and the rest is *unknown*, never a silent yes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from nv2.pki.chain import Chain, place
+from nv2.trust.level import Validation
+from nv2.trust.verdict import Finding, Outcome
+
+NOTHING_TO_ASK = "no certificate of the chain says where its revocation would be published"
+
+
+class RevocationChecker(Protocol):
+    """Whoever can tell. Only asked about chains that end in a trusted anchor."""
+
+    def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
+        """The finding about `chain` at `now`.
+
+        `signed_at` is the signing time if it is authentic: a key that became bad after it does no harm.
+        """
+
+
+class WithoutNetwork:
+    """Decides what needs no network.
+
+    The last certificate is the anchor, or was issued by itself: nobody could revoke it, and the
+    specification's peers do not ask either.
+    """
+
+    def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
+        """Passed if no certificate but the last names an OCSP responder or a CRL; else unknown."""
+        del now, signed_at  # nothing was fetched that could be old
+        for i, certificate in enumerate(chain.certificates[:-1], 1):
+            if certificate.has_revocation_information:
+                return Finding(
+                    Validation.REVOCATION,
+                    Outcome.UNKNOWN,
+                    f"{place(i, certificate)} names an OCSP responder or a CRL, "
+                    "and fetching them is not available yet",
+                )
+        return Finding(Validation.REVOCATION, Outcome.PASSED, NOTHING_TO_ASK)

@@ -1,0 +1,226 @@
+"""Is this artifact trusted? Findings of one signature, and the verdict of the artifact.
+
+trust-store-trust-policy, "Signature Verification"; signing-and-verification-workflow, "Verification
+Steps". The findings come from a generator in the order of the specification, and the judgement takes
+no more of them than it needs, so nobody asks the network about a signature that has failed already.
+What this module does not do: choose a policy, resolve a reference, or ask for the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from nv2.content.interface import Source
+from nv2.discovery import Discovery, FoundSignature, Problem, discover, one_line, open_signatures
+from nv2.envelope.attributes import Scheme
+from nv2.errors import (
+    ArtifactError,
+    ConfigurationError,
+    EnvironmentFailure,
+    Nv2Error,
+    PolicyError,
+    UsageError,
+)
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest, digest_of
+from nv2.revocation import RevocationChecker
+from nv2.trust import validations
+from nv2.trust.identity import Identity
+from nv2.trust.level import Action, Level, Validation
+from nv2.trust.policy import Statement, TimestampWhen
+from nv2.trust.store import Anchors, StoreAnchors, Stores
+from nv2.trust.validations import Proven
+from nv2.trust.verdict import (
+    ArtifactVerdict,
+    Finding,
+    Outcome,
+    SignatureVerdict,
+    Verdict,
+    conclude,
+    judge,
+)
+
+MAX_SIGNATURES = 100
+"""Signatures with a trusted anchor that are judged for one artifact: each may cost questions to its CA."""
+
+NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+class Trust(NamedTuple):
+    """What is trusted, and how strictly."""
+
+    name: str
+    """Of the statement, or how the trust was named (`-k FILE`)."""
+    level: Level
+    anchors: Anchors
+    identities: tuple[Identity, ...] = ()
+    """Empty: anyone whom `anchors` vouch for."""
+    timestamp: TimestampWhen = TimestampWhen.ALWAYS
+    """When timestamps are verified, if `anchors` serve them at all."""
+
+
+def trust_of(statement: Statement, load: Stores) -> Trust:
+    """The trust that a policy statement describes; `load` reads its trust stores."""
+    if not statement.identities and not statement.level.skips:
+        raise PolicyError(f"statement {statement.name!r} trusts nobody")
+    anchors = StoreAnchors(statement.stores, load)
+    return Trust(statement.name, statement.level, anchors, statement.identities, statement.timestamp)
+
+
+def not_checked(statement: Statement) -> ArtifactVerdict:
+    """The verdict at level skip, where nothing need exist and nobody looks."""
+    return ArtifactVerdict(Verdict.NOT_CHECKED, statement.level, statement.name, None)
+
+
+class Question(NamedTuple):
+    """What every signature of an artifact is asked."""
+
+    subject: Descriptor
+    trust: Trust
+    revocation: RevocationChecker
+    now: datetime
+    """Aware; the same for all signatures."""
+    user_metadata: Mapping[str, str] = NO_METADATA
+    """What the signature must say, beside the artifact."""
+
+
+def findings(proven: Proven, anchorage: Finding, question: Question) -> Iterator[Finding]:
+    """The findings about a signature of proven integrity, in the order of the specification.
+
+    `anchorage` is whether its chain ends in a trusted anchor (`validations.anchored`).
+    """
+    trust, now = question.trust, question.now
+    yield validations.integrity(proven)
+    authenticity = validations.authenticity(anchorage, proven, trust.identities)
+    yield authenticity
+    yield validations.expiry(proven, now)
+    anchorable = trust.anchors.serves_timestamps
+    yield validations.authentic_timestamp(proven, trust.timestamp, now, anchorable=anchorable)
+    yield _revocation(proven, authenticity, question)
+    if question.user_metadata:
+        yield validations.user_metadata(proven, question.user_metadata)
+
+
+def _revocation(proven: Proven, authenticity: Finding, question: Question) -> Finding:
+    if question.trust.level.action(Validation.REVOCATION) is Action.SKIP:
+        return Finding(Validation.REVOCATION, Outcome.NOT_ASKED, "the level skips it")
+    # Addresses in a chain that nobody trusts are an attacker's: asking them would tell him who verifies.
+    if authenticity.outcome is not Outcome.PASSED:
+        return Finding(
+            Validation.REVOCATION, Outcome.UNKNOWN, "not asked about a chain that is not authentic"
+        )
+    by_authority = proven.scheme is Scheme.SIGNING_AUTHORITY
+    signed_at = proven.content.envelope.attributes.signing_time if by_authority else None
+    return question.revocation.check(proven.chain, question.now, signed_at)
+
+
+class Examined(NamedTuple):
+    """A signature that was looked at, and what it counts as in the budget."""
+
+    verdict: SignatureVerdict
+    counts_as: tuple[str, Digest] | None
+    """Signer and signed content, if the chain ends in a trusted anchor."""
+
+
+def examine(found: FoundSignature | Problem, question: Question) -> Examined:
+    """Judge one signature, or why it could not be read."""
+    level = question.trust.level
+    if isinstance(found, Problem):
+        return _unreadable(found.manifest, found.error, level)
+    try:
+        proven = validations.prove(found.envelope.media_type, found.data, question.subject)
+    except ArtifactError as e:
+        return _unreadable(found.manifest, e, level)
+    anchorage = validations.anchored(proven, question.trust.anchors)
+    judgement = judge(findings(proven, anchorage, question), level)
+    verdict = SignatureVerdict(found.manifest, judgement, validations.facts(proven))
+    if anchorage.outcome is not Outcome.PASSED:
+        return Examined(verdict, None)
+    return Examined(verdict, (proven.chain.leaf.thumbprint, digest_of(proven.content.envelope.signed_bytes)))
+
+
+def _unreadable(manifest: Descriptor, error: Nv2Error, level: Level) -> Examined:
+    """Bytes at fault will never do; whatever else went wrong leaves it open."""
+    outcome = Outcome.FAILED if isinstance(error, ArtifactError) else Outcome.UNKNOWN
+    finding = Finding(Validation.INTEGRITY, outcome, one_line(str(error)), error.hint or "")
+    return Examined(SignatureVerdict(manifest, judge([finding], level), None), None)
+
+
+def evaluate(
+    source: Source,
+    subject: Descriptor,
+    trust: Trust,
+    *,
+    revocation: RevocationChecker,
+    now: datetime,
+    max_signatures: int = MAX_SIGNATURES,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    stop_at_first: bool = True,
+) -> ArtifactVerdict:
+    """The verdict of the artifact `subject`, whose signatures are in `source`.
+
+    One trusted signature suffices, and with `stop_at_first` no more are looked at after it. At most
+    `max_signatures` different ones whose chain ends in a trusted anchor are judged; copies of one count
+    once, others not at all, so that junk cannot use the budget up. A budget used up without a yes is
+    undecided. Raises what `discover` raises if the listing itself cannot be had, and `UsageError` for a
+    budget below one.
+    """
+    if max_signatures < 1:
+        raise UsageError(f"at least one signature must be looked at, not {max_signatures}")
+    if trust.level.skips:
+        return ArtifactVerdict(Verdict.NOT_CHECKED, trust.level, trust.name, subject)
+    question = Question(subject, trust, revocation, now, user_metadata)
+    found = discover(source, subject, _preferred(trust.anchors))
+    signatures = _examine_all(source, found, question, max_signatures, stop_at_first)
+    complete = found.complete and len(signatures) == len(found.signatures)
+    verdict = conclude([signature.verdict for signature in signatures], complete=complete)
+    reason = "" if verdict is Verdict.TRUSTED else _reason(found, signatures)
+    return ArtifactVerdict(verdict, trust.level, trust.name, subject, signatures, found.problems, reason)
+
+
+def _preferred(anchors: Anchors) -> frozenset[str]:
+    try:
+        return anchors.thumbprints()
+    except (ConfigurationError, EnvironmentFailure):
+        # Only the order of the work is lost here; the finding about authenticity will say what is wrong.
+        return frozenset()
+
+
+def _examine_all(
+    source: Source, found: Discovery, question: Question, budget: int, stop_at_first: bool
+) -> tuple[SignatureVerdict, ...]:
+    seen: list[SignatureVerdict] = []
+    counted: set[tuple[str, Digest]] = set()
+    opened = open_signatures(source, question.subject, found.signatures, found.manifests)
+    for item in opened:
+        examined = examine(item, question)
+        seen.append(examined.verdict)
+        if stop_at_first and examined.verdict.verdict is Verdict.TRUSTED:
+            break
+        if examined.counts_as is not None:
+            counted.add(examined.counts_as)
+        if len(counted) >= budget:
+            break
+    return tuple(seen)
+
+
+def _reason(found: Discovery, seen: Sequence[SignatureVerdict]) -> str:
+    """Why the artifact is not trusted, in one line."""
+    if not found.signatures and found.complete:
+        return "no signature is associated with the artifact"
+    parts = ["no signature was found"] if not seen else []
+    if len(seen) == 1:
+        decisive = seen[0].judgement.decisive
+        parts += [f"{decisive.validation.value}: {decisive.reason}"] if decisive else []
+    elif seen:
+        parts.append(f"none of {len(seen)} signatures is trusted")
+        undecided = sum(signature.verdict is Verdict.UNDECIDED for signature in seen)
+        parts += [f"{undecided} could not be decided"] if undecided else []
+    if rest := len(found.signatures) - len(seen):
+        parts.append(f"the budget is used up, and {rest} were not looked at")
+    if not found.complete:
+        parts.append("not every referrer could be read")
+    return ", ".join(parts)
