@@ -43,6 +43,10 @@ class Request(NamedTuple):
     anonymous: bool = False
     """Send no credentials and answer no challenge: a remote party chose the address."""
 
+    def __repr__(self) -> str:
+        """Without headers and body, which may hold secrets."""
+        return f"Request({self.method} {self.url})"
+
     @property
     def idempotent(self) -> bool:
         """Whether sending it twice does what sending it once does."""

@@ -1,0 +1,175 @@
+"""Client sockets: opening a connection, by TLS and through a proxy, and moving bytes with a time limit.
+
+The only module of nv2 that opens one.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nv2.errors import BadAnswer, Unreachable
+from nv2.transport.failures import Cut, unreachable
+from nv2.transport.interface import CONNECT_TIMEOUT, READ_TIMEOUT
+from nv2.transport.proxies import Proxy
+from nv2.transport.urls import Origin
+from nv2.transport.wire import END_OF_HEAD, MAX_HEAD, parse_head, request_head
+
+if TYPE_CHECKING:
+    import ssl
+
+CHUNK = 256 * 1024
+"""Bytes asked of a socket at once: larger ones are not faster."""
+
+MAX_IDLE = 60.0
+"""Seconds that a connection is kept for the next request; most peers close it before."""
+
+
+class Connection:
+    """A connected socket, the bytes read ahead of it, and the moment when patience ends."""
+
+    __slots__ = ("_buffer", "_deadline", "_idle_since", "_socket", "place", "proxied", "reused")
+
+    def __init__(self, sock: socket.socket, place: str, *, proxied: bool = False) -> None:
+        self._socket = sock
+        self._buffer = b""
+        self._deadline: float | None = None
+        self._idle_since = 0.0
+        self.place = place
+        self.proxied = proxied
+        """Whether requests name the whole address, because a proxy reads them."""
+        self.reused = False
+
+    def be_patient_until(self, deadline: float | None) -> None:
+        """From now on give up at `deadline` (monotonic seconds), whatever still arrives."""
+        self._deadline = deadline
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`. Raises `Unreachable`."""
+        try:
+            self._socket.settimeout(self._patience())
+            self._socket.sendall(data)
+        except OSError as e:
+            raise unreachable(e, self.place, READ_TIMEOUT) from None
+
+    def receive(self, size: int) -> bytes:
+        """Some bytes, at most `size`; empty at the end. Raises `Unreachable`."""
+        if self._buffer:
+            found, self._buffer = self._buffer[:size], self._buffer[size:]
+            return found
+        return self._receive(size)
+
+    def receive_until(self, end: bytes, limit: int) -> bytes:
+        """Everything before `end`, which is taken too. Raises `BadAnswer` beyond `limit` bytes, `Cut` at the end."""
+        searched = 0
+        while (found := self._buffer.find(end, searched)) < 0:
+            if len(self._buffer) > limit + len(end):
+                raise BadAnswer(f"the head of the answer is longer than {limit} bytes", at=self.place)
+            searched = max(0, len(self._buffer) - len(end) + 1)
+            more = self._receive(8192)
+            if not more:
+                raise Cut("the connection was closed without an answer", at=self.place)
+            self._buffer += more
+        data, self._buffer = self._buffer[:found], self._buffer[found + len(end) :]
+        return data
+
+    def _receive(self, size: int) -> bytes:
+        try:
+            self._socket.settimeout(self._patience())
+            return self._socket.recv(min(size, CHUNK))
+        except OSError as e:
+            raise unreachable(e, self.place, READ_TIMEOUT) from None
+
+    def peek(self) -> bytes:
+        """What has been read ahead."""
+        return self._buffer
+
+    def _patience(self) -> float:
+        if self._deadline is None:
+            return READ_TIMEOUT
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise Unreachable("took longer than the time there was", at=self.place)
+        return min(left, READ_TIMEOUT)
+
+    def rest(self) -> None:
+        """Between two requests."""
+        self._idle_since = time.monotonic()
+        self.reused = True
+
+    def is_usable(self) -> bool:
+        """Whether an idle connection looks alive: young, and nothing came in, not even its end."""
+        closed = self._socket.fileno() < 0
+        if closed or self._buffer or time.monotonic() - self._idle_since > MAX_IDLE:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def abort(self) -> None:
+        """Wake up a thread that waits for bytes."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # not connected any more: nobody waits
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+
+def open_connection(
+    origin: Origin,
+    proxy: Proxy | None,
+    context: Callable[[], ssl.SSLContext],
+    deadline: float | None,
+) -> Connection:
+    """A connection to `origin`. Raises `Unreachable`, naming it (or the proxy), and what `context` raises."""
+    first = proxy.origin if proxy else origin
+    secure = origin.scheme == "https"
+    sock = _connect(first)
+    try:
+        connection = Connection(sock, origin.place, proxied=proxy is not None and not secure)
+        connection.be_patient_until(deadline)
+        if proxy and secure:
+            _open_tunnel(connection, origin, proxy)
+        if secure:
+            connection = Connection(_wrap(sock, origin, context()), origin.place)
+    except BaseException:
+        sock.close()
+        raise
+    return connection
+
+
+def _connect(origin: Origin) -> socket.socket:
+    try:
+        # As bytes: a str would load the codec for international names, which 10 ms cannot pay back.
+        host: str = origin.host.encode("ascii")  # type: ignore[assignment]
+        sock = socket.create_connection((host, origin.port), CONNECT_TIMEOUT)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as e:
+        raise unreachable(e, origin.place, CONNECT_TIMEOUT) from None
+    return sock
+
+
+def _wrap(sock: socket.socket, origin: Origin, context: ssl.SSLContext) -> ssl.SSLSocket:
+    try:
+        sock.settimeout(CONNECT_TIMEOUT)
+        return context.wrap_socket(sock, server_hostname=origin.host.encode("ascii"))
+    except OSError as e:
+        raise unreachable(e, origin.place, CONNECT_TIMEOUT) from None
+
+
+def _open_tunnel(connection: Connection, origin: Origin, proxy: Proxy) -> None:
+    """Ask the proxy for a way through (RFC 9110 9.3.6)."""
+    target = origin.place
+    headers = {"Host": target}
+    if proxy.authorization:
+        headers["Proxy-Authorization"] = proxy.authorization
+    connection.send(request_head("CONNECT", target, headers))
+    head = parse_head(connection.receive_until(END_OF_HEAD, MAX_HEAD), proxy.origin.place)
+    if head.status // 100 != 2 or connection.peek():
+        raise Unreachable(f"the proxy {proxy.origin.place} answered {head.status}", at=origin.place)

@@ -1,0 +1,90 @@
+"""What went wrong on the way to a host, in one line that names it, and what may help."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from nv2.errors import Unreachable
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class Cut(Unreachable):
+    """The peer ended the connection before it had answered in full."""
+
+
+PLAIN_HINT = "the registry speaks plain HTTP; use --insecure-registry if that is meant"
+TLS_HINT = "the registry speaks HTTPS; do not use --insecure-registry, nor list it in insecureRegistries"
+CA_HINT = "let this machine trust the registry's CA, or name the CA's file in SSL_CERT_FILE"
+
+_NOT_TLS = frozenset(
+    {
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "UNKNOWN_PROTOCOL",
+        "PACKET_LENGTH_TOO_LONG",
+        "RECORD_LAYER_FAILURE",
+        "BAD_RECORD_TYPE",
+    }
+)
+"""What OpenSSL, by version, calls the first bytes of an HTTP answer where it expected a TLS record."""
+
+_PLAIN_SENT_TO_TLS = (
+    b"HTTP request to an HTTPS server",
+    b"plain HTTP request was sent to HTTPS port",
+    b"speaking plain HTTP to an SSL-enabled server port",
+)
+"""How Go, nginx and Apache answer plain HTTP at a TLS port, with status 400."""
+
+_TLS_RECORD_TYPES = (b"\x15\x03", b"\x16\x03")
+
+_BY_NUMBER = {
+    errno.ECONNREFUSED: ("the connection was refused", "is the registry running, and is the port right?"),
+    errno.EHOSTUNREACH: ("there is no way to the host", None),
+    errno.ENETUNREACH: ("there is no way to the network", None),
+}
+
+
+def unreachable(error: OSError, place: str, seconds: float) -> Unreachable:
+    """`error`, met on a connection to `place` (host:port) that waits `seconds` for each step."""
+    # Imported here: who meets no failure, and no https, does not pay for them.
+    import socket
+    import ssl
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Unreachable(f"the certificate is not trusted: {error.verify_message}", at=place, hint=CA_HINT)
+    if isinstance(error, ssl.SSLError):
+        return _tls_failure(error, place)
+    if isinstance(error, socket.gaierror):
+        return Unreachable(
+            "cannot find the host", at=place, hint="is the name right, and is there a network?"
+        )
+    if isinstance(error, TimeoutError):
+        return Unreachable(f"no answer within {seconds:g} seconds", at=place)
+    if isinstance(error, ConnectionError) and error.errno != errno.ECONNREFUSED:
+        return Cut("the connection was cut", at=place)
+    message, hint = _BY_NUMBER.get(error.errno or 0, (f"no connection: {error.strerror or error}", None))
+    return Unreachable(message, at=place, hint=hint)
+
+
+def _tls_failure(error: ssl.SSLError, place: str) -> Unreachable:
+    if error.reason in _NOT_TLS:
+        return Unreachable("does not speak TLS", at=place, hint=PLAIN_HINT)
+    return Unreachable(f"TLS failed: {(error.reason or str(error)).lower().replace('_', ' ')}", at=place)
+
+
+def speaks_tls(first_bytes: bytes) -> bool:
+    """Whether an answer to plain HTTP begins like a TLS record."""
+    return first_bytes.startswith(_TLS_RECORD_TYPES)
+
+
+def asks_for_tls(body: bytes) -> bool:
+    """Whether the body of a 400 says that plain HTTP came to a TLS port."""
+    return any(phrase in body for phrase in _PLAIN_SENT_TO_TLS)
+
+
+def wants_tls(place: str) -> Unreachable:
+    """The failure of plain HTTP at a TLS port."""
+    return Unreachable("does not speak plain HTTP", at=place, hint=TLS_HINT)

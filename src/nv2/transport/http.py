@@ -1,0 +1,227 @@
+"""The HTTP transport: requests under way in threads, over connections that all of them share.
+
+It retries what may be retried, follows redirects without taking credentials along, and says in one
+line why a host cannot be reached. What it does not do: log in (auth), or judge an answer's status.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from nv2._version import __version__
+from nv2.errors import BadAnswer, Unreachable
+from nv2.transport.interface import TOTAL_TIMEOUT, Pending, Request, Response
+from nv2.transport.lanes import Lane
+from nv2.transport.proxies import Proxies
+from nv2.transport.redirects import MAX_REDIRECTS, next_request
+from nv2.transport.retry import MAX_TRIES, delay_before, may_retry
+from nv2.transport.tls import TlsSettings, make_context
+from nv2.transport.urls import Address, Origin, parse_url
+
+if TYPE_CHECKING:
+    import ssl
+
+    from nv2.transport.connections import Connection
+
+PER_HOST = 8
+"""Requests to one host under way at a time."""
+
+GRACE = 1.0
+"""Seconds that the waiting caller grants the worker to report a time-out by itself."""
+
+
+class HttpSettings(NamedTuple):
+    """How to connect."""
+
+    tls: TlsSettings = TlsSettings()
+    proxies: Proxies = Proxies()
+    user_agent: str = f"nv2/{__version__}"
+    per_host: int = PER_HOST
+
+
+DEFAULTS = HttpSettings()
+
+
+class _Job:
+    """A request under way; keeps the `Pending` protocol."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        timeout = request.total_timeout
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.connection: Connection | None = None
+        self._settled = threading.Event()
+        self._lock = threading.Lock()
+        self._given_up = False
+        self._response: Response | None = None
+        self._error: BaseException | None = None
+
+    def run(self, work: Callable[[_Job], Response]) -> None:
+        """Do the work, in a worker. Whatever it raises is raised again where the answer is awaited."""
+        if self._given_up:
+            return
+        try:
+            self._settle(work(self), None)
+        except BaseException as e:
+            self._settle(None, e)
+
+    def _settle(self, response: Response | None, error: BaseException | None) -> None:
+        with self._lock:
+            self._response, self._error, self.connection = response, error, None
+            self._settled.set()
+            unwanted = response if self._given_up else None
+        if unwanted:
+            unwanted.discard()
+
+    def response(self) -> Response:
+        """Wait for the answer. Raises `Unreachable` when the request's time is over, too."""
+        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic()) + GRACE
+        if not self._settled.wait(left):
+            self._give_up()
+        if self._error:
+            raise self._error
+        if not self._response:
+            raise Unreachable(f"no answer within {self.request.total_timeout:g} seconds", at=self._place)
+        return self._response
+
+    @property
+    def _place(self) -> str:
+        return parse_url(self.request.url).origin.place
+
+    def _give_up(self) -> None:
+        with self._lock:
+            self._given_up = not self._settled.is_set()
+            if self.connection:
+                self.connection.abort()
+
+    def has_time_for(self, seconds: float) -> bool:
+        """Whether waiting so long leaves time for an answer."""
+        return self.deadline is None or time.monotonic() + seconds < self.deadline
+
+
+class HttpTransport:
+    """A `Transport` over HTTP/1.1. One of it serves a whole process."""
+
+    def __init__(
+        self, settings: HttpSettings = DEFAULTS, *, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self._settings = settings
+        self._sleep = sleep
+        self._lanes: dict[Origin, Lane] = {}
+        self._lock = threading.Lock()
+
+    def start(self, request: Request) -> Pending:
+        """Begin `request` in a worker thread. Raises `BadAnswer` for what is no http or https address."""
+        job = _Job(request)
+        self._lane(parse_url(request.url).origin).submit(lambda: job.run(self._answer))
+        return job
+
+    def close(self) -> None:
+        """Close the idle connections; the transport may be used on."""
+        with self._lock:
+            lanes = list(self._lanes.values())
+        for lane in lanes:
+            lane.close()
+
+    def _lane(self, origin: Origin) -> Lane:
+        with self._lock:
+            return self._lanes.setdefault(origin, Lane(self._settings.per_host))
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return make_context(self._settings.tls)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        with self._lock:
+            return self._context
+
+    def _answer(self, job: _Job) -> Response:
+        """The answer in the end, after retries (retry.py)."""
+        from nv2.transport.failures import Cut
+
+        request, attempt = job.request, 1
+        while True:
+            response, headers = None, {}
+            try:
+                response = self._follow(request, job)
+                if attempt == MAX_TRIES or not may_retry(response.status, request.idempotent):
+                    return response
+                headers = dict(response.headers)
+            except Cut:
+                if attempt == MAX_TRIES or not request.idempotent:
+                    raise
+            attempt += 1
+            delay = delay_before(attempt, headers, time.time(), os.urandom(1)[0] / 255)
+            if response:
+                if delay is None or not job.has_time_for(delay):
+                    return response
+                response.discard()
+                if response.status == 429:
+                    self._lane(parse_url(response.url).origin).pause(delay)
+            self._sleep(delay or 0.0)
+
+    def _follow(self, request: Request, job: _Job) -> Response:
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._once(request, job)
+            try:
+                following = next_request(request, response)
+            except BadAnswer:
+                response.discard()
+                raise
+            if following is None:
+                return response
+            response.discard()
+            request = following
+        raise BadAnswer(f"more than {MAX_REDIRECTS} redirects", at=job.request.url)
+
+    def _once(self, request: Request, job: _Job) -> Response:
+        """One request, one answer; once more if a connection that was kept turns out to be dead."""
+        from nv2.transport.connections import open_connection
+        from nv2.transport.failures import Cut
+
+        address = parse_url(request.url)
+        lane = self._lane(address.origin)
+        if pause := lane.pause_left():
+            self._sleep(pause)
+        if kept := lane.take():
+            try:
+                return self._ask(kept, address, request, job)
+            except Cut:
+                # A peer may close an idle connection while the request is on its way; it has not seen
+                # it then (RFC 9112 9.3.1). No POST that nv2 sends does harm by being sent again.
+                pass
+        proxy = self._settings.proxies.proxy_for(address.origin)
+        connection = open_connection(address.origin, proxy, self._tls_context, job.deadline)
+        return self._ask(connection, address, request, job)
+
+    def _ask(self, connection: Connection, address: Address, request: Request, job: _Job) -> Response:
+        from nv2.transport.exchange import exchange, response_of
+
+        job.connection = connection
+        # A stream may take its time, but not with its head, unless there is a body to send first.
+        patience = None if request.body else time.monotonic() + TOTAL_TIMEOUT
+        connection.be_patient_until(job.deadline or patience)
+        try:
+            head = exchange(connection, address, request, self._headers(address, request, connection))
+            connection.be_patient_until(job.deadline)
+            return response_of(connection, address, request, head, self._lane(address.origin).give)
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            job.connection = None
+
+    def _headers(self, address: Address, request: Request, connection: Connection) -> dict[str, str]:
+        headers = {"Host": address.origin.authority, "User-Agent": self._settings.user_agent}
+        headers |= {"Accept-Encoding": "identity", **request.headers}
+        if request.body or request.method in ("POST", "PUT", "PATCH"):
+            headers["Content-Length"] = str(request.body_size if request.body else 0)
+        proxy = self._settings.proxies.proxy_for(address.origin)
+        if connection.proxied and proxy and proxy.authorization:
+            headers["Proxy-Authorization"] = proxy.authorization
+        return headers

@@ -1,0 +1,96 @@
+"""A lane: everything about one origin. Its worker threads, its idle connections, and its wish to be left alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nv2.transport.connections import Connection
+
+WORKER_IDLE = 10.0
+"""Seconds that a worker without work stays."""
+
+
+class Lane:
+    """At most `limit` requests to one origin under way; connections are shared by all of them.
+
+    Workers are daemon threads: a process that ends does not wait for an answer nobody wants.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._work: deque[Callable[[], None]] = deque()
+        self._workers = 0
+        self._free = 0
+        self._idle: list[Connection] = []
+        self._not_before = 0.0
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Let a worker do `work`, which must not raise."""
+        with self._changed:
+            self._work.append(work)
+            if self._free >= len(self._work):
+                self._changed.notify()
+            elif self._workers < self._limit:
+                self._workers += 1
+                threading.Thread(target=self._serve, name="nv2-transport", daemon=True).start()
+
+    def _serve(self) -> None:
+        while work := self._next():
+            work()
+            # The work holds a request and its answer: not for longer than it takes.
+            del work
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            self._free += 1
+            try:
+                if not self._work:
+                    self._changed.wait_for(lambda: bool(self._work), WORKER_IDLE)
+                if self._work:
+                    return self._work.popleft()
+                self._workers -= 1
+                return None
+            finally:
+                self._free -= 1
+
+    def take(self) -> Connection | None:
+        """An idle connection that looks alive, the one used last; the others are closed on the way."""
+        while True:
+            with self._changed:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            if connection.is_usable():
+                return connection
+            connection.close()
+
+    def give(self, connection: Connection) -> None:
+        """Keep `connection` for the next request, unless there are enough."""
+        connection.rest()
+        with self._changed:
+            if len(self._idle) < self._limit:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def pause(self, seconds: float) -> None:
+        """Nobody shall send to this origin for so long (it answered 429)."""
+        with self._changed:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+    def pause_left(self) -> float:
+        """Seconds until the origin may be asked again; 0 mostly."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._changed:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()

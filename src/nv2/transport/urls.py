@@ -1,0 +1,131 @@
+"""Addresses that a remote party names: reading them strictly, and who may be sent where.
+
+What this module does not do: resolve names. An address rule judges what is written, not what a name
+server makes of it.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+from nv2.errors import BadAnswer
+
+MAX_URL = 8192
+"""Characters of an address: presigned ones have up to about 2,000."""
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", re.ASCII)
+_NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*", re.ASCII)
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port (RFC 6454): what credentials are bound to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """`host[:port]` as a Host header has it, without the port that the scheme implies."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def place(self) -> str:
+        """`host:port`, for messages."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Address(NamedTuple):
+    """An address in the two parts that a connection needs."""
+
+    origin: Origin
+    target: str
+    """Path and query."""
+
+
+def parse_url(text: str, at: str | None = None) -> Address:
+    """Read an absolute http or https address. Raises `BadAnswer`.
+
+    User names in addresses are refused: nobody may choose the credentials that nv2 sends.
+    """
+    if len(text) > MAX_URL or not _PRINTABLE.fullmatch(text):
+        raise BadAnswer(f"not an address: {text[:80]!r}", at=at)
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise BadAnswer(f"not an address: {text[:80]!r}", at=at) from None
+    if parts.scheme not in DEFAULT_PORTS or not _HOST.fullmatch(host) or "@" in parts.netloc:
+        raise BadAnswer(f"not an http or https address: {text[:80]!r}", at=at)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Address(Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme]), target)
+
+
+def origin_of(url: str) -> Origin:
+    """The origin of `url`. Raises `BadAnswer`."""
+    return parse_url(url).origin
+
+
+def resolve_url(base: str, location: str) -> str:
+    """`location` (a Location or Link) seen from `base`. Raises `BadAnswer`.
+
+    Raises it too for a step from https down to http: what TLS protected must not go on in the clear.
+    """
+    if len(location) > MAX_URL or not _PRINTABLE.fullmatch(location):
+        raise BadAnswer(f"not an address: {location[:80]!r}", at=base)
+    url = urljoin(base, location)
+    start, goal = origin_of(base), parse_url(url, at=base).origin
+    if start.scheme == "https" and goal.scheme == "http":
+        raise BadAnswer(
+            f"sends from https to http ({goal.place})",
+            at=start.authority,
+            hint="a proxy in front of the registry may not tell it that it is reached by https",
+        )
+    return url
+
+
+class Reach(enum.Enum):
+    """How far a host can be, judged by its name alone."""
+
+    LOOPBACK = "loopback"
+    LINK_LOCAL = "link-local"
+    PRIVATE = "private"
+    INVALID = "invalid"
+    ANYWHERE = "anywhere"
+
+
+def reach_of(host: str) -> Reach:
+    """Where an IP literal (or `localhost`) lies; ANYWHERE for public literals and for names.
+
+    Spellings that only the C library takes for an address (`127.1`, `0x7f000001`) are INVALID.
+    """
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return Reach.LOOPBACK
+    if ":" not in name and not _NUMERIC_LABEL.fullmatch(name.rpartition(".")[2]):
+        return Reach.ANYWHERE
+    return _reach_of_literal(name)
+
+
+def _reach_of_literal(literal: str) -> Reach:
+    import ipaddress
+
+    try:
+        address = ipaddress.ip_address(literal)
+    except ValueError:
+        return Reach.INVALID
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback:
+        return Reach.LOOPBACK
+    if address.is_link_local:
+        return Reach.LINK_LOCAL
+    if address.is_unspecified or address.is_multicast or address.is_reserved:
+        return Reach.INVALID
+    return Reach.ANYWHERE if address.is_global else Reach.PRIVATE
