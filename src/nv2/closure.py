@@ -157,8 +157,8 @@ class _Walk:
 
     def _new(self, wanted: Iterable[Descriptor]) -> list[Descriptor]:
         # Not by digest alone: a bad descriptor of somebody's must not stand in the way of a good one.
-        new = dict.fromkeys(Descriptor(*d[:3]) for d in wanted if is_manifest(d.media_type))
-        return [descriptor for descriptor in new if descriptor.digest not in self.nodes]
+        new = {d[:3]: Descriptor(*d[:3]) for d in wanted if is_manifest(d.media_type)}
+        return [descriptor for descriptor in new.values() if descriptor.digest not in self.nodes]
 
     def _affordable(self, wanted: Sequence[Descriptor], *, required: bool) -> list[Descriptor]:
         """Those of `wanted` that the limits leave room for."""
