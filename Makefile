@@ -44,7 +44,7 @@ peers: $(VENV)/.ready-dev ## Build the programs of other projects that the tests
 
 bench: $(VENV)/.ready-dev ## Measure against the same programs
 	@$(PY) -m tests.peers.install --soft
-	@$(PY) benchmarks/run.py $(ARGS)
+	@$(PY) -m benchmarks.run $(ARGS)
 
 lock: $(VENV)/.ready-dev ## Lock the newest dependencies that pyproject.toml allows
 	@$(PY) -m pip install --quiet '$(UV)'
