@@ -74,7 +74,7 @@ class Listener(socketserver.ThreadingTCPServer):
         if self.connections.admit(request):
             super().process_request(request, client_address)
             return
-        self.application.log("turned a connection away: too many are open")
+        self.application.warn("turned a connection away: too many are open")
         self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
@@ -86,7 +86,7 @@ class Listener(socketserver.ThreadingTCPServer):
         """A conversation ended by an exception: one line, and everybody else is served on."""
         error = sys.exc_info()[1]
         if not isinstance(error, (ConnectionError, TimeoutError, Disconnected)):
-            self.application.log(f"a connection failed: {type(error).__name__}: {str(error)!a}")
+            self.application.warn(f"a connection failed: {type(error).__name__}: {str(error)!a}")
 
 
 def _cannot_listen(error: OSError, address: str, port: int) -> EnvironmentFailure:

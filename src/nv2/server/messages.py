@@ -88,3 +88,5 @@ class Application(NamedTuple):
     """Puts a status and a reason into the words of this application, when there is no valid `Call`."""
     log: Callable[[str], None]
     """Takes one line per request, without control characters."""
+    warn: Callable[[str], None]
+    """Takes a line when something fails that is not the client's fault."""

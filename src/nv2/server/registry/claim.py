@@ -28,6 +28,8 @@ def claim(directory: Path) -> BinaryIO:
                 hint="name a new or empty directory, or one that a registry made",
             )
         lock = (directory / "lock").open("ab")
+    except (FileExistsError, NotADirectoryError):
+        raise EnvironmentFailure("a file is where a directory belongs", at=str(directory)) from None
     except OSError as e:
         raise EnvironmentFailure(
             f"cannot keep a registry here: {os.strerror(e.errno or 0).lower()}", at=str(directory)

@@ -54,15 +54,15 @@ ROUTES: tuple[tuple[re.Pattern[str], Mapping[str, Endpoint]], ...] = tuple(
 """Path and methods; HEAD is GET without the body."""
 
 
-def respond(storage: Storage, call: Call, log: Callable[[str], None]) -> Answer:
-    """The answer to `call`; a refusal is one too, and so is a failure of the machine, which is logged."""
+def respond(storage: Storage, call: Call, warn: Callable[[str], None]) -> Answer:
+    """The answer to `call`; a refusal is one too, and so is a failure of the machine, which `warn` is told."""
     try:
         endpoint, target = _route(call)
         answer = endpoint(storage, call, target)
     except Refusal as e:
         answer = e.answer
     except (OSError, sqlite3.Error) as e:
-        log(f"failed: {type(e).__name__}: {str(e)!a}")
+        warn(f"{call.method} failed: {type(e).__name__}: {str(e)!a}")
         answer = _failure(e).answer
     return answer._replace(headers={**COMMON_HEADERS, **answer.headers})
 

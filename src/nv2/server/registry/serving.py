@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from nv2.server.listener import Listener
+from nv2.server.loopback import check_loopback
 from nv2.server.messages import Application
 from nv2.server.registry import routes
 from nv2.server.registry.limits import Limits
@@ -54,25 +56,40 @@ def serve(
     port: int = 0,
     log: Callable[[str], None] | None = None,
     *,
+    warn: Callable[[str], None] | None = None,
     limits: Limits | None = None,
 ) -> RunningRegistry:
     """Serve the registry in `directory`, which is made if it is not there, until it is closed.
 
     `host` is a loopback address or `localhost`, `port` 0 takes any that is free. `log` is given one line per
-    request, by many threads. Raises `UsageError` for an address that other machines can reach or a directory
-    that cannot be a registry's, `ConfigurationError` if its index cannot be used, `EnvironmentFailure` if the
-    machine refuses.
+    request, `warn` (by default `log`) one per failure of the registry itself. Raises `UsageError` for an address
+    that other machines can reach or a directory that cannot be a registry's, `ConfigurationError` if its index
+    cannot be used, `EnvironmentFailure` if the machine refuses.
     """
-    note = log or _silence
+    tell, complain = _one_at_a_time(log or _silence), _one_at_a_time(warn or log or _silence)
+    check_loopback(host, port)  # before a directory is made
     storage = Storage(directory, limits)
     try:
-        application = Application(lambda call: routes.respond(storage, call, note), routes.refuse, note)
+        application = Application(
+            lambda call: routes.respond(storage, call, complain), routes.refuse, tell, complain
+        )
         listener = Listener(host, port, application)
     except BaseException:
         storage.close()
         raise
     listener.start()
     return RunningRegistry(listener, storage)
+
+
+def _one_at_a_time(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """`tell`, so that the threads of several connections do not mix their lines."""
+    lock = threading.Lock()
+
+    def told(line: str) -> None:
+        with lock:
+            tell(line)
+
+    return told
 
 
 def _silence(_line: str) -> None:
