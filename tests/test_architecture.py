@@ -39,9 +39,9 @@ FLOORS = (
     Floor("verbs",     "verification signing copying inspection", pure=True),
     Floor("adapters",  "content.checked_stream content.memory content.layout content.layout_directory "
                        "content.layout_files content.layout_index content.layout_referrers content.remote "
-                       "transport.http transport.auth transport.connections transport.credentials transport.exchange "
-                       "transport.failures transport.proxies transport.redirects transport.retry transport.tls transport.urls "
-                       "transport.wire "
+                       "transport.auth transport.challenges transport.connections transport.credentials "
+                       "transport.exchange transport.failures transport.http transport.lanes transport.proxies "
+                       "transport.redirects transport.retry transport.tls transport.tokens transport.urls transport.wire "
                        "keys.encodings keys.file keys.generate  programs.run  home.*",
                        blind_to="decisions questions verbs"),
     Floor("wiring",    "notary.*"),

