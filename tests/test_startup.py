@@ -35,7 +35,7 @@ COMMANDS = (
     ("list layout:image:v1",             0,   NOTHING_HEAVY),
     ("copy layout:image:v1 layout:copy:v1", 0, NOTHING_HEAVY),
     ("key list",                         0,   f"{ALWAYS} {NO_NETWORK} {NO_PROGRAMS}"),
-    ("verify layout:image:v1",           3,   f"{ALWAYS} {NO_PROGRAMS} ssl http.client"),
+    ("verify --scope a.example/b layout:image:v1", 1,   f"{ALWAYS} {NO_PROGRAMS} ssl http.client"),
 )
 # fmt: on
 
@@ -75,9 +75,24 @@ def _write_image(directory: Path) -> None:
     (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
 
+def _write_policy(configuration: Path) -> None:
+    statement = {
+        "name": "any",
+        "registryScopes": ["*"],
+        "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:any"],
+        "trustedIdentities": ["*"],
+    }
+    configuration.mkdir(mode=0o700, parents=True)
+    policy = configuration / "trustpolicy.json"
+    policy.write_text(json.dumps({"version": "1.0", "trustPolicies": [statement]}))
+    policy.chmod(0o600)
+
+
 @pytest.mark.parametrize(("command", "status", "unwanted"), COMMANDS, ids=[row[0] for row in COMMANDS])
 def test_a_command_loads_only_what_it_needs(command: str, status: int, unwanted: str, tmp_path: Path) -> None:
     _write_image(tmp_path / "image")
+    _write_policy(tmp_path / ".config" / "notation")
     report = tmp_path / "report.json"
     finished = subprocess.run(
         [sys.executable, "-I", "-c", RUN, str(SOURCE), str(report), *command.split()],
