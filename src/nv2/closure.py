@@ -100,7 +100,7 @@ def close(source: Source, root: Descriptor, execute: Execute = in_order) -> Clos
         if not (added := walk.rise(added)):
             break
     else:
-        walk.report(f"{added[0].descriptor.digest}: referrers of more than {MAX_ROUNDS} levels are left out")
+        walk.report(f"{added[0].descriptor.digest}: what refers to it is left out, after {MAX_ROUNDS} levels")
     return Closure(root, walk.nodes, tuple(walk.problems))
 
 
