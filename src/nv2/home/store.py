@@ -47,7 +47,7 @@ def load_store(paths: Paths, store: StoreName) -> tuple[Certificate, ...]:
     Every certificate must be a CA's or self-signed, in a `tsa` store a self-signed root's.
     """
     kind = store.type.value
-    directory = _directory(paths, kind, store.name)
+    directory = store_directory(paths, kind, store.name)
     if not directory.is_dir() or directory.is_symlink():
         raise _no_store(directory, kind, store.name)
     found: list[Certificate] = []
@@ -117,8 +117,10 @@ def _parse(data: bytes, path: Path) -> tuple[Certificate, ...]:
 _FORMATS = "certificates are read as PEM, any number in a file, or as DER, one in a file"
 
 
-def _directory(paths: Paths, kind: str, name: str) -> Path:
+def store_directory(paths: Paths, kind: str, name: str) -> Path:
     """Where the store is. Raises `UsageError` unless both words may be joined to a directory."""
+    if not kind:
+        raise UsageError("store type cannot be empty", hint=f"types: {', '.join(STORE_TYPES)}")
     if kind not in STORE_TYPES:
         raise UsageError(f"unsupported store type: {kind}", hint=f"types: {', '.join(STORE_TYPES)}")
     if not is_name(name):
@@ -129,8 +131,11 @@ def _directory(paths: Paths, kind: str, name: str) -> Path:
     return paths.trust_stores / kind / name
 
 
-def _file(paths: Paths, kind: str, store: str, name: str) -> Path:
-    directory = _directory(paths, kind, store)
+def store_file(paths: Paths, kind: str, store: str, name: str) -> Path:
+    """Where a file of a store is. Raises `UsageError` unless all words may be joined to a directory."""
+    directory = store_directory(paths, kind, store)
+    if not name:
+        raise UsageError("certificate fileName cannot be empty")
     if not is_file_name(name):
         raise UsageError(
             f"certificate file name {name!r} cannot be used",
@@ -172,7 +177,7 @@ def _files(kind: str, directory: Path) -> Iterator[StoredFile]:
 
 def stored_certificates(paths: Paths, kind: str, store: str, name: str) -> tuple[Certificate, ...]:
     """The certificates of one file of a store. Raises `TrustStoreError`, `UsageError`."""
-    return read_certificates(_file(paths, kind, store, name), regular=True)
+    return read_certificates(store_file(paths, kind, store, name), regular=True)
 
 
 def add_certificate(paths: Paths, kind: str, store: str, source: Path) -> tuple[Certificate, ...]:
@@ -180,7 +185,7 @@ def add_certificate(paths: Paths, kind: str, store: str, source: Path) -> tuple[
 
     Raises `UsageError`, `TrustStoreError` (also when the store has a file of this name), `EnvironmentFailure`.
     """
-    target = _file(paths, kind, store, source.name)
+    target = store_file(paths, kind, store, source.name)
     data = _read(source, False)
     certificates = _parse(data, source)
     if os.path.lexists(target):
@@ -198,7 +203,7 @@ def delete_certificate(paths: Paths, kind: str, store: str, name: str) -> None:
 
     Raises `TrustStoreError`, `UsageError`.
     """
-    path = _file(paths, kind, store, name)
+    path = store_file(paths, kind, store, name)
     delete_file(path, error=TrustStoreError)
     with contextlib.suppress(OSError):  # Not empty, most often; an empty store left over harms nobody.
         path.parent.rmdir()
@@ -206,7 +211,7 @@ def delete_certificate(paths: Paths, kind: str, store: str, name: str) -> None:
 
 def delete_store(paths: Paths, kind: str, store: str) -> Path:
     """Remove a store with all its files, and return where it was. Raises `TrustStoreError`, `UsageError`, `EnvironmentFailure`."""
-    directory = _directory(paths, kind, store)
+    directory = store_directory(paths, kind, store)
     if not directory.is_dir() or directory.is_symlink():
         raise _no_store(directory, kind, store)
     # Out of the way first: nobody must meet a store that is half deleted.

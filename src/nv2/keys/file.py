@@ -32,11 +32,15 @@ SIBLINGS = (".crt", ".pem")
 class FileSigner:
     """A key that was read from a file, with its chain (`keys.interface.Signer`)."""
 
-    __slots__ = ("_key", "algorithm", "chain", "warnings")
+    __slots__ = ("_key", "algorithm", "chain", "chain_path", "warnings")
 
-    def __init__(self, key: PrivateKey, chain: tuple[bytes, ...], warnings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, key: PrivateKey, chain: tuple[bytes, ...], chain_path: Path, warnings: tuple[str, ...] = ()
+    ) -> None:
         self._key = key
         self.chain = chain
+        self.chain_path = chain_path
+        """The file that the chain was read from."""
         self.algorithm: Algorithm = algorithms.algorithm_of(key)
         self.warnings = warnings
         """What the owner of the key should hear; no reason not to sign."""
@@ -60,13 +64,13 @@ def load_key(
     """
     data = read_file(path, MAX_KEY_FILE, "a private key", error=SigningKeyError)
     held = read_private_key(data, str(path), passphrase)
-    if cert_path is None and held.certificates:
+    if held.certificates and cert_path in (None, path):
         place, certificates = path, tuple(parse_certificate(der, str(path)) for der in held.certificates)
     else:
         place = cert_path or _sibling(path)
         certificates = _read_certificates(place)
     chain = _checked_chain(certificates, spki_of(held.key.public_key()), path, place, now)
-    return FileSigner(held.key, chain, _warnings(path))
+    return FileSigner(held.key, chain, place, _warnings(path))
 
 
 def _sibling(path: Path) -> Path:

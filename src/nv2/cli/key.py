@@ -1,0 +1,255 @@
+"""`nv2 key`: the keys that sign."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nv2.cli import exits, passphrase
+from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, Kind, wants_json
+from nv2.errors import UsageError
+
+if TYPE_CHECKING:
+    from nv2.home.signing_keys import SigningKey
+
+_DEFAULT = Flag("default", "mark as default", Kind.BOOL)
+_VALIDITY = re.compile(r"([0-9]{1,6})([dh])", re.ASCII)
+_PLUGIN_FLAGS = ("plugin", "id", "plugin-config")
+
+
+def _marked(name: str, default: bool) -> str:
+    return f"{name}: marked as default" if default else name
+
+
+def add(call: Call) -> int:
+    """Add a pair of files to the list."""
+    from nv2.notary.keyring import add_key
+    from nv2.notary.machine import Machine
+
+    for flag in _PLUGIN_FLAGS:
+        if flag in call.changed:
+            raise UsageError(f"--{flag}: plugins are not supported yet", hint=_HOW_TO_ADD)
+    key, certificate = call.string("key-file"), call.string("cert-file")
+    if not key:
+        raise UsageError('required flag(s) "key-file" not set', hint=_HOW_TO_ADD)
+    name, default = call.arguments[0], call.on("default")
+    warnings = add_key(
+        Machine.from_environment(),
+        name,
+        Path(key),
+        Path(certificate) if certificate else None,
+        default=default,
+        passphrase=passphrase.passphrase_source(call),
+    )
+    for warning in warnings:
+        call.output.warn(warning)
+    call.output.line(_marked(name, default))
+    return exits.DONE
+
+
+_HOW_TO_ADD = "nv2 key add NAME --key-file FILE --cert-file FILE"
+
+
+def generate(call: Call) -> int:
+    """Make a pair of files, and add it to the list."""
+    from nv2.notary.keyring import generate_pair
+    from nv2.notary.machine import Machine
+
+    name, default = call.arguments[0], call.on("default")
+    pair = generate_pair(
+        Machine.from_environment(),
+        name,
+        call.string("subject") or "",
+        call.string("key-spec") or "",
+        _validity(call.string("validity") or ""),
+        default=default,
+    )
+    call.output.lines(
+        (
+            f"wrote key: {pair.key}",
+            f"wrote certificate: {pair.certificate}",
+            f"subject: {pair.subject}",
+            f"valid until: {pair.not_after}",
+            f"SHA256 thumbprint: {pair.thumbprint}",
+            f"{name}: added to the key list",
+        )
+    )
+    if default:
+        call.output.line(f"{name}: marked as default signing key")
+    for line in _hand_out(pair.certificate.name, call.output.program):
+        call.output.note(line)
+    return exits.DONE
+
+
+def _hand_out(certificate: str, program: str) -> tuple[str, ...]:
+    return (
+        f"Hand out {certificate}, never the key, over a way that your users trust. They verify with",
+        f"  {program} verify -k {certificate} -r REFERENCE",
+        "or put it into a trust store that their trust policy names. It was put into no trust store here:",
+        "what a machine signs with and what it trusts are two decisions.",
+    )
+
+
+def _validity(text: str) -> timedelta:
+    found = _VALIDITY.fullmatch(text)
+    if not found:
+        raise UsageError(f"--validity: {text!r} is not a number of days or hours", hint="write 365d or 12h")
+    number = int(found[1])
+    return timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
+
+
+def update(call: Call) -> int:
+    """Mark a key as the default."""
+    from nv2.notary.keyring import set_default
+    from nv2.notary.machine import Machine
+
+    if not call.on("default"):
+        call.output.warn("--default flag is not set, command did not take effect")
+        return exits.DONE
+    set_default(Machine.from_environment(), call.arguments[0])
+    call.output.line(_marked(call.arguments[0], True))
+    return exits.DONE
+
+
+def list_all(call: Call) -> int:
+    """List the keys."""
+    from nv2.notary.keyring import list_keys
+    from nv2.notary.machine import Machine
+
+    as_json = wants_json(call)
+    found = list_keys(Machine.from_environment())
+    if as_json:
+        keys = [_document(key, key.name == found.default) for key in found.keys]
+        call.output.json({"schema": "nv2.key.list/v1", "default": found.default, "keys": keys})
+        return exits.DONE
+    call.output.table(
+        ("NAME", "KEY PATH", "CERTIFICATE PATH", "ID", "PLUGIN NAME"),
+        [
+            (
+                f"* {key.name}" if key.name == found.default else key.name,
+                *(text or "" for text in (key.key_path, key.certificate_path, key.id, key.plugin)),
+            )
+            for key in found.keys
+        ],
+    )
+    return exits.DONE
+
+
+def _document(key: SigningKey, default: bool) -> dict[str, Any]:
+    """Without the plugin's configuration, which may hold secrets."""
+    fields = {
+        "keyPath": key.key_path,
+        "certPath": key.certificate_path,
+        "id": key.id,
+        "pluginName": key.plugin,
+    }
+    return {"name": key.name, "default": default} | {k: v for k, v in fields.items() if v is not None}
+
+
+def delete(call: Call) -> int:
+    """Take keys off the list."""
+    from nv2.notary.keyring import delete_keys
+    from nv2.notary.machine import Machine
+
+    names = call.arguments
+    default = delete_keys(Machine.from_environment(), names)
+    if len(names) == 1:
+        shown = f"default key {names[0]}" if names[0] == default else names[0]
+        call.output.line(f"Removed {shown} from Notation signing key list. The source key still exists.")
+        return exits.DONE
+    call.output.line(
+        "Removed the following keys from Notation signing key list. The source keys still exist."
+    )
+    call.output.lines(f"{name} (default)" if name == default else name for name in names)
+    return exits.DONE
+
+
+COMMAND = Group(
+    "key",
+    "Manage keys used for signing",
+    (
+        Command(
+            "add",
+            "add a key to the list of signing keys",
+            add,
+            flags=(
+                Flag("key-file", "file of the private key: PEM or PKCS#12"),
+                Flag(
+                    "cert-file",
+                    "file of its certificate chain, when it is not in the key's file or beside it",
+                ),
+                _DEFAULT,
+                *passphrase.FLAGS,
+                Flag("plugin", "signing plugin name"),
+                Flag("id", "key id (required if --plugin is set)"),
+                Flag("plugin-config", "passed to the plugin as it is", Kind.PAIRS),
+                DEBUG,
+                VERBOSE,
+            ),
+            usage="<key_name>",
+            arguments=(1, 1),
+            missing="either missing key name or unnecessary parameters passed",
+            description="Add a pair of files to the list of signing keys. The files stay where they are.",
+            examples=("nv2 key add ci --key-file ci.key --cert-file ci.crt --default",),
+        ),
+        Command(
+            "generate",
+            "generate a key with a self-signed certificate",
+            generate,
+            flags=(
+                Flag(
+                    "subject", 'distinguished name, such as "CN=ci,O=example.com,ST=WA,C=US"', required=True
+                ),
+                Flag("key-spec", "RSA-2048, RSA-3072, RSA-4096, EC-256, EC-384 or EC-521", default="EC-256"),
+                Flag(
+                    "validity",
+                    "how long the certificate is valid: days (365d) or hours (12h)",
+                    default="365d",
+                ),
+                _DEFAULT,
+            ),
+            usage="<key_name>",
+            arguments=(1, 1),
+            missing="missing key name",
+            description=(
+                "Generate a key with a self-signed certificate in localkeys/, and add it to the list of signing\n"
+                "keys. It is added to no trust store: what a machine signs with and what it trusts are two\n"
+                "decisions."
+            ),
+            examples=('nv2 key generate ci --subject "CN=ci,O=example.com,ST=WA,C=US" --default',),
+        ),
+        Command(
+            "list",
+            "list keys used for signing",
+            list_all,
+            flags=(OUTPUT,),
+            aliases=("ls",),
+            examples=("nv2 key ls", "nv2 key list --output json"),
+            schema="nv2.key.list/v1",
+        ),
+        Command(
+            "update",
+            "update a key in the list of signing keys",
+            update,
+            flags=(_DEFAULT, DEBUG, VERBOSE),
+            usage="<key_name>",
+            arguments=(1, None),
+            missing="missing key name",
+            aliases=("set",),
+            examples=("nv2 key set --default ci",),
+        ),
+        Command(
+            "delete",
+            "remove keys from the list of signing keys",
+            delete,
+            flags=(DEBUG, VERBOSE),
+            usage="<key_name>...",
+            arguments=(1, None),
+            missing="missing key names",
+            description="Remove keys from the list of signing keys, all or none. The files stay.",
+            examples=("nv2 key delete ci",),
+        ),
+    ),
+)

@@ -1,0 +1,174 @@
+"""The signing keys of this machine, wired: the list, the files it names, and new pairs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from nv2.errors import EnvironmentFailure, Nv2Error, SigningKeyError, UsageError
+from nv2.home.files import FILE_MODE, delete_file, write_atomically
+from nv2.home.paths import check_name
+from nv2.home.signing_keys import SigningKey, SigningKeys, change_signing_keys, load_signing_keys
+from nv2.notary.machine import Machine
+
+CERTIFICATE_MODE = 0o644
+"""A certificate is there to be handed out."""
+
+
+class Pair(NamedTuple):
+    """The files of a generated pair, and what its certificate says."""
+
+    key: Path
+    certificate: Path
+    thumbprint: str
+    subject: str
+    not_after: str
+    """RFC 3339."""
+
+
+def list_keys(machine: Machine) -> SigningKeys:
+    """The list of signing keys. Raises `SigningKeyError`."""
+    return load_signing_keys(machine.paths)
+
+
+def add_key(
+    machine: Machine,
+    name: str,
+    key: Path,
+    certificate: Path | None,
+    *,
+    default: bool,
+    passphrase: Callable[[str], bytes],
+) -> tuple[str, ...]:
+    """Add the pair of files to the list, if one can sign with it; what its owner should hear.
+
+    The paths are stored as absolute ones. Raises `SigningKeyError`.
+    """
+    from nv2.keys.file import load_key
+
+    _check_free(machine, name)
+    signer = load_key(key, cert_path=certificate, passphrase=passphrase)
+    entry = SigningKey(name, str(key.absolute()), str(signer.chain_path.absolute()))
+    change_signing_keys(machine.paths, machine.lock, lambda keys: keys.add(entry, default=default))
+    return signer.warnings
+
+
+def _check_free(machine: Machine, name: str) -> None:
+    """Before any work is done or a passphrase asked for; `add` asks again, under the lock."""
+    if not name.isprintable():
+        raise UsageError(f"key name {name!r} has characters that cannot be shown")
+    load_signing_keys(machine.paths).add(SigningKey(name), default=False)
+
+
+def set_default(machine: Machine, name: str) -> None:
+    """Make `name` the key to sign with when none is named. Raises `SigningKeyError`."""
+    change_signing_keys(machine.paths, machine.lock, lambda keys: keys.with_default(name))
+
+
+def delete_keys(machine: Machine, names: tuple[str, ...]) -> str | None:
+    """Take `names` off the list, all or none; the files stay. Returns what the default was.
+
+    Raises `SigningKeyError`.
+    """
+    return change_signing_keys(machine.paths, machine.lock, lambda keys: keys.remove(names)).default
+
+
+def generate_pair(
+    machine: Machine, name: str, subject: str, key_spec: str, validity: timedelta, *, default: bool
+) -> Pair:
+    """Make a key and a self-signed certificate in `localkeys/`, and put them on the list.
+
+    It goes into no trust store: what this machine signs with is not what it trusts. Nothing is left when
+    this fails. Raises `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
+    """
+    with new_pair(machine, name, subject, key_spec, validity, default=default) as pair:
+        return pair
+
+
+@contextmanager
+def new_pair(
+    machine: Machine, name: str, subject: str, key_spec: str, validity: timedelta, *, default: bool
+) -> Iterator[Pair]:
+    """As `generate_pair`; what fails inside takes the pair away again."""
+    from nv2.keys.generate import generate
+    from nv2.pki.pem import certificates_from
+
+    check_name(name, "key name", UsageError)
+    _check_free(machine, name)
+    paths = machine.paths.local_pair(name)
+    for path in paths:
+        _check_absent(path)
+    made = generate(subject, key_spec, validity, now=machine.now)
+    (certificate,) = certificates_from(made.certificate, str(paths[1]))
+    files = zip(paths, made, (FILE_MODE, CERTIFICATE_MODE), strict=True)
+    with _taken_back() as undo:
+        for path, data, mode in files:
+            write_atomically(path, data, mode, replace=False)
+            undo.append(partial(delete_file, path))
+        key, cert = (str(path.absolute()) for path in paths)
+        before = change_signing_keys(
+            machine.paths, machine.lock, lambda keys: keys.add(SigningKey(name, key, cert), default=default)
+        )
+        undo.append(partial(_take_off, machine, name, before.default))
+        until = f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}"
+        yield Pair(*paths, certificate.thumbprint, certificate.subject, until)
+
+
+def _check_absent(path: Path) -> None:
+    if os.path.lexists(path):
+        raise EnvironmentFailure(
+            "exists already", at=str(path), hint="choose another name; a key is never overwritten"
+        )
+
+
+@contextmanager
+def _taken_back() -> Iterator[list[Callable[[], None]]]:
+    """Steps to take back, the last first, unless everything inside succeeds."""
+    undo: list[Callable[[], None]] = []
+    try:
+        yield undo
+    except BaseException:
+        for step in reversed(undo):
+            with suppress(Nv2Error):  # What went wrong first is what the caller should hear.
+                step()
+        raise
+
+
+def _take_off(machine: Machine, name: str, default: str | None) -> None:
+    """Take a key that was just added off the list, and give the default back."""
+
+    def without(keys: SigningKeys) -> SigningKeys:
+        left = keys.remove([name])
+        return left.with_default(default) if default and left.find(default) else left
+
+    change_signing_keys(machine.paths, machine.lock, without)
+
+
+class Cleaned(NamedTuple):
+    """What `clean_pair` found and removed."""
+
+    listed: bool
+    key: bool
+    certificate: bool
+
+
+def clean_pair(machine: Machine, name: str) -> Cleaned:
+    """Remove a generated pair and its entry in the list, whatever of it is there."""
+    check_name(name, "key name", UsageError)
+    listed = load_signing_keys(machine.paths).find(name) is not None
+    if listed:
+        delete_keys(machine, (name,))
+    key, certificate = machine.paths.local_pair(name)
+    return Cleaned(listed, _remove(key), _remove(certificate))
+
+
+def _remove(path: Path) -> bool:
+    if not os.path.lexists(path):
+        return False
+    delete_file(path, error=SigningKeyError)
+    return True
