@@ -197,7 +197,8 @@ def test_a_store_that_cannot_be_read_leaves_authenticity_unknown(error: Exceptio
     finding = validations.anchored(proven(), StoreAnchors((StoreName(StoreType.CA, "x"),), load))
     assert finding.outcome is UNKNOWN
     assert finding.reason == str(error)
-    assert validations.authenticity(finding, proven(), (ANYONE,)) == finding
+    for identity in (ANYONE.text, "x509.subject: C=US, ST=WA, O=acme-rockets.io"):
+        assert validations.authenticity(finding, proven(), (parse_identity(identity, ""),)) == finding
 
 
 # --- expiry -----------------------------------------------------------------------------------------------
