@@ -75,20 +75,24 @@ class LayoutStore:
         return self._directory.open(descriptor)
 
     def exists(self, descriptor: Descriptor) -> bool:
-        """Whether a file of this digest and size is there; its bytes are checked when they are read."""
-        return self._directory.size(descriptor.digest) == descriptor.size
+        """Whether a file of this digest and size is there; of a manifest, whether it is listed, too.
+
+        The bytes are checked when they are read.
+        """
+        listed = not is_manifest(descriptor.media_type) or self._directory.lists(descriptor.digest)
+        return listed and self._has(descriptor)
 
     def push(self, descriptor: Descriptor, source: Opener) -> None:
         """Store a blob or manifest. A manifest without a subject is listed at once, others by `attach`."""
         if not is_manifest(descriptor.media_type):
-            if not self.exists(descriptor):
+            if not self._has(descriptor):
                 self._directory.write(descriptor, source)
             return
         if descriptor.size > MAX_MANIFEST:
             raise BadAnswer(f"a manifest of more than {MAX_MANIFEST} bytes", at=descriptor.digest)
         data = b"".join(checked(descriptor, source))
         manifest = parse_manifest(data, descriptor.media_type, at=descriptor.digest)
-        if not self.exists(descriptor):
+        if not self._has(descriptor):
             self._directory.write(descriptor, opener(data))
         if manifest.subject is None:
             listed = Descriptor(*descriptor[:3], manifest.artifact_type)
@@ -170,8 +174,11 @@ class LayoutStore:
             self.fetch(descriptor, MAX_MANIFEST), descriptor.media_type, at=descriptor.digest
         )
 
+    def _has(self, descriptor: Descriptor) -> bool:
+        return self._directory.size(descriptor.digest) == descriptor.size
+
     def _require(self, descriptor: Descriptor) -> None:
-        if not self.exists(descriptor):
+        if not self._has(descriptor):
             at = self._directory.at(descriptor.digest)
             raise NotFound("no such manifest in the layout", at=at)
 

@@ -34,6 +34,7 @@ class LayoutDirectory:
         self._files = LayoutFiles(name)
         self._lock = lock
         self._last: tuple[bytes, LayoutIndex] | None = None
+        self._listed: tuple[object, frozenset[Digest]] | None = None
 
     def create(self) -> None:
         """Make a new layout if the directory is absent or empty; finish one that was interrupted."""
@@ -80,6 +81,14 @@ class LayoutDirectory:
         if last is None or last[0] != raw:
             last = self._last = (raw, parse_index(raw, self._files.path(INDEX_FILE)))
         return last[1]
+
+    def lists(self, digest: Digest) -> bool:
+        """Whether index.json has an entry for `digest`; it is read again only if the file looks changed."""
+        look = self._files.look(INDEX_FILE)
+        listed = self._listed
+        if listed is None or listed[0] != look:
+            listed = self._listed = (look, frozenset(e.descriptor.digest for e in self.index().entries))
+        return digest in listed[1]
 
     def edit(self, change: Callable[[LayoutIndex], LayoutIndex]) -> None:
         """Write index.json anew as `change` makes it from what stands there; blobs get to disk first."""

@@ -77,14 +77,13 @@ class LayoutFiles:
 
     def size(self, relative: str) -> int | None:
         """Bytes of a regular file, or None if there is none."""
-        path = self._inside(relative)
-        try:
-            found = os.stat(path, follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as e:
-            raise failure(e, path) from e
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        found = self._stat(relative)
+        return found.st_size if found and stat.S_ISREG(found.st_mode) else None
+
+    def look(self, relative: str) -> object:
+        """What changes when somebody writes the file anew; equal values prove nothing within a clock tick."""
+        found = self._stat(relative)
+        return found and (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def write(self, relative: str, chunks: Iterable[bytes]) -> None:
         """Write beside, flush to disk, rename. Whatever fails, `chunks` included, leaves nothing behind.
@@ -137,6 +136,15 @@ class LayoutFiles:
     def path(self, relative: str) -> str:
         """The path for messages."""
         return os.path.join(self.root, relative)
+
+    def _stat(self, relative: str) -> os.stat_result | None:
+        path = self._inside(relative)
+        try:
+            return os.stat(path, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as e:
+            raise failure(e, path) from e
 
     def _inside(self, relative: str) -> str:
         path = os.path.realpath(os.path.join(self.root, relative))

@@ -1,6 +1,6 @@
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -462,6 +462,17 @@ def test_an_answer_that_would_be_too_long_is_cut(store: LayoutStore, monkeypatch
 # The disk
 
 
+def test_a_manifest_that_was_stored_and_not_listed_is_pushed_again(
+    store: LayoutStore, directory: Path
+) -> None:
+    image = push_image(store, b"layer")
+    (directory / "index.json").write_text('{"schemaVersion": 2, "manifests": []}')
+    assert not store.exists(image)
+    assert push_image(store, b"layer") == image
+    assert store.exists(image)
+    assert image.to_json() in index_of(directory)["manifests"]
+
+
 def test_a_file_of_the_wrong_size_is_not_there_and_is_mended_by_pushing(
     store: LayoutStore, directory: Path
 ) -> None:
@@ -519,11 +530,12 @@ def test_blobs_are_on_disk_before_the_index_names_them(
 ) -> None:
     synced: list[str] = []
     sync = layout_files.LayoutFiles.sync
-    monkeypatch.setattr(
-        layout_files.LayoutFiles,
-        "sync",
-        lambda self, relative: (synced.append(relative), sync(self, relative)),
-    )
+
+    def spy(self: layout_files.LayoutFiles, relative: str) -> None:
+        synced.append(relative)
+        sync(self, relative)
+
+    monkeypatch.setattr(layout_files.LayoutFiles, "sync", spy)
     push_image(store, b"layer")
     assert synced == ["blobs/sha256", ""]
 
@@ -595,8 +607,10 @@ def test_a_blob_is_never_whole_in_memory(store: LayoutStore, monkeypatch: pytest
     chunks: list[int] = []
     write = layout_files.LayoutFiles.write
 
-    def spy(self: layout_files.LayoutFiles, relative: str, pieces: Iterator[bytes]) -> None:
-        write(self, relative, (chunks.append(len(piece)) or piece for piece in pieces))
+    def spy(self: layout_files.LayoutFiles, relative: str, pieces: Iterable[bytes]) -> None:
+        kept = list(pieces)
+        chunks.extend(map(len, kept))
+        write(self, relative, kept)
 
     monkeypatch.setattr(layout_files.LayoutFiles, "write", spy)
     blob = push_blob(store, b"ten  bytes")
