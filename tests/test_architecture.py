@@ -37,8 +37,9 @@ FLOORS = (
                        "programs programs.interface", pure=True, blind_to="decisions"),
     Floor("questions", "discovery revocation closure", pure=True),
     Floor("verbs",     "verification signing copying inspection", pure=True),
-    Floor("adapters",  "content.checked_stream content.memory content.layout content.layout_directory "
-                       "content.layout_files content.layout_index content.layout_referrers content.remote "
+    Floor("adapters",  "content.checked_stream content.endpoint content.fallback content.layout content.layout_directory "
+                       "content.layout_files content.layout_index content.layout_referrers content.manifest_answers "
+                       "content.memory content.referrers content.remote content.uploads "
                        "transport.auth transport.challenges transport.connections transport.credentials "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.urls transport.wire "
