@@ -1,0 +1,153 @@
+"""One repository of one registry: its addresses, the requests to them, and what an error answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, BinaryIO
+
+from nv2 import strict_json
+from nv2.errors import BadAnswer, NotFound, Nv2Error, Refused
+from nv2.oci import media_types as mt
+from nv2.transport.failures import Cut
+from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
+from nv2.transport.urls import origin_of, resolve_url
+
+MAX_ERROR_DOCUMENT = 64 * 1024
+"""Bytes of an error answer that are looked at for its message."""
+
+MAX_MESSAGE = 300
+"""Characters of a registry's message that are repeated."""
+
+ACCEPT_MANIFESTS = {"Accept": ", ".join(mt.MANIFESTS)}
+
+_API_HOSTS = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
+
+
+class Endpoint:
+    """The repository `repository` at `registry` (`host[:port]`).
+
+    `push` says that this run is going to write, so that one token is asked for all of it.
+    """
+
+    def __init__(
+        self, registry: str, repository: str, transport: Transport, *, plain_http: bool, push: bool = False
+    ) -> None:
+        self.registry = registry
+        self.repository = repository
+        self.name = f"{registry}/{repository}"
+        self._base = base_url(registry, plain_http=plain_http)
+        self._transport = transport
+        self._push = push
+
+    def url(self, path: str) -> str:
+        """The address of `path` in this repository."""
+        return f"{self._base}/v2/{self.repository}/{path}"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        body: Callable[[], BinaryIO] | None = None,
+        body_size: int = 0,
+        **more: Any,
+    ) -> Request:
+        """A request for `path`, with the scopes that it needs; `more` are further fields of `Request`."""
+        scopes = (self.scope(method not in ("GET", "HEAD")), *more.pop("scopes", ()))
+        return Request(method, self.url(path), headers, body, body_size, scopes=scopes, **more)
+
+    def scope(self, writes: bool) -> str:
+        """What a token must allow to read, or to write, here."""
+        return f"repository:{self.repository}:{'pull,push' if writes or self._push else 'pull'}"
+
+    def start(self, request: Request) -> Pending:
+        """Begin `request` and return at once."""
+        return self._transport.start(request)
+
+    def send(self, request: Request) -> Response:
+        """Send `request` and wait."""
+        return send(self._transport, request)
+
+    def send_to(self, location: str, answer: Response, request: Request) -> Response:
+        """Send `request` to the `location` that `answer` named: anonymously if that is another origin.
+
+        Raises `BadAnswer` if it leads from https to http.
+        """
+        url = resolve_url(answer.url, location)
+        foreign = origin_of(url) != origin_of(self._base)
+        return self.send(request._replace(url=url, anonymous=foreign))
+
+    def read(self, pending: Pending, request: Request, what: str) -> tuple[Response, bytes]:
+        """The answer with status 200 and its bytes; asked once more if the connection breaks meanwhile."""
+        response = pending.response()
+        if response.status != 200:
+            raise self.failure(response, what)
+        try:
+            return response, response.data()
+        except Cut:
+            response = self.send(request)
+            if response.status != 200:
+                raise self.failure(response, what) from None
+            return response, response.data()
+
+    def failure(self, response: Response, what: str) -> Nv2Error:
+        """The error that `response` is; `what` was asked for, as "tag v1"."""
+        codes, text = read_errors(response)
+        status, more = response.status, f": {text}" if text else ""
+        if status in (401, 403):
+            hint = f"nv2 login {self.registry}"
+            return Refused(f"access to {what} was refused ({status}){more}", at=self.name, hint=hint)
+        if status == 404 and "NAME_UNKNOWN" in codes:
+            return NotFound(f"no such repository, so no {what}", at=self.name)
+        if status == 404:
+            return NotFound(f"no such {what}", at=self.name)
+        later = "the registry limits how much it is asked; try again later" if status == 429 else None
+        method = response.request.method
+        return BadAnswer(f"answered {status} to {method} of {what}{more}", at=self.name, hint=later)
+
+
+def base_url(registry: str, *, plain_http: bool) -> str:
+    """Scheme and host of the API of `registry`."""
+    return f"{'http' if plain_http else 'https'}://{_API_HOSTS.get(registry, registry)}"
+
+
+def ping(registry: str, transport: Transport, *, plain_http: bool) -> None:
+    """Ask whether `registry` is one and lets us in (distribution-spec, "Determining Support").
+
+    Raises `Refused`, `Unreachable`, `BadAnswer`.
+    """
+    response = send(transport, Request("GET", f"{base_url(registry, plain_http=plain_http)}/v2/"))
+    _, text = read_errors(response)
+    if response.status in (401, 403):
+        more = f": {text}" if text else ""
+        raise Refused(f"the login was refused ({response.status}){more}", at=registry)
+    if response.status != 200:
+        raise BadAnswer(f"is no registry: it answered {response.status} to /v2/", at=registry)
+
+
+def read_errors(response: Response) -> tuple[frozenset[str], str]:
+    """Codes and a line of text from an error document (distribution-spec, "Error Codes"); closes the answer."""
+    with response.stream as stream:
+        data = stream.read(MAX_ERROR_DOCUMENT)
+    try:
+        document = strict_json.loads(data, BadAnswer) if data[:1] == b"{" else {}
+    except BadAnswer:
+        document = {}
+    errors = [item for item in _list(document, "errors") if isinstance(item, dict)]
+    codes = frozenset(item["code"] for item in errors if isinstance(item.get("code"), str))
+    return codes, _printable("; ".join(_line(item) for item in errors))
+
+
+def _list(document: Any, key: str) -> Iterable[Any]:
+    found = document.get(key) if isinstance(document, dict) else None
+    return found if isinstance(found, list) else ()
+
+
+def _line(item: Mapping[str, Any]) -> str:
+    return ": ".join(str(item[key]) for key in ("code", "message") if isinstance(item.get(key), str))
+
+
+def _printable(text: str) -> str:
+    # A registry must not be able to move the cursor of whoever reads the message.
+    return "".join(c if c.isprintable() else " " for c in text)[:MAX_MESSAGE]

@@ -1,0 +1,193 @@
+"""Writing the fallback tag, so that those who write at the same time do not lose one another's entries.
+
+Registries have no compare-and-swap (ADR 0006). Writers of one host take a lock. Every writer reads,
+merges, writes, waits, and reads again until its entries stay.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nv2.content.endpoint import ACCEPT_MANIFESTS, Endpoint
+from nv2.content.interface import Lock, opener
+from nv2.content.referrers import FallbackIndex, fallback_index, start_fallback
+from nv2.errors import BadAnswer, RemoteError
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor, parse_descriptor
+from nv2.oci.digest import fallback_tag
+from nv2.oci.manifest import MAX_MANIFEST
+from nv2.strict_json import Fields
+
+MAX_ROUNDS = 25
+"""Times that an index is written before nv2 gives up: each round, one of the rivals at least succeeds."""
+
+MIN_WAIT = 0.1
+"""Seconds before an entry is looked for again, at least."""
+
+MAX_WAIT = 3.0
+"""Seconds before an entry is looked for again, at most."""
+
+WAIT_FACTOR = 4.0
+"""The wait, in units of the time from our read to our write. A rival that read before we wrote takes
+about as long, and must have written before we look."""
+
+_MISSING_ENTRY = ("MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN")
+
+_NOT_DELETED_EITHER = (400, 401, 403, 404, 405)
+"""Gone already, or a registry or account that deletes nothing: an ordinary set-up, no reason to warn."""
+
+
+class Writer(NamedTuple):
+    """Whatever writing needs besides what is written."""
+
+    endpoint: Endpoint
+    lock: Lock
+    exists: Callable[[Descriptor], bool]
+    sleep: Callable[[float], object]
+    warn: Callable[[str], None]
+
+
+class _Round(NamedTuple):
+    """One read, merge and write."""
+
+    found: str | None
+    """Digest of the index that was there."""
+    written: bool
+    seconds: float
+    """From before the read until after the write."""
+
+
+class _Put(enum.Enum):
+    """How a write ended."""
+
+    WRITTEN = "written"
+    CHANGED = "changed"
+    """If-Match did not hold, where a registry honours it: somebody else was faster."""
+    DANGLING = "dangling"
+    """The registry refuses entries whose manifests are gone."""
+
+
+def attach_by_tag(
+    writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor] = ()
+) -> None:
+    """Make `manifests` entries of the fallback index of `subject`, in one write for all.
+
+    `restore` are entries of ours that were there once: they are put back if they are gone and their
+    manifests are not. Raises `BadAnswer` if the entries do not stay, or the index becomes too large.
+    """
+    replaced: set[str] = set()
+    for _ in range(MAX_ROUNDS):
+        with writer.lock(f"{writer.endpoint.name}@{subject.digest}"):
+            done = _merge(writer, subject, manifests, restore)
+        if not done.written:
+            _delete(writer, replaced - {done.found or "", subject.digest})
+            return
+        if done.found:
+            replaced.add(done.found)
+        # Not under the lock: those of this host may go on, and their entries are merged, not lost.
+        writer.sleep(_wait(done.seconds))
+    raise BadAnswer(
+        f"the list of signatures was written {MAX_ROUNDS} times, and never kept ours",
+        at=f"{writer.endpoint.name}:{fallback_tag(subject.digest)}",
+        hint="others write it all the time, or the registry does not let tags change",
+    )
+
+
+def _wait(seconds: float) -> float:
+    chance = os.urandom(1)[0] / 255
+    return min(MAX_WAIT, max(MIN_WAIT, seconds * WAIT_FACTOR) * (1 + chance))
+
+
+def _merge(
+    writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor]
+) -> _Round:
+    began = time.monotonic()
+    current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject))
+    found = current.digest if current else None
+    listed = current.digests if current else frozenset()
+    missing = [item for item in manifests if item.digest not in listed]
+    missing += [item for item in restore if item.digest not in listed and writer.exists(item)]
+    if not missing:
+        return _Round(found, False, 0.0)
+    document = _merged(current, missing)
+    if _put(writer, subject, document, current) is _Put.DANGLING:
+        _drop_dangling(writer, document)
+        if _put(writer, subject, document, current) is _Put.DANGLING:
+            raise BadAnswer("refuses the list of signatures, whatever is left out", at=writer.endpoint.name)
+    return _Round(found, True, time.monotonic() - began)
+
+
+def _merged(current: FallbackIndex | None, missing: Iterable[Descriptor]) -> dict[str, Any]:
+    """The new document: entries of others stay as they are, with fields that nv2 does not know."""
+    document = dict(current.document) if current else {"schemaVersion": 2, "mediaType": mt.IMAGE_INDEX}
+    entries = current.entries if current else []
+    ours = {item.digest: item.to_json() for item in missing}
+    document["manifests"] = [*entries, *ours.values()]
+    return document
+
+
+def _put(
+    writer: Writer, subject: Descriptor, document: Mapping[str, Any], current: FallbackIndex | None
+) -> _Put:
+    endpoint, tag = writer.endpoint, fallback_tag(subject.digest)
+    data = json.dumps(document, separators=(",", ":")).encode()
+    if len(data) > MAX_MANIFEST:
+        raise BadAnswer(
+            f"the list of signatures would have {len(data)} bytes; an index has at most {MAX_MANIFEST}",
+            at=f"{endpoint.name}:{tag}",
+            hint="use a registry with the referrers API, or delete signatures that nobody needs",
+        )
+    headers = {"Content-Type": mt.IMAGE_INDEX}
+    if current and current.etag:
+        headers["If-Match"] = current.etag
+    request = endpoint.request("PUT", f"manifests/{tag}", headers, body=opener(data), body_size=len(data))
+    response = endpoint.send(request)
+    if response.status in (201, 412):
+        response.discard()
+        return _Put.WRITTEN if response.status == 201 else _Put.CHANGED
+    error = endpoint.failure(response, f"tag {tag}")
+    if response.status in (400, 404) and any(code in error.message for code in _MISSING_ENTRY):
+        return _Put.DANGLING
+    raise error
+
+
+def _drop_dangling(writer: Writer, document: dict[str, Any]) -> None:
+    """Leave out entries whose manifests are gone: some registries refuse an index that names them."""
+    endpoint, entries = writer.endpoint, document["manifests"]
+    pending = []
+    for item in entries:
+        found = parse_descriptor(Fields.of(item, endpoint.name, BadAnswer))
+        pending.append(
+            endpoint.start(endpoint.request("HEAD", f"manifests/{found.digest}", ACCEPT_MANIFESTS))
+        )
+    document["manifests"] = []
+    for item, asked in zip(entries, pending, strict=True):
+        response = asked.response()
+        response.discard()
+        if response.status == 404:
+            writer.warn(f"{item['digest']} was listed as a signature but is gone: the entry was removed")
+        else:
+            document["manifests"].append(item)
+
+
+def _delete(writer: Writer, digests: Iterable[str]) -> None:
+    """Delete indexes that were replaced. Failure does no harm: they stay as manifests without a name."""
+    endpoint = writer.endpoint
+    for digest in sorted(digests):
+        scopes = (f"repository:{endpoint.repository}:delete",)
+        try:
+            response = endpoint.send(endpoint.request("DELETE", f"manifests/{digest}", scopes=scopes))
+        except RemoteError as e:
+            writer.warn(f"the superseded list {digest} stays: {e}")
+            continue
+        if response.status in _NOT_DELETED_EITHER or response.status == 202:
+            response.discard()
+        else:
+            writer.warn(
+                f"the superseded list {digest} stays: {endpoint.failure(response, 'deletion').message}"
+            )

@@ -1,0 +1,70 @@
+"""A manifest as a registry answers it: is it one, has it the digest that was asked for?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nv2 import strict_json
+from nv2.errors import BadAnswer, ContentMismatch, InvalidReference, MalformedManifest
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest, algorithm_of, check_digest, digest_of, parse_digest
+from nv2.strict_json import Fields
+from nv2.transport.interface import Response
+
+_COMPUTABLE = ("sha256", "sha512")
+
+
+def describe_answer(response: Response, data: bytes, asked: Digest | None, at: str) -> Descriptor:
+    """The descriptor of `data`, which came for the digest `asked`, or for a tag if that is None.
+
+    Raises `ContentMismatch` if the bytes have neither that digest nor the one of the header,
+    `BadAnswer` if this is no manifest, `MalformedManifest` if it can be read in two ways.
+    """
+    said = _header_digest(response, at)
+    for digest in (asked, said):
+        if digest:
+            check_digest(data, digest)
+    media_type = response.content_type
+    if media_type not in mt.MANIFESTS:
+        raise BadAnswer(f"the answer is {media_type or 'of no type'}, not a manifest", at=at)
+    _check_document(data, media_type, at)
+    return Descriptor(media_type, asked or said or digest_of(data), len(data))
+
+
+def _header_digest(response: Response, at: str) -> Digest | None:
+    """Docker-Content-Digest (distribution-spec, "Pulling manifests"), if nv2 can compute its algorithm."""
+    text = response.headers.get("docker-content-digest", "").strip()
+    if not text:
+        return None
+    try:
+        digest = parse_digest(text)
+    except InvalidReference:
+        raise BadAnswer(f"says that the digest is {text[:80]!r}", at=at) from None
+    return digest if algorithm_of(digest) in _COMPUTABLE else None
+
+
+def _check_document(data: bytes, media_type: str, at: str) -> None:
+    """Refuse what one reader takes for an image and another for an index (CVE-2021-41190)."""
+    document: dict[str, Any] = Fields.of(
+        strict_json.loads(data, MalformedManifest, at=at), at, MalformedManifest
+    ).value
+    said = document.get("mediaType")
+    if said is not None and said != media_type:
+        raise MalformedManifest(f"says it is {said!r} but came as {media_type!r}", at=at)
+    foreign = ("layers", "config") if media_type in mt.INDEXES else ("manifests",)
+    if present := [key for key in foreign if key in document]:
+        raise MalformedManifest(f"came as {media_type!r} but has {present[0]!r}", at=at)
+
+
+def check_size(descriptor: Descriptor, limit: int) -> None:
+    """Raise `BadAnswer` before anything is read if the content would be longer than `limit` bytes."""
+    if descriptor.size > limit:
+        raise BadAnswer(f"has {descriptor.size} bytes; at most {limit} are read", at=descriptor.digest)
+
+
+def check_pushed(response: Response, descriptor: Descriptor, at: str) -> None:
+    """Raise `ContentMismatch` if the registry stored a manifest under another digest of the same algorithm."""
+    said = _header_digest(response, at)
+    if said and algorithm_of(said) == algorithm_of(descriptor.digest) and said != descriptor.digest:
+        raise ContentMismatch(f"the registry stored it as {said}", at=descriptor.digest)

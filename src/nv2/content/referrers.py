@@ -1,0 +1,203 @@
+"""Asking a registry who refers to a manifest: the referrers API, else the fallback tag.
+
+What this module does not do: fetch what is listed. Whether a manifest really names the subject is
+checked by whoever opens it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from nv2 import strict_json
+from nv2.content.endpoint import ACCEPT_MANIFESTS, Endpoint, read_errors
+from nv2.content.interface import Referrers
+from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor, parse_descriptor
+from nv2.oci.digest import Digest, digest_of, fallback_tag
+from nv2.strict_json import Fields
+from nv2.transport.interface import Pending, Response
+from nv2.transport.urls import origin_of, resolve_url
+
+MAX_REFERRERS = 10_000
+"""Entries that one listing may have: about as many as a fallback index of 4 MiB holds."""
+
+MAX_PAGES = 100
+"""Pages of one listing."""
+
+_UNSUPPORTED = (400, 404, 405, 406)
+"""How registries without the API answer; a page that is no index is another way."""
+
+_LINK = re.compile(r'<([^<>]{1,8192})>\s*;[^,<]*\brel\s*=\s*"?next"?', re.ASCII | re.IGNORECASE)
+
+
+class FallbackIndex(NamedTuple):
+    """What is under the fallback tag: the document with every field, and what identifies this state of it."""
+
+    document: dict[str, Any]
+    digest: Digest
+    etag: str | None
+
+    @property
+    def entries(self) -> list[Any]:
+        """The entries as they came."""
+        found: list[Any] = self.document.get("manifests") or []
+        return found
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """The digests that are listed."""
+        return frozenset(str(item.get("digest")) for item in self.entries if isinstance(item, dict))
+
+
+def start_api(endpoint: Endpoint, subject: Descriptor, artifact_type: str | None) -> Pending:
+    """Ask the referrers API; `api_listing` reads the answer."""
+    path = f"referrers/{subject.digest}"
+    if artifact_type:
+        path += f"?artifactType={quote(artifact_type, safe='')}"
+    return endpoint.start(endpoint.request("GET", path, {"Accept": mt.IMAGE_INDEX}))
+
+
+def api_listing(endpoint: Endpoint, pending: Pending) -> Referrers | None:
+    """Every entry of every page, or None if the registry has no referrers API.
+
+    Raises `NotFound` for a repository that does not exist, `Refused`, `BadAnswer`.
+    """
+    response = pending.response()
+    if response.status in _UNSUPPORTED:
+        codes, _ = read_errors(response)
+        if response.status == 404 and "NAME_UNKNOWN" in codes:
+            raise NotFound("no such repository", at=endpoint.name)
+        return None
+    entries = _page(endpoint, response)
+    if entries is None:
+        return None
+    listing, pages = _Listing(f"referrers of {endpoint.name}"), 1
+    while listing.add(entries) and (following := _next_page(endpoint, response)):
+        if pages == MAX_PAGES:
+            return listing.result(complete=False)
+        request = endpoint.request("GET", "", {"Accept": mt.IMAGE_INDEX})._replace(url=following)
+        response, pages = endpoint.send(request), pages + 1
+        found = _page(endpoint, response)
+        if found is None:
+            raise BadAnswer(f"page {pages} of the referrers is not an image index", at=endpoint.name)
+        entries = found
+    return listing.result()
+
+
+def _page(endpoint: Endpoint, response: Response) -> list[Any] | None:
+    """The entries of an answer, or None if it is no index: some registries answer 200 to anything."""
+    if response.status != 200:
+        raise endpoint.failure(response, "list of referrers")
+    if response.content_type not in (mt.IMAGE_INDEX, "application/json"):
+        response.discard()
+        return None
+    try:
+        document = strict_json.loads(response.data(), BadAnswer, at=f"referrers of {endpoint.name}")
+    except BadAnswer:
+        if response.content_type == mt.IMAGE_INDEX:
+            raise
+        return None
+    # Harbor before 2.11 says application/json; then the document itself must say what it is.
+    return _entries(document, strict=response.content_type != mt.IMAGE_INDEX)
+
+
+def _entries(document: Any, *, strict: bool) -> list[Any] | None:
+    if not isinstance(document, dict) or "manifests" not in document:
+        return None
+    if document.get("mediaType", None if strict else mt.IMAGE_INDEX) != mt.IMAGE_INDEX:
+        return None
+    entries = document["manifests"]
+    return [] if entries is None else entries if isinstance(entries, list) else None
+
+
+def _next_page(endpoint: Endpoint, response: Response) -> str | None:
+    """The address of the next page (RFC 8288), which must be at the registry's own origin."""
+    link = _LINK.search(response.headers.get("link", ""))
+    if link is None:
+        return None
+    url = resolve_url(response.url, link[1])
+    if origin_of(url) != origin_of(endpoint.url("")):
+        raise BadAnswer(f"the next page of the referrers is at {origin_of(url).place}", at=endpoint.name)
+    return url
+
+
+class _Listing:
+    """Entries on their way to a `Referrers`: each digest once, up to the cap."""
+
+    def __init__(self, at: str) -> None:
+        self._at = at
+        self._found: dict[Digest, Descriptor] = {}
+        self._problems: list[str] = []
+        self._seen = 0
+        self._capped = False
+
+    def add(self, entries: list[Any]) -> bool:
+        """Take entries; False when no more may come."""
+        for item in entries:
+            if self._seen == MAX_REFERRERS:
+                self._capped = True
+                return False
+            self._seen += 1
+            try:
+                found = parse_descriptor(
+                    Fields.of(item, f"{self._at}: manifests[{self._seen - 1}]", BadAnswer)
+                )
+            except Nv2Error as e:
+                self._problems.append(str(e))
+            else:
+                self._found.setdefault(found.digest, found)
+        return True
+
+    def result(self, *, complete: bool = True) -> Referrers:
+        """What was taken."""
+        return Referrers(tuple(self._found.values()), complete and not self._capped, tuple(self._problems))
+
+
+def start_fallback(endpoint: Endpoint, subject: Descriptor) -> Pending:
+    """Ask for the fallback tag; `fallback_index` reads the answer."""
+    return endpoint.start(
+        endpoint.request("GET", f"manifests/{fallback_tag(subject.digest)}", ACCEPT_MANIFESTS)
+    )
+
+
+def fallback_index(endpoint: Endpoint, subject: Descriptor, pending: Pending) -> FallbackIndex | None:
+    """The index under the fallback tag, or None if there is none.
+
+    Some registries take the tag for the subject's own digest (GitLab): that is none either. Raises
+    `MalformedManifest` if the tag names something else than an image index, `Refused`, `BadAnswer`.
+    """
+    response, tag = pending.response(), fallback_tag(subject.digest)
+    if response.status == 404:
+        response.discard()
+        return None
+    if response.status != 200:
+        raise endpoint.failure(response, f"tag {tag}")
+    data, at = response.data(), f"{endpoint.name}:{tag}"
+    digest = digest_of(data)
+    if subject.digest == digest_of(data, subject.digest.partition(":")[0]):
+        return None
+    if response.content_type != mt.IMAGE_INDEX:
+        raise MalformedManifest("the tag that lists referrers is not an image index", at=at)
+    document = strict_json.loads(data, MalformedManifest, at=at)
+    if _entries(document, strict=False) is None:
+        raise MalformedManifest("the tag that lists referrers is not an image index", at=at)
+    return FallbackIndex(document, digest, response.headers.get("etag"))
+
+
+def fallback_listing(endpoint: Endpoint, index: FallbackIndex, children: frozenset[Digest]) -> Referrers:
+    """The entries of `index` but for `children` of the subject, which cannot refer to it."""
+    listing = _Listing(f"referrers of {endpoint.name}")
+    listing.add(index.entries)
+    found = listing.result()
+    kept = tuple(item for item in found.descriptors if item.digest not in children)
+    return found._replace(descriptors=kept, problems=(*found.problems, *_own_children(found, children)))
+
+
+def _own_children(found: Referrers, children: frozenset[Digest]) -> Iterator[str]:
+    for item in found.descriptors:
+        if item.digest in children:
+            yield f"{item.digest} is a part of the artifact, not a referrer"

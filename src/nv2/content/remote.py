@@ -1,0 +1,277 @@
+"""A repository of a registry as a content store (distribution-spec 1.1).
+
+What this module does not do: log in or open sockets (transport), nor believe the registry: every
+manifest and blob is hashed before it is handed out.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple
+
+from nv2.content.checked_stream import CheckedStream
+from nv2.content.endpoint import ACCEPT_MANIFESTS, Endpoint
+from nv2.content.fallback import Writer, attach_by_tag
+from nv2.content.interface import Lock, Opener, Referrers, opener
+from nv2.content.manifest_answers import check_pushed, check_size, describe_answer
+from nv2.content.referrers import (
+    api_listing,
+    fallback_index,
+    fallback_listing,
+    start_api,
+    start_fallback,
+)
+from nv2.content.uploads import Uploads
+from nv2.errors import InvalidReference, MalformedManifest, NotFound, Nv2Error
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest, parse_digest
+from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
+from nv2.oci.reference import EXPECTED, is_tag
+from nv2.transport.interface import Pending, Request, Transport
+
+WINDOW = 8
+"""Contents under way at a time in `fetch_many`."""
+
+MAX_REMEMBERED = 16 * 1024 * 1024
+"""Bytes of manifests that one store remembers, so that what was resolved is not fetched again."""
+
+
+class _Api(enum.Enum):
+    """What is known of the repository's referrers API."""
+
+    UNKNOWN = "unknown"
+    THERE = "there"
+    MISSING = "missing"
+
+
+NO_REFERRERS = Referrers((), True)
+
+
+class _Remembered(NamedTuple):
+    descriptor: Descriptor
+    data: bytes
+
+
+class RemoteStore:
+    """The repository `repository` at `registry` (`host[:port]`); keeps `Store` and `Mounter`.
+
+    `push` says that this store is going to be written, so that one token is asked for everything.
+    `warnings` collects what went wrong without harm.
+    """
+
+    def __init__(
+        self,
+        registry: str,
+        repository: str,
+        transport: Transport,
+        *,
+        plain_http: bool,
+        lock: Lock,
+        force_referrers_tag: bool = False,
+        push: bool = False,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.registry = registry
+        self.repository = repository
+        self.warnings: list[str] = []
+        self._endpoint = Endpoint(registry, repository, transport, plain_http=plain_http, push=push)
+        self._uploads = Uploads(self._endpoint)
+        self._writer = Writer(self._endpoint, lock, self.exists, sleep, self.warnings.append)
+        self._force_tag = force_referrers_tag
+        self._api = _Api.UNKNOWN
+        self._pushed: dict[Digest, str] = {}
+        """Manifests that this store put, and the subject that the registry says it noted (OCI-Subject)."""
+        self._attached: dict[Digest, dict[Digest, Descriptor]] = {}
+        self._manifests: dict[str, _Remembered] = {}
+        self._mutex = threading.Lock()
+
+    def resolve(self, name: str) -> Descriptor:
+        """The descriptor of the manifest under a tag or digest; one request, and its bytes are remembered."""
+        digest = parse_digest(name) if ":" in name else None
+        if digest is None and not is_tag(name):
+            raise InvalidReference("a tag or digest is missing", at=self._endpoint.name, hint=EXPECTED)
+        if digest and (known := self._manifests.get(digest)):
+            return known.descriptor
+        request = self._endpoint.request("GET", f"manifests/{name}", ACCEPT_MANIFESTS, limit=MAX_MANIFEST)
+        what = f"manifest {name}" if digest else f"tag {name}"
+        response, data = self._endpoint.read(self._endpoint.start(request), request, what)
+        found = describe_answer(response, data, digest, f"{self._endpoint.name}:{name}")
+        self._remember(found, data)
+        return found
+
+    def fetch(self, descriptor: Descriptor, limit: int) -> bytes:
+        """The whole content, checked. See `Fetcher.fetch`."""
+        return self._begin(descriptor, limit)()
+
+    def fetch_many(self, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
+        """The contents in order, up to `WINDOW` under way at a time."""
+        waiting: deque[Callable[[], bytes]] = deque()
+        for descriptor in descriptors:
+            if len(waiting) == WINDOW:
+                yield _outcome(waiting.popleft())
+            waiting.append(self._begin_or_raise_later(descriptor, limit))
+        while waiting:
+            yield _outcome(waiting.popleft())
+
+    def _begin(self, descriptor: Descriptor, limit: int) -> Callable[[], bytes]:
+        """Ask for the content; calling the result waits for it."""
+        check_size(descriptor, limit)
+        if known := self._manifests.get(descriptor.digest):
+            return lambda: _checked(known.data, descriptor)
+        request = self._content_request(descriptor, limit=descriptor.size)
+        pending = self._endpoint.start(request)
+        return lambda: self._finish(descriptor, request, pending)
+
+    def _begin_or_raise_later(self, descriptor: Descriptor, limit: int) -> Callable[[], bytes]:
+        try:
+            return self._begin(descriptor, limit)
+        except Nv2Error as e:
+            return partial(_raise, e)
+
+    def _finish(self, descriptor: Descriptor, request: Request, pending: Pending) -> bytes:
+        _, data = self._endpoint.read(pending, request, _what(descriptor))
+        descriptor.check(data)
+        if is_manifest(descriptor.media_type):
+            self._remember(Descriptor(*descriptor[:3]), data)
+        return data
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        """The content as a stream that checks itself; close it."""
+        request = self._content_request(descriptor, total_timeout=None)
+        response = self._endpoint.send(request)
+        if response.status != 200:
+            raise self._endpoint.failure(response, _what(descriptor))
+        return CheckedStream(response.stream, descriptor)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """Whether the repository has the content; nothing is transferred."""
+        response = self._endpoint.send(self._content_request(descriptor, "HEAD"))
+        if response.status not in (200, 404):
+            raise self._endpoint.failure(response, _what(descriptor))
+        response.discard()
+        return response.status == 200
+
+    def _content_request(self, descriptor: Descriptor, method: str = "GET", **more: Any) -> Request:
+        manifest = is_manifest(descriptor.media_type)
+        headers = {"Accept": descriptor.media_type if manifest else "*/*"}
+        path = f"{'manifests' if manifest else 'blobs'}/{descriptor.digest}"
+        return self._endpoint.request(method, path, headers, **more)
+
+    def push(self, descriptor: Descriptor, source: Opener) -> None:
+        """Store a blob or a manifest under its digest. See `Pusher.push`."""
+        if not is_manifest(descriptor.media_type):
+            self._uploads.push(descriptor, source)
+            return
+        check_size(descriptor, MAX_MANIFEST)
+        with source() as stream:
+            data = _checked(stream.read(descriptor.size + 1), descriptor)
+        self._put_manifest(descriptor, data, descriptor.digest)
+        self._remember(Descriptor(*descriptor[:3]), data)
+
+    def tag(self, descriptor: Descriptor, tag: str) -> None:
+        """Let `tag` name a manifest of the repository."""
+        if not is_tag(tag):
+            raise InvalidReference(f"invalid tag {tag!r}", at=self._endpoint.name, hint=EXPECTED)
+        self._put_manifest(descriptor, self.fetch(descriptor, MAX_MANIFEST), tag)
+
+    def _put_manifest(self, descriptor: Descriptor, data: bytes, name: str) -> None:
+        headers = {"Content-Type": descriptor.media_type}
+        request = self._endpoint.request(
+            "PUT", f"manifests/{name}", headers, body=opener(data), body_size=len(data)
+        )
+        response = self._endpoint.send(request)
+        if response.status != 201:
+            raise self._endpoint.failure(response, f"manifest {name}")
+        response.discard()
+        check_pushed(response, descriptor, self._endpoint.name)
+        self._pushed[descriptor.digest] = response.headers.get("oci-subject", "").strip()
+
+    def mount(self, descriptor: Descriptor, source: object) -> bool:
+        """Whether the registry took the blob over from `source`, another repository of it."""
+        if not isinstance(source, RemoteStore) or source.registry != self.registry:
+            return False
+        return self._uploads.mount(descriptor, source.repository)
+
+    def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
+        """Who names `subject`, by the API, else by the fallback tag (distribution-spec, "Listing Referrers").
+
+        As long as it is not known which of the two the registry has, both are asked at once.
+        """
+        endpoint, asked, tag = self._endpoint, None, None
+        if self._api is not _Api.MISSING:
+            asked = start_api(endpoint, subject, artifact_type)
+        if self._api is not _Api.THERE:
+            tag = start_fallback(endpoint, subject)
+        listing = api_listing(endpoint, asked) if asked else None
+        self._api = _Api.MISSING if listing is None else _Api.THERE
+        if listing is not None:
+            return listing
+        try:
+            index = fallback_index(endpoint, subject, tag or start_fallback(endpoint, subject))
+        except MalformedManifest as e:
+            # "If the tag does not return a valid image index, the client SHOULD assume no referrers."
+            return Referrers((), True, (str(e),))
+        return fallback_listing(endpoint, index, self._children(subject)) if index else NO_REFERRERS
+
+    def _children(self, subject: Descriptor) -> frozenset[Digest]:
+        if subject.media_type not in mt.INDEXES:
+            return frozenset()
+        try:
+            data = self.fetch(subject, MAX_MANIFEST)
+        except NotFound:
+            return frozenset()
+        return frozenset(item.digest for item in parse_manifest(data, subject.media_type).manifests)
+
+    def attach(self, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:
+        """List `manifests` as referrers of `subject`: nothing to do where the registry does it itself.
+
+        See `Attacher.attach`; the fallback tag is written as fallback.py says.
+        """
+        unlisted = [m for m in manifests if self._force_tag or not self._is_listed(subject, m)]
+        if not unlisted:
+            return
+        earlier = self._attached.setdefault(subject.digest, {})
+        attach_by_tag(self._writer, subject, unlisted, tuple(earlier.values()))
+        earlier.update((item.digest, item) for item in unlisted)
+
+    def _is_listed(self, subject: Descriptor, manifest: Descriptor) -> bool:
+        """Whether the registry lists it by itself: OCI-Subject at the push, and an API that does not lack."""
+        if manifest.digest in self._pushed:
+            return self._pushed[manifest.digest] == subject.digest and self._api is not _Api.MISSING
+        if self._api is _Api.UNKNOWN:
+            listing = api_listing(self._endpoint, start_api(self._endpoint, subject, None))
+            self._api = _Api.MISSING if listing is None else _Api.THERE
+        return self._api is _Api.THERE
+
+    def _remember(self, descriptor: Descriptor, data: bytes) -> None:
+        with self._mutex:
+            self._manifests[descriptor.digest] = _Remembered(descriptor, data)
+            size = sum(len(item.data) for item in self._manifests.values())
+            while size > MAX_REMEMBERED:
+                size -= len(self._manifests.pop(next(iter(self._manifests))).data)
+
+
+def _what(descriptor: Descriptor) -> str:
+    return f"{'manifest' if is_manifest(descriptor.media_type) else 'blob'} {descriptor.digest}"
+
+
+def _checked(data: bytes, descriptor: Descriptor) -> bytes:
+    descriptor.check(data)
+    return data
+
+
+def _raise(error: Nv2Error) -> bytes:
+    raise error
+
+
+def _outcome(finish: Callable[[], bytes]) -> bytes | Nv2Error:
+    try:
+        return finish()
+    except Nv2Error as e:
+        return e
