@@ -121,7 +121,9 @@ def _registries(folder: Path, nv2: Program) -> Iterator[tuple[str, Start]]:
 @contextmanager
 def _embedded(folder: Path, nv2: Program) -> Iterator[str]:
     command = [*nv2.command, "registry", "serve", "--dir", str(folder), "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, env=nv2.environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=nv2.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         try:
             said = next(iter(process.stdout or ()), "")
             yield next(word for word in said.split() if word.startswith("localhost:"))
