@@ -72,7 +72,7 @@ class Conversation(BaseHTTPRequestHandler):
             body = self._body()
             answer = self.server.application.respond(self._call(body))
         except BadMessage as e:
-            self.close_connection = True
+            self.close_connection, body = True, EMPTY  # where the next request begins is not known
             answer = self.server.application.refuse(e.status, e.reason)
         try:
             self._send(answer, body)
@@ -125,7 +125,7 @@ class Conversation(BaseHTTPRequestHandler):
             return False  # nobody knows whether the client will send it
         try:
             return skip(body, MAX_UNREAD)
-        except BadMessage:
+        except (BadMessage, Disconnected):
             return False
 
     def _send_head(self, answer: Answer) -> None:

@@ -1,0 +1,394 @@
+"""The embedded registry over HTTP, by the distribution specification: every test is a client on loopback.
+
+What single endpoints do is in `tests/unit/server`; here are the conversations, and the hostile ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import nv2
+from nv2.oci import media_types as mt
+from nv2.oci.digest import digest_of
+from nv2.server.registry import RunningRegistry, serve
+
+HELLO = digest_of(b"hello")
+EMPTY = digest_of(b"{}")
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    data: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+
+class Client:
+    """A client with one connection, which it keeps."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Reply:
+        """The reply to a request under `/v2/`, or to where a `Location` points."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        path = target if target.startswith("/v2/") else f"/v2/{target}"
+        self.connection.request(method, path, body, named, encode_chunked=hasattr(body, "__next__"))
+        response = self.connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
+
+    def push_blob(self, data: bytes, repository: str = "a") -> str:
+        """Push by POST and PUT; the digest."""
+        location = self.ask("POST", f"{repository}/blobs/uploads/").headers["Location"]
+        digest = digest_of(data)
+        assert self.ask("PUT", f"{location}?digest={digest}", data).status == 201
+        return digest
+
+    def push(self, name: str = "", repository: str = "a", **more: Any) -> str:
+        """Push an image manifest and its one blob; its digest."""
+        config = {"mediaType": mt.EMPTY, "digest": self.push_blob(b"{}", repository), "size": 2}
+        data = json.dumps({"schemaVersion": 2, "config": config, "layers": [], **more}).encode()
+        digest = digest_of(data)
+        target = f"{repository}/manifests/{name or digest}"
+        assert self.ask("PUT", target, data, content_type=mt.IMAGE_MANIFEST).status == 201
+        return digest
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+    """One for all tests of this module: they use their own repositories, and what one does to it shows in others."""
+    with serve(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(registry: RunningRegistry) -> Iterator[Client]:
+    client = Client(registry.port)
+    with contextlib.closing(client.connection):
+        yield client
+
+
+@pytest.fixture
+def wire(registry: RunningRegistry) -> Iterator[socket.socket]:
+    """A connection for bytes that no client library would send."""
+    with socket.create_connection(("127.0.0.1", registry.port), timeout=30) as wire:
+        yield wire
+
+
+def everything(wire: socket.socket) -> bytes:
+    """What comes until the other side ends the connection."""
+    return b"".join(iter(lambda: wire.recv(65536), b""))
+
+
+# Conversations
+
+
+def test_its_address_is_what_references_begin_with(registry: RunningRegistry, client: Client) -> None:
+    assert registry.address == f"localhost:{registry.port}"
+    reply = client.ask("GET", "")
+    assert (reply.status, reply.headers["Docker-Distribution-Api-Version"]) == (200, "registry/2.0")
+
+
+def test_push_and_pull(client: Client) -> None:
+    digest = client.push("v1", "pull")
+    by_tag = client.ask("GET", "pull/manifests/v1")
+    by_digest = client.ask("GET", f"pull/manifests/{digest}")
+    assert by_tag.data == by_digest.data
+    assert digest_of(by_tag.data) == digest == by_tag.headers["Docker-Content-Digest"]
+    assert by_tag.headers["Content-Type"] == mt.IMAGE_MANIFEST
+    assert client.ask("GET", f"pull/blobs/{EMPTY}").data == b"{}"
+
+
+def test_a_head_says_what_a_get_brings(client: Client) -> None:
+    client.push("v1", "head")
+    for target in ("head/manifests/v1", f"head/blobs/{EMPTY}", "head/tags/list"):
+        head, get = client.ask("HEAD", target), client.ask("GET", target)
+        assert (head.status, head.data) == (200, b"")
+        for name in ("Content-Length", "Content-Type", "Docker-Content-Digest"):
+            assert head.headers[name] == get.headers[name]
+
+
+def test_a_large_blob_passes_whole_and_in_parts(client: Client) -> None:
+    data = bytes(range(256)) * 20_000
+    target = f"large/blobs/{client.push_blob(data, 'large')}"
+    assert client.ask("GET", target).data == data
+    part = client.ask("GET", target, range="bytes=1000000-3999999")
+    assert (part.status, part.data) == (206, data[1_000_000:4_000_000])
+    assert client.ask("GET", target, range="bytes=-10").data == data[-10:]
+
+
+def test_a_stream_without_a_length(client: Client) -> None:
+    location = client.ask("POST", "stream/blobs/uploads/").headers["Location"]
+    reply = client.ask("PATCH", location, iter([b"he", b"l", b"lo"]))
+    assert (reply.status, reply.headers["Range"]) == (202, "0-4")
+    assert client.ask("PUT", f"{reply.headers['Location']}?digest={HELLO}").status == 201
+    assert client.ask("GET", f"stream/blobs/{HELLO}").data == b"hello"
+
+
+def test_chunks_in_order_and_out_of_it(client: Client) -> None:
+    location = client.ask("POST", "chunks/blobs/uploads/").headers["Location"]
+    assert client.ask("PATCH", location, b"he", content_range="0-1").status == 202
+    assert client.ask("PATCH", location, b"lo", content_range="3-4").status == 416
+    status = client.ask("GET", location)
+    assert (status.status, status.headers["Range"]) == (204, "0-1")
+    assert client.ask("PUT", f"{location}?digest={HELLO}", b"llo", content_range="2-4").status == 201
+
+
+def test_one_post(client: Client) -> None:
+    assert client.ask("POST", f"single/blobs/uploads/?digest={HELLO}", b"hello").status == 201
+    assert client.ask("POST", f"single/blobs/uploads/?digest={HELLO}", b"hallo").status == 400
+    assert client.ask("GET", f"single/blobs/{HELLO}").data == b"hello"
+
+
+def test_a_mount_moves_no_bytes(client: Client) -> None:
+    client.push_blob(b"hello", "mount/from")
+    reply = client.ask("POST", f"mount/to/blobs/uploads/?mount={HELLO}&from=mount/from")
+    assert reply.status == 201
+    assert client.ask("GET", reply.headers["Location"]).data == b"hello"
+
+
+def test_referrers_are_listed_with_the_push_and_gone_with_the_delete(client: Client) -> None:
+    subject = {"mediaType": mt.IMAGE_MANIFEST, "digest": client.push("v1", "refer"), "size": 1}
+    config = {"mediaType": mt.EMPTY, "digest": EMPTY, "size": 2}
+    data = json.dumps({"config": config, "artifactType": mt.SIGNATURE, "subject": subject}).encode()
+    target = f"refer/manifests/{digest_of(data)}"
+    reply = client.ask("PUT", target, data, content_type=mt.IMAGE_MANIFEST)
+    assert reply.headers["OCI-Subject"] == subject["digest"]
+    listing = f"refer/referrers/{subject['digest']}?artifactType={mt.SIGNATURE}"
+    reply = client.ask("GET", listing)
+    assert reply.headers["OCI-Filters-Applied"] == "artifactType"
+    assert [item["digest"] for item in reply.json["manifests"]] == [digest_of(data)]
+    assert client.ask("DELETE", target).status == 202
+    assert client.ask("GET", listing).json["manifests"] == []
+
+
+def test_the_limit_of_a_manifest_is_four_mebibytes(client: Client) -> None:
+    body = b'{"a":"' + b"x" * (4 * 1024 * 1024 - 8) + b'"}'
+    assert client.ask("PUT", "limit/manifests/v1", body, content_type="a/b").status == 201
+    assert client.ask("GET", "limit/manifests/v1").data == body
+    assert client.ask("PUT", "limit/manifests/v2", body + b" ", content_type="a/b").status == 413
+
+
+def test_a_tag_is_compared_and_swapped(client: Client) -> None:
+    client.push("v1", "swap")
+    etag = client.ask("HEAD", "swap/manifests/v1").headers["ETag"]
+    body = client.ask("GET", "swap/manifests/v1").data
+    headers = {"content_type": mt.IMAGE_MANIFEST, "if_match": etag}
+    assert client.ask("PUT", "swap/manifests/v1", body + b"\n", **headers).status == 201
+    assert client.ask("PUT", "swap/manifests/v1", body, **headers).status == 412
+
+
+def test_an_error_is_a_document(client: Client) -> None:
+    reply = client.ask("GET", f"nobody/blobs/{HELLO}")
+    assert (reply.status, reply.headers["Content-Type"]) == (404, "application/json")
+    assert reply.json["errors"][0]["code"] == "BLOB_UNKNOWN"
+
+
+def test_the_connection_is_kept_through_errors_and_bodies_that_were_not_wanted(client: Client) -> None:
+    client.ask("GET", "")
+    wire = client.connection.sock
+    assert client.ask("PUT", "Keep/manifests/v1", b"x" * 100_000).status == 400
+    assert client.ask("PATCH", "keep/blobs/uploads/none", iter([b"x"] * 100)).status == 404
+    assert client.ask("GET", f"keep/blobs/{HELLO}").status == 404
+    assert client.ask("DELETE", "keep/tags/list", b"body").status == 405
+    assert client.connection.sock is wire
+
+
+def test_many_clients_at_once(registry: RunningRegistry, client: Client) -> None:
+    failures: list[object] = []
+
+    def work(number: int) -> None:
+        mine = Client(registry.port)
+        try:
+            for turn in range(5):
+                mine.push_blob(b"%d-%d" % (number, turn), "many")
+                mine.push(f"v{number}-{turn}", "many", annotations={"n": f"{number}-{turn}"})
+        except Exception as e:
+            failures.append(e)
+        mine.connection.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(client.ask("GET", "many/tags/list").json["tags"]) == 40
+
+
+# Hostile clients
+
+
+def test_a_client_that_waits_for_leave_gets_it_when_its_body_is_wanted(wire: socket.socket) -> None:
+    head = f"POST /v2/leave/blobs/uploads/?digest={HELLO} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+    wire.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+    assert wire.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    wire.sendall(b"hello")
+    assert wire.recv(1000).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_client_that_waits_for_leave_is_refused_before_it_sends(wire: socket.socket) -> None:
+    head = b"PUT /v2/leave/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n"
+    wire.sendall(head + b"Expect: 100-continue\r\n\r\n")
+    assert everything(wire).startswith(b"HTTP/1.1 413 ")
+
+
+def test_requests_may_come_before_the_answers(wire: socket.socket) -> None:
+    ping = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    wire.sendall(ping + ping + b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert everything(wire).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_an_old_client_is_answered_and_the_connection_ends(wire: socket.socket) -> None:
+    wire.sendall(b"GET /v2/ HTTP/1.0\r\n\r\n")
+    assert everything(wire).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"\r\n\r\n", None),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/9.9\r\n\r\n", 505),
+        (b"GET /v2/ HTTP/x\r\n\r\n", 400),
+        (b"BREW /v2/ HTTP/1.1\r\n\r\n", 501),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello TLS\r\n\r\n", 400),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET /v2/ HTTP/1.1\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET /v2/ HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
+        (b"GET /v2/?" + b"a=b&" * 300 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nno colon here\r\nContent-Length: 1\r\n\r\nx", 400),
+        (b"GET * HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
+        (b"GET http://elsewhere/v2/ HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v2/../../etc/passwd HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v2/%2e%2e/blobs/sha256:%2e%2e%2f HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v2/%00%ff/tags/list HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+    ],
+)
+def test_what_is_no_proper_request_is_refused_and_the_next_client_is_served(
+    wire: socket.socket, client: Client, request_: bytes, status: int | None
+) -> None:
+    with contextlib.suppress(
+        BrokenPipeError, ConnectionResetError
+    ):  # it may be refused before it is complete
+        wire.sendall(request_)
+    wire.shutdown(socket.SHUT_WR)
+    answer = everything(wire)
+    if status:
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert b'{"errors":[{"code":"' in answer
+    assert client.ask("GET", "").status == 200
+
+
+def test_a_header_cannot_be_smuggled_through_a_manifest(wire: socket.socket) -> None:
+    head = b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Type: a/b\r\n Set-Cookie: x\r\nContent-Length: 2\r\n"
+    wire.sendall(head + b"Connection: close\r\n\r\n{}")
+    assert everything(wire).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_client_that_leaves_in_the_middle_harms_nobody(wire: socket.socket, client: Client) -> None:
+    location = client.ask("POST", "leaves/blobs/uploads/").headers["Location"]
+    wire.sendall(f"PATCH {location} HTTP/1.1\r\nContent-Length: 1000\r\n\r\nhel".encode())
+    wire.close()
+    for _ in range(1000):
+        if (reply := client.ask("GET", location)).headers["Range"] == "0-2":
+            break
+    assert reply.headers["Range"] == "0-2"
+
+
+# Beginnings and ends
+
+
+def test_closing_ends_resting_connections_frees_the_port_and_may_be_done_twice(tmp_path: Path) -> None:
+    with serve(tmp_path / "registry") as running:
+        client = Client(running.port)
+        assert client.ask("GET", "").status == 200
+    running.close()
+    assert client.connection.sock.recv(1) == b""
+    client.connection.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", running.port), timeout=30)
+    with serve(tmp_path / "registry", port=running.port) as again:
+        assert again.port == running.port
+
+
+def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
+    running = serve(tmp_path / "registry")
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire:
+        head = f"POST /v2/a/blobs/uploads/?digest={HELLO} HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n"
+        wire.sendall(f"{head}\r\n".encode())
+        assert wire.recv(1000).startswith(b"HTTP/1.1 100 ")
+        closing = threading.Thread(target=running.close)
+        closing.start()
+        wire.sendall(b"hello")
+        assert everything(wire).startswith(b"HTTP/1.1 201 ")
+        closing.join()
+
+
+def test_two_cannot_have_one_port(registry: RunningRegistry, tmp_path: Path) -> None:
+    with pytest.raises(nv2.errors.EnvironmentFailure, match="in use"):
+        serve(tmp_path / "other", port=registry.port)
+    with serve(tmp_path / "other") as other:  # the directory was let go
+        assert other.port != registry.port
+
+
+def test_what_others_could_reach_is_refused_before_a_directory_is_made(tmp_path: Path) -> None:
+    with pytest.raises(nv2.errors.UsageError):
+        serve(tmp_path / "registry", "0.0.0.0")  # noqa: S104
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_request_is_a_line_in_the_log_without_control_characters(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with (
+        serve(tmp_path / "registry", log=lines.append) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire,
+    ):
+        wire.sendall(b"GET /v2/\x1b[31m HTTP/1.1\r\nConnection: close\r\n\r\n")
+        everything(wire)
+    assert lines == [r"GET /v2/\x1b[31m 404"]
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
+    program = (
+        "import sys, threading; from pathlib import Path; from nv2.server.registry import serve;"
+        "print(serve(Path(sys.argv[1])).port, flush=True); threading.Event().wait()"
+    )
+    source = str(Path(nv2.__file__).parent.parent)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "registry")],
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": source},
+    )
+    with process:
+        assert process.stdout is not None
+        client = Client(int(process.stdout.readline()))
+        digest = client.push("v1")
+        client.ask("PATCH", client.ask("POST", "a/blobs/uploads/").headers["Location"], b"half")
+        process.send_signal(signal.SIGKILL)
+        client.connection.close()
+    with serve(tmp_path / "registry") as running:
+        client = Client(running.port)
+        assert digest_of(client.ask("GET", "a/manifests/v1").data) == digest
+        client.connection.close()
+    assert list((tmp_path / "registry" / "uploads").iterdir()) == []

@@ -1,0 +1,52 @@
+"""The open connections of a listener."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from nv2.server.connections import Connections
+
+
+@pytest.fixture
+def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    pairs = [socket.socketpair() for _ in range(2)]
+    yield pairs
+    for ours, theirs in pairs:
+        ours.close()
+        theirs.close()
+
+
+def test_there_are_only_so_many_places(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+    connections = Connections(most=1, admission=0.01)
+    (first, _), (second, _) = pairs
+    assert connections.admit(first)
+    assert not connections.admit(second)
+    connections.leave(second)
+    assert not connections.admit(second), "leaving without having been admitted frees no place"
+    connections.leave(first)
+    assert connections.admit(second)
+
+
+def test_a_resting_connection_ends_at_once(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+    connections = Connections()
+    ours = pairs[0][0]
+    connections.admit(ours)
+    assert connections.rest(ours)
+    connections.end(grace=0.01)
+    assert ours.recv(1) == b""
+    assert not connections.rest(ours)
+
+
+def test_a_busy_connection_may_still_answer_and_ends_when_its_time_is_up(
+    pairs: list[tuple[socket.socket, socket.socket]],
+) -> None:
+    connections = Connections()
+    ours, theirs = pairs[0]
+    connections.admit(ours)
+    connections.rest(ours)
+    connections.work(ours)
+    connections.end(grace=0.01)
+    assert theirs.recv(1) == b"", "it was shut down, but only after the time given"
