@@ -6,11 +6,11 @@ stores and policy are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from nv2.content.interface import Source
-from nv2.discovery import FoundSignature, open_signatures
+from nv2.discovery import Discovery, FoundSignature, open_signatures
 from nv2.envelope import Envelope, parse
 from nv2.envelope.payload import parse_payload
 from nv2.errors import ArtifactError
@@ -36,14 +36,14 @@ class Unreadable(NamedTuple):
 
 
 def inspect(
-    source: Source, subject: Descriptor, signatures: Sequence[Descriptor]
+    source: Source, subject: Descriptor, found: Discovery, limit: int
 ) -> Iterator[Inspected | Unreadable]:
-    """Open each of `signatures` of `subject`, in order."""
-    for found in open_signatures(source, subject, signatures):
-        if isinstance(found, FoundSignature):
-            yield _inspected(found)
+    """Open the first `limit` signatures of `subject`, in order."""
+    for opened in open_signatures(source, subject, found.signatures[:limit], found.manifests):
+        if isinstance(opened, FoundSignature):
+            yield _inspected(opened)
         else:
-            yield Unreadable(found.manifest, str(found.error))
+            yield Unreadable(opened.manifest, opened.reason)
 
 
 def _inspected(found: FoundSignature) -> Inspected | Unreadable:

@@ -50,7 +50,7 @@ def test_a_thousand_strangers_hide_nothing(request, home, registry):
     address = request.getfixturevalue(registry)
     reference = f"{address}/many@{push_image(address, 'many')}"
     session = Session(Paths.from_environment(home.environment()), Settings(), home.environment())
-    artifact = session.resolve(parse(reference), push=True)
+    artifact = session.resolve(parse(reference))
     stranger = MALLORY.issue("CN=stranger", "EC-256")
     ours = WABBIT.issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-256")
     made = [Made(stranger, metadata=(("number", str(number)),)) for number in range(COUNT - 1)]

@@ -18,7 +18,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 def push_image(reference: Reference, text: str) -> Descriptor:
     """Push an image whose only file says `text`, under the reference's tag; its descriptor."""
-    store = Session.from_environment().store(reference, push=True)
+    store = Session.from_environment().store(reference)
     layer = _layer(text)
     layer_descriptor = describe(layer, LAYER)
     config = _json(

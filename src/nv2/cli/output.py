@@ -84,8 +84,12 @@ class Output:
     def error(self, error: Nv2Error) -> None:
         """An error on one line, then its hint."""
         print(f"Error: {printable(str(error))}", file=self._stderr)
-        if error.hint:
-            print(f"hint: {printable(error.hint)}", file=self._stderr)
+        self.hint(error.hint)
+
+    def hint(self, text: str | None) -> None:
+        """Advice, if there is any."""
+        if text:
+            print(f"hint: {printable(text)}", file=self._stderr)
 
     def ask(self, prompt: str, read: Callable[[], str] | None = None) -> str | None:
         """A line from standard input after `prompt`; None at its end."""

@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nv2.trust.level import Action, Level
-from nv2.trust.verdict import ArtifactVerdict, Finding, Outcome, SignatureFacts, SignatureVerdict
+from nv2.trust.level import Level
+from nv2.trust.verdict import ArtifactVerdict, Finding, SignatureFacts, SignatureVerdict
 
 
 def verdict_lines(verdict: ArtifactVerdict) -> Iterator[str]:
-    """Why: a line per signature with its first finding that counts, then what could not be used."""
+    """Why: a line per signature with the finding that decided, then what could not be used."""
     for signature in verdict.signatures:
         signer = f" by {signature.facts.signer}" if signature.facts else ""
-        yield f"{signature.manifest.digest}{signer}: {_why(signature, verdict.level)}"
+        yield f"{signature.manifest.digest}{signer}: {_why(signature)}"
     yield from verdict.problems
 
 
-def _why(signature: SignatureVerdict, level: Level) -> str:
-    for finding in signature.judgement.findings:
-        if (
-            finding.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
-            and level.action(finding.validation) is Action.ENFORCE
-        ):
-            return f"{finding.validation.value} {finding.outcome.value}: {finding.reason}"
-    return signature.verdict.value
+def verdict_hint(verdict: ArtifactVerdict) -> str | None:
+    """The advice of the first finding that decided against a signature and has any."""
+    decisive = (signature.judgement.decisive for signature in verdict.signatures)
+    return next((finding.hint for finding in decisive if finding and finding.hint), None)
+
+
+def _why(signature: SignatureVerdict) -> str:
+    finding = signature.judgement.decisive
+    if finding is None:
+        return signature.verdict.value
+    return f"{finding.validation.value} {finding.outcome.value}: {finding.reason}"
 
 
 def verdict_document(verdict: ArtifactVerdict) -> dict[str, Any]:
@@ -63,9 +66,10 @@ def _facts(facts: SignatureFacts) -> dict[str, Any]:
 
 
 def _finding(finding: Finding, level: Level) -> dict[str, Any]:
-    return {
+    found = {
         "validation": finding.validation.value,
         "outcome": finding.outcome.value,
         "action": level.action(finding.validation).value,
         "reason": finding.reason,
     }
+    return {**found, "hint": finding.hint} if finding.hint else found

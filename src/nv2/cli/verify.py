@@ -6,7 +6,7 @@ from typing import Any
 
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
-from nv2.cli.verdicts import verdict_document, verdict_lines
+from nv2.cli.verdicts import verdict_document, verdict_hint, verdict_lines
 from nv2.errors import Nv2Error, UsageError
 from nv2.notary.evaluation import Evaluated, evaluate_reference, failure
 from nv2.notary.session import Session
@@ -66,6 +66,7 @@ def _show(call: Call, evaluated: Evaluated) -> int:
         output.error(failure(evaluated))
         for line in verdict_lines(verdict):
             output.detail(line)
+        output.hint(verdict_hint(verdict))
     return _CODES[verdict.verdict]
 
 

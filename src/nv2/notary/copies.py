@@ -29,6 +29,6 @@ def copy(
     wanted = parse(source) if isinstance(source, str) else source
     target = parse(destination) if isinstance(destination, str) else destination
     target = target._replace(tag=target.tag or wanted.tag, digest=None)
-    store = session.store(target, push=True, create=isinstance(target, LayoutReference))
+    store = session.store(target, create=isinstance(target, LayoutReference))
     found = session.resolve(wanted)
     return Copied(found, target, copy_content(found.store, store, found.subject.digest, target.tag))

@@ -29,12 +29,11 @@ def inspect_signatures(
     session = session or Session.from_environment()
     artifact = session.resolve(parse(reference) if isinstance(reference, str) else reference)
     found = discover(artifact.store, artifact.subject)
-    looked_at = found.signatures[:max_signatures]
-    opened = list(inspect(artifact.store, artifact.subject, looked_at))
+    opened = list(inspect(artifact.store, artifact.subject, found, max_signatures))
     return Inspection(
         artifact,
         tuple(item for item in opened if isinstance(item, Inspected)),
         tuple(item for item in opened if isinstance(item, Unreadable)),
-        len(found.signatures) - len(looked_at),
+        max(0, len(found.signatures) - max_signatures),
         found.problems,
     )

@@ -73,7 +73,7 @@ class Session:
         self.warn = settings.warn
         self.now = datetime.now(UTC)
         self.config: Config = load_config(paths)
-        self.connection = Connection(paths, settings, self.config, environ)
+        self.connection = Connection(settings, self.config, environ)
         self._lock = host_lock(paths.locks)
 
     @classmethod
@@ -94,30 +94,27 @@ class Session:
         self,
         reference: AnyReference,
         *,
-        push: bool = False,
         force_referrers_tag: bool = False,
         create: bool = False,
     ) -> Store:
-        """The content store of `reference`. `push` asks for the right to write, `create` makes a layout."""
+        """The content store of `reference`; `create` makes a layout that is not there."""
         if isinstance(reference, LayoutReference):
             return LayoutStore(Path(reference.directory), create=create, lock=self._lock)
         return RemoteStore(
             reference.registry,
             reference.repository,
-            self.connection.transport(reference.registry, reference.repository, push=push),
+            self.connection.transport(),
             plain_http=self.connection.plain_http(reference.registry),
             lock=self._lock,
             force_referrers_tag=force_referrers_tag,
         )
 
-    def resolve(
-        self, reference: AnyReference, *, push: bool = False, force_referrers_tag: bool = False
-    ) -> Artifact:
+    def resolve(self, reference: AnyReference, *, force_referrers_tag: bool = False) -> Artifact:
         """The artifact that `reference` names now. Its bytes' own digest was computed.
 
         Raises `NotFound` and what the store raises.
         """
-        store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag)
+        store = self.store(reference, force_referrers_tag=force_referrers_tag)
         # Only these three are ever signed or compared; a layout's index adds annotations of its own.
         subject = Descriptor(*store.resolve(reference.wanted or "")[:3])
         return Artifact(reference, store, subject)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from nv2.errors import InvalidCertificate, PolicyError, UsageError
@@ -81,12 +82,13 @@ def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:
         session.warn(warning)
     policy = parse_policy(file.data, file.path.name)
 
+    @cache
+    def load(name: StoreName) -> tuple[Certificate, ...]:
+        return load_store(session.paths, name)
+
     def choose(reference: AnyReference) -> Trust | Statement:
         statement = policy.statement_for(scope or _scope_of(reference))
         return statement if statement.level.skips else trust_of(statement, load)
-
-    def load(name: StoreName) -> tuple[Certificate, ...]:
-        return load_store(session.paths, name)
 
     return choose
 

@@ -94,7 +94,7 @@ def test_a_misspelt_flag_gets_a_hint_and_no_abbreviation_is_taken():
 
 
 def _command(**more):
-    return Command("c", "", lambda call: 0, FLAGS, **more)
+    return Command("c", "", lambda _: 0, FLAGS, **more)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,6 @@ def test_the_rules_of_a_command_are_held(command, words, message):
 
 
 def test_a_required_flag_is_required():
-    command = Command("c", "", lambda call: 0, (Flag("name", "", required=True),))
+    command = Command("c", "", lambda _: 0, (Flag("name", "", required=True),))
     with pytest.raises(UsageError, match=r'required flag\(s\) "name" not set'):
         check(command, parse(command.flags, []), "nv2 c")

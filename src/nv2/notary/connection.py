@@ -1,0 +1,125 @@
+"""The connection to registries, wired: transport, TLS, proxies, and whose credentials are used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nv2.errors import CredentialError
+from nv2.home.config import Config
+from nv2.home.files import read_file
+from nv2.transport.auth import Authenticated
+from nv2.transport.credentials import Credential, CredentialConfig, CredentialStore, parse_docker_config
+from nv2.transport.http import HttpSettings, HttpTransport
+from nv2.transport.interface import Transport
+from nv2.transport.proxies import Proxies
+from nv2.transport.tls import TlsSettings
+
+if TYPE_CHECKING:
+    from nv2.notary.session import Settings
+
+MAX_DOCKER_CONFIG = 1024 * 1024
+"""Bytes of Docker's `config.json`: thousands of registries."""
+
+
+class Connection:
+    """One transport, one set of credentials, shared by everything in a session."""
+
+    def __init__(self, settings: Settings, config: Config, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._config = config
+        self._environ = environ
+        self._explicit = _explicit(settings, environ)
+        self._explicit_host: str | None = None
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+
+    def transport(self) -> Transport:
+        """The transport, made on first use."""
+        if self._transport is None:
+            tls = TlsSettings(
+                ca_files=(self._settings.ca_file,) if self._settings.ca_file else (),
+                client_certificate=self._settings.client_certificate,
+                client_key=self._settings.client_key,
+                verify=not self._settings.insecure_registry,
+            )
+            http = HttpSettings(tls=tls, proxies=Proxies.from_environment(self._environ))
+            self._transport = Authenticated(HttpTransport(http), self.credential_for)
+        return self._transport
+
+    def plain_http(self, registry: str) -> bool:
+        """Whether `registry` is spoken to without TLS: notation's rule.
+
+        `--insecure-registry`, `insecureRegistries` of config.json, or `localhost` with a port.
+        """
+        return (
+            self._settings.insecure_registry
+            or self._config.is_insecure(registry)
+            or registry.lower().startswith("localhost:")
+        )
+
+    def credential_for(self, host: str) -> Credential | None:
+        """The credentials for `host`: explicit ones, then notation's settings, then Docker's. May be none.
+
+        Explicit ones are for one registry: they are not handed to a second one. Raises `CredentialError`.
+        """
+        if self._explicit is not None:
+            return self._explicit_for(host)
+        for store in self._stores():
+            found = store.get(host)
+            if found is not None:
+                return found
+        return None
+
+    def credential_store(self) -> CredentialStore:
+        """Where `login` puts credentials and `logout` takes them from: notation's settings, else Docker's."""
+        return next(iter(self._stores()))
+
+    def _explicit_for(self, host: str) -> Credential | None:
+        with self._lock:
+            if self._explicit_host is None:
+                self._explicit_host = host
+        if host != self._explicit_host:
+            raise CredentialError(
+                f"one user name and password, and two registries: {self._explicit_host} and {host}",
+                hint="log in to each with 'nv2 login', and leave --username and --password out",
+            )
+        return self._explicit
+
+    def _stores(self) -> list[CredentialStore]:
+        from nv2.programs.run import LocalPrograms
+
+        programs = LocalPrograms(self._environ)
+        configs = (
+            CredentialConfig(
+                helpers=self._config.credential_helpers,
+                store=self._config.credentials_store,
+                at="notation's config.json",
+            ),
+            _docker_config(self._environ),
+        )
+        saying = [config for config in configs if config.says_something] or [configs[-1]]
+        return [CredentialStore(config, programs) for config in saying]
+
+
+def _explicit(settings: Settings, environ: Mapping[str, str]) -> Credential | None:
+    """The flags, else NOTATION_USERNAME and NOTATION_PASSWORD; a password alone is an identity token."""
+    username = settings.username if settings.username is not None else environ.get("NOTATION_USERNAME", "")
+    password = settings.password if settings.password is not None else environ.get("NOTATION_PASSWORD", "")
+    if not username and not password:
+        return None
+    return Credential(username, password) if username else Credential(identity_token=password)
+
+
+def _docker_config(environ: Mapping[str, str]) -> CredentialConfig:
+    folder = environ.get("DOCKER_CONFIG")
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    if not folder and not home:
+        return CredentialConfig()
+    path = (Path(folder) if folder else Path(home or "") / ".docker") / "config.json"
+    if not path.exists():
+        return CredentialConfig(at=str(path))
+    data = read_file(path, MAX_DOCKER_CONFIG, "Docker's configuration", error=CredentialError)
+    return parse_docker_config(data, str(path))

@@ -1,0 +1,41 @@
+"""Logging in to registries, wired: ask the registry, then hand the credentials to a helper."""
+
+from __future__ import annotations
+
+from nv2.content.endpoint import ping
+from nv2.errors import CredentialError, UsageError
+from nv2.notary.session import Session
+from nv2.oci.reference import is_registry
+from nv2.transport.credentials import Credential
+
+
+def check_server(server: str) -> str:
+    """`server`, if it is `host[:port]`. Raises `UsageError`."""
+    if not is_registry(server):
+        raise UsageError(
+            f"{server!r} is not a registry", hint="write host or host:port, without scheme and path"
+        )
+    return server
+
+
+def log_in(session: Session, server: str, username: str, password: str) -> bool:
+    """Log in to `server` with the session's explicit credentials, which are these, and keep them.
+
+    Without a user name, the password is an identity token. Returns False if the credentials are right and
+    known, but cannot be kept in a helper. Raises `Refused` and other `RemoteError`s, `CredentialError`.
+    """
+    credential = Credential(username, password) if username else Credential(identity_token=password)
+    ping(server, session.connection.transport(), plain_http=session.connection.plain_http(server))
+    store = session.connection.credential_store()
+    try:
+        store.put(server, credential)
+    except CredentialError:
+        if store.get(server) == credential:
+            return False
+        raise
+    return True
+
+
+def log_out(session: Session, server: str) -> None:
+    """Forget the credentials of `server`. Raises `CredentialError`."""
+    session.connection.credential_store().erase(server)
