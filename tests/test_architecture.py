@@ -53,6 +53,7 @@ FLOORS = (
 DOORS = (
     # from            to              why
     ("strict_json",   "errors",       "it raises what it is told to raise, which is one of ours"),
+    ("keys.file",     "home.files",   "one way to read a file, with a limit and with located errors"),
     ("cli.*",         "server.*",     "`nv2 registry serve` and `nv2 demo` start the embedded registry"),
 )
 

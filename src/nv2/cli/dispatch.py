@@ -73,7 +73,7 @@ def _dispatch(words: Sequence[str], output: Output) -> int:
     if words[0] == "--version":
         words = ["version", *words[1:]]
     entry = _entry(words[0], output.program)
-    return _run_named(_load(entry), words[1:], f"{output.program} {words[0]}", output)
+    return _run_named(load(entry), words[1:], f"{output.program} {words[0]}", output)
 
 
 def _help(words: Sequence[str], output: Output) -> int:
@@ -97,7 +97,8 @@ def _entry(word: str, program: str) -> Entry:
     raise UsageError(f'unknown {kind} "{word}" for "{program}"', hint=hint)
 
 
-def _load(entry: Entry) -> Command | Group:
+def load(entry: Entry) -> Command | Group:
+    """The command behind an entry."""
     from importlib import import_module
 
     loaded: Command | Group = import_module(entry.module).COMMAND

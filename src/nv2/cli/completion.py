@@ -1,0 +1,63 @@
+"""`nv2 completion`: completion scripts for shells, made from the tables of commands and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nv2.cli import exits
+from nv2.cli.command import Call, Command, Group, Kind
+from nv2.cli.completion_scripts import SCRIPTS, Option, Place, Word
+from nv2.cli.flags import HELP
+from nv2.errors import UsageError
+
+
+def run(call: Call) -> int:
+    """Print the script for one shell."""
+    shell = call.arguments[0]
+    if shell not in SCRIPTS:
+        raise UsageError(f"unknown shell {shell!r}", hint=f"shells: {', '.join(SCRIPTS)}")
+    call.output.raw(SCRIPTS[shell](call.output.program, tuple(_places())))
+    return exits.DONE
+
+
+def _places() -> Iterator[Place]:
+    """Every command line that can be completed: the root, the groups, the commands."""
+    from nv2.cli.dispatch import COMMANDS, load
+
+    words = tuple(Word(name, entry.summary, entry.aliases) for name, entry in COMMANDS.items())
+    yield Place((), words)
+    for name, entry in COMMANDS.items():
+        loaded = load(entry)
+        if isinstance(loaded, Group):
+            yield Place((name,), tuple(Word(c.name, c.summary, c.aliases) for c in loaded.commands))
+            for command in loaded.commands:
+                yield Place((name, command.name), (), _options(command))
+        else:
+            choices = tuple(Word(shell, f"script for {shell}") for shell in SCRIPTS) if name == _OWN else ()
+            yield Place((name,), choices, _options(loaded))
+
+
+def _options(command: Command) -> tuple[Option, ...]:
+    return tuple(
+        Option(flag.name, flag.short, flag.help, flag.kind is not Kind.BOOL)
+        for flag in (*command.flags, HELP)
+        if not flag.hidden
+    )
+
+
+_OWN = "completion"
+
+COMMAND = Command(
+    _OWN,
+    "print a completion script for a shell",
+    run,
+    usage="<bash | zsh | fish | powershell>",
+    arguments=(1, 1),
+    missing="missing the name of a shell",
+    examples=(
+        "source <(nv2 completion bash)",
+        "nv2 completion zsh > ~/.zfunc/_nv2",
+        "nv2 completion fish > ~/.config/fish/completions/nv2.fish",
+        "nv2 completion powershell | Out-String | Invoke-Expression",
+    ),
+)

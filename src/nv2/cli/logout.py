@@ -1,0 +1,33 @@
+"""`nv2 logout`: forget the credentials of a registry."""
+
+from __future__ import annotations
+
+from nv2.cli import exits
+from nv2.cli.command import DEBUG, VERBOSE, Call, Command
+from nv2.errors import CredentialError
+
+
+def run(call: Call) -> int:
+    """Log out of one registry."""
+    from nv2.notary.logins import check_server, log_out
+    from nv2.notary.session import Session, Settings
+
+    server = check_server(call.arguments[0])
+    try:
+        log_out(Session.from_environment(Settings(warn=call.output.warn)), server)
+    except CredentialError as e:
+        raise CredentialError(f"failed to log out of {server}: {e}", hint=e.hint) from None
+    call.output.line("Logout Succeeded")
+    return exits.DONE
+
+
+COMMAND = Command(
+    "logout",
+    "log out of a registry",
+    run,
+    flags=(DEBUG, VERBOSE),
+    usage="<server>",
+    arguments=(1, None),
+    missing="no hostname specified",
+    examples=("nv2 logout registry.example.com",),
+)
