@@ -1,0 +1,407 @@
+"""Every mistake of the first ten minutes gets one error that says where, a hint, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from nv2.server.registry import serve
+from tests.unit.cli.command_line import CommandLine, Ended
+from tests.unit.cli.conftest import IMAGE, WABBIT
+from tests.world.ca import CA, SERVER_AUTH, pem
+from tests.world.images import push_image
+
+TAGGED = "registry.example.com/image:v1"
+
+
+def _no_traceback(ended: Ended) -> None:
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+
+
+class Mistake(NamedTuple):
+    """A command line that cannot work, and what must be said."""
+
+    name: str
+    words: tuple[str, ...]
+    says: str
+    hint: str
+    code: int = 3
+    prepare: Callable[[CommandLine], None] = lambda _: None
+
+
+def _policy(text: str) -> Callable[[CommandLine], None]:
+    def prepare(line: CommandLine) -> None:
+        line.config.mkdir()
+        (line.config / "trustpolicy.json").write_text(text)
+
+    return prepare
+
+
+def _statement(**more: object) -> str:
+    statement = {
+        "name": "images",
+        "registryScopes": ["registry.example.com/image"],
+        "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:wabbit"],
+        "trustedIdentities": ["*"],
+        **more,
+    }
+    return json.dumps({"version": "1.0", "trustPolicies": [statement]})
+
+
+def _write(name: str, data: bytes) -> Callable[[CommandLine], None]:
+    return lambda line: (line.directory / name).write_bytes(data) and None
+
+
+def _lonely_key(line: CommandLine) -> None:
+    (line.directory / "lonely.key").write_bytes((line.directory / "wabbit.key").read_bytes())
+
+
+def _expired_pair(line: CommandLine) -> None:
+    pair = WABBIT.issue("CN=old,O=o,ST=WA,C=US", "EC-256", not_after=datetime(2025, 6, 1, tzinfo=UTC))
+    (line.directory / "old.key").write_bytes(pair.pem_key())
+    (line.directory / "old.crt").write_bytes(pair.pem_chain())
+
+
+STRANGER = WABBIT.issue("CN=stranger,O=o,ST=WA,C=US", "EC-256")
+
+MISTAKES = (
+    Mistake("no reference", ("verify",), "missing reference to the artifact", "name it as", 2),
+    Mistake(
+        "no registry in the name",
+        ("verify", "alpine:3"),
+        "a registry is missing",
+        "docker.io/library/alpine",
+        2,
+    ),
+    Mistake(
+        "no tag",
+        ("verify", "registry.example.com/image"),
+        "no tag or digest",
+        "registry.example.com/image:<tag>",
+        2,
+    ),
+    Mistake(
+        "capital letters",
+        ("verify", "registry.example.com/Image:v1"),
+        "invalid repository 'Image'",
+        "lower case: image",
+        2,
+    ),
+    Mistake("misspelt command", ("verfy",), 'unknown command "verfy"', "did you mean verify?", 2),
+    Mistake("misspelt flag", ("sign", "--kye", "x", IMAGE), "unknown flag: --kye", "did you mean --key?", 2),
+    Mistake("no policy", ("verify", TAGGED), "trust policy", "nv2 policy init"),
+    Mistake(
+        "a typo in the policy",
+        ("verify", TAGGED),
+        "unknown field 'trustStore'",
+        "did you mean 'trustStores'?",
+        prepare=_policy(_statement(trustStore=[])),
+    ),
+    Mistake("half a policy", ("verify", TAGGED), "not JSON", "", prepare=_policy('{"version": "1.0",')),
+    Mistake(
+        "a level that is none",
+        ("verify", TAGGED),
+        "trustPolicies[0].signatureVerification.level: unknown level 'strikt'",
+        "levels: strict",
+        prepare=_policy(_statement(signatureVerification={"level": "strikt"})),
+    ),
+    Mistake(
+        "no statement applies",
+        ("verify", "registry.example.com/other:v1"),
+        "registry.example.com/other",
+        "",
+        prepare=_policy(_statement()),
+    ),
+    Mistake(
+        "no scope for a layout",
+        ("verify", IMAGE),
+        "an image layout has no repository",
+        "--scope",
+        prepare=_policy(_statement()),
+    ),
+    Mistake("no keys at all", ("sign", IMAGE), "default signing key", "nv2 key"),
+    Mistake(
+        "no such key",
+        ("sign", "-k", "nobody", IMAGE),
+        "neither a signing key's name nor a file: nobody",
+        "nv2 key list",
+    ),
+    Mistake(
+        "a key without a certificate",
+        ("sign", "-k", "lonely.key", IMAGE),
+        "certificate",
+        "--cert",
+        prepare=_lonely_key,
+    ),
+    Mistake(
+        "a certificate of another key",
+        ("sign", "-k", "wabbit.key", "--cert", "other.crt", IMAGE),
+        "other.crt",
+        "",
+        prepare=_write("other.crt", STRANGER.pem_chain()),
+    ),
+    Mistake(
+        "an expired certificate signs",
+        ("sign", "-k", "old.key", IMAGE),
+        "2025-06-01",
+        "",
+        prepare=_expired_pair,
+    ),
+    Mistake(
+        "a server certificate signs",
+        ("sign", "-k", "wabbit.key", "--cert", "tls.crt", IMAGE),
+        "tls.crt",
+        "",
+        prepare=_write(
+            "tls.crt", CA("Web").issue("CN=www,O=o,ST=WA,C=US", "EC-256", eku=(SERVER_AUTH,)).pem_chain()
+        ),
+    ),
+    Mistake("a directory where a key belongs", ("sign", "-k", "image", IMAGE), "image: ", "name a file"),
+    Mistake(
+        "a key that is none",
+        ("sign", "-k", "junk.key", IMAGE),
+        "junk.key: ",
+        "",
+        prepare=_write("junk.key", b"hello"),
+    ),
+    Mistake(
+        "an encrypted key and no terminal",
+        ("sign", "-k", "locked.key", "--cert", "wabbit.crt", IMAGE),
+        "there is no terminal",
+        "--passphrase-file",
+        prepare=_write("locked.key", STRANGER.pem_key(b"x")),
+    ),
+    Mistake(
+        "trust in something else",
+        ("verify", "-k", "junk", IMAGE),
+        "junk: ",
+        "-k takes a certificate",
+        2,
+        prepare=_write("junk", b"hello"),
+    ),
+    Mistake("trust in nothing", ("verify", "-k", "absent.crt", IMAGE), "absent.crt", ""),
+    Mistake("trust in a directory", ("verify", "-k", "image", IMAGE), "image: ", "name a file"),
+    Mistake("no such layout", ("verify", "-k", "leaf.crt", "layout:nowhere:v1"), "nowhere", ""),
+    Mistake(
+        "no layout", ("list", "layout:config:v1"), "config", "", prepare=lambda line: line.config.mkdir()
+    ),
+    Mistake("no such tag in a layout", ("list", "layout:image:v9"), "v9", "v1"),
+    Mistake(
+        "negative expiry",
+        ("sign", "-k", "wabbit.key", "-e", "-1h", IMAGE),
+        "cannot be a negative value",
+        "",
+        2,
+    ),
+    Mistake(
+        "reserved metadata",
+        ("sign", "-k", "wabbit.key", "-m", "io.cncf.notary.x=1", IMAGE),
+        "io.cncf.notary",
+        "",
+        2,
+    ),
+    Mistake(
+        "unknown format",
+        ("sign", "-k", "wabbit.key", "--signature-format", "pgp", IMAGE),
+        'signature format "pgp" not supported',
+        "jws",
+        2,
+    ),
+    Mistake("unknown output", ("list", "-o", "yaml", IMAGE), 'invalid format: "yaml"', "text, json", 2),
+    Mistake(
+        "a plugin", ("sign", "--plugin", "p", "--id", "i", IMAGE), "plugins are not supported yet", "", 2
+    ),
+    Mistake(
+        "max-signatures of nothing",
+        ("verify", "-k", "leaf.crt", "--max-signatures", "0", IMAGE),
+        "must be a positive number",
+        "",
+        2,
+    ),
+)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_a_mistake_gets_one_error_and_a_hint(wabbit: CommandLine, mistake: Mistake, monkeypatch) -> None:
+    monkeypatch.setattr("builtins.open", _without_terminal(open))
+    mistake.prepare(wabbit)
+    before = _everything(wabbit.directory)
+    ended = wabbit(*mistake.words)
+    _no_traceback(ended)
+    assert ended.code == mistake.code, ended.err
+    errors = [line for line in ended.error_lines if line.startswith("Error: ")]
+    hints = [line for line in ended.error_lines if line.startswith("hint: ")]
+    assert len(errors) == 1
+    assert mistake.says in errors[0]
+    assert mistake.hint in "".join(hints)
+    assert _everything(wabbit.directory) == before
+
+
+def _without_terminal(real: Callable[..., object]) -> Callable[..., object]:
+    def opened(name: object, *more: object, **words: object) -> object:
+        if name == "/dev/tty":
+            raise OSError(6, "No such device or address")
+        return real(name, *more, **words)
+
+    return opened
+
+
+def _everything(directory: Path) -> dict[str, bytes | None]:
+    """Every file and folder that is not a lock."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None
+        for path in sorted(directory.rglob("*"))
+        if "state" not in path.relative_to(directory).parts
+    }
+
+
+def test_an_expired_signature_says_when_it_expired(wabbit: CommandLine, monkeypatch) -> None:
+    wabbit("sign", "-k", "wabbit.key", "-e", "1s", IMAGE)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr("nv2.notary.session.datetime", _Clock(tomorrow))
+    ended = wabbit("verify", "-k", "leaf.crt", IMAGE)
+    assert ended.code == 1
+    assert "expiry failed" in ended.err
+    assert f"{datetime.now(UTC):%Y-%m-%d}" in ended.err
+
+
+class _Clock:
+    def __init__(self, instant: datetime) -> None:
+        self._instant = instant
+
+    def now(self, _: object) -> datetime:
+        return self._instant
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+def test_a_file_that_may_not_be_read_is_named(wabbit: CommandLine) -> None:
+    (wabbit.directory / "wabbit.key").chmod(0)
+    wabbit.directory.chmod(0o755)
+    with _as_nobody():
+        ended = wabbit("sign", "-k", "wabbit.key", IMAGE)
+    assert ended.code == 3
+    assert "wabbit.key: " in ended.err
+    assert "permission" in ended.err.lower()
+
+
+@contextmanager
+def _as_nobody() -> Iterator[None]:
+    """Root may read everything: be somebody else."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+class TestRegistries:
+    @pytest.fixture
+    def registry(self, tmp_path: Path) -> Iterator[str]:
+        with serve(tmp_path / "registry", "127.0.0.1", 0) as running:
+            push_image(running.address, "image")
+            yield running.address
+
+    def _mistake(self, wabbit: CommandLine, *words: str) -> Ended:
+        ended = wabbit("verify", "-k", "leaf.crt", *words)
+        _no_traceback(ended)
+        assert ended.code == 3, ended.err
+        assert sum(line.startswith("Error: ") for line in ended.error_lines) == 1
+        return ended
+
+    def test_no_such_tag(self, wabbit: CommandLine, registry: str) -> None:
+        ended = self._mistake(wabbit, f"{registry}/image:v9")
+        assert "v9" in ended.err
+        assert registry in ended.err
+
+    def test_registry_down(self, wabbit: CommandLine) -> None:
+        ended = self._mistake(wabbit, "localhost:1/image:v1")
+        assert "localhost:1" in ended.err
+        assert "refused" in ended.err
+
+    def test_no_such_host(self, wabbit: CommandLine) -> None:
+        ended = self._mistake(wabbit, "registry.invalid/image:v1")
+        assert "registry.invalid" in ended.err
+
+    def test_tls_to_a_plain_port(self, wabbit: CommandLine, registry: str) -> None:
+        ended = self._mistake(wabbit, f"127.0.0.1:{registry.partition(':')[2]}/image:v1")
+        assert "plain HTTP" in ended.err
+        assert "hint: " in ended.err
+
+    def test_plain_http_to_a_tls_port(self, wabbit: CommandLine, tmp_path: Path) -> None:
+        with _tls_server(tmp_path) as port:
+            ended = self._mistake(wabbit, f"localhost:{port}/image:v1")
+        assert "TLS" in ended.err
+
+    def test_a_tls_certificate_of_an_unknown_authority(self, wabbit: CommandLine, tmp_path: Path) -> None:
+        with _tls_server(tmp_path) as port:
+            ended = self._mistake(wabbit, f"127.0.0.1:{port}/image:v1")
+        assert "certificate" in ended.err
+
+    def test_wrong_credentials(self, wabbit: CommandLine) -> None:
+        with _locked_server() as port:
+            ended = self._mistake(wabbit, "-u", "wabbit", "-p", "s3cret", f"localhost:{port}/image:v1")
+        assert "nv2 login" in ended.err
+        assert "s3cret" not in ended.err
+
+    def test_one_password_is_not_sent_to_two_registries(self, wabbit: CommandLine) -> None:
+        with _locked_server() as first, _locked_server() as second:
+            references = [f"localhost:{port}/image:v1" for port in (first, second)]
+            ended = wabbit("verify", "-k", "leaf.crt", "-u", "wabbit", "-p", "s3cret", *references)
+        assert ended.code == 3
+        assert "one user name and password, and two registries" in ended.err
+
+
+class _Locked(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="here"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _locked_server() -> Iterator[int]:
+    with _serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Locked)) as port:
+        yield port
+
+
+@contextmanager
+def _tls_server(folder: Path) -> Iterator[int]:
+    pair = CA("Web").issue("CN=localhost,O=o,ST=WA,C=US", "EC-256", eku=(SERVER_AUTH,))
+    (folder / "tls.pem").write_bytes(pair.pem_key() + pem(pair.chain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "tls.pem")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Locked)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    with _serving(server) as port:
+        yield port
+
+
+@contextmanager
+def _serving(server: http.server.ThreadingHTTPServer) -> Iterator[int]:
+    server.handle_error = lambda *_: None
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
