@@ -121,9 +121,10 @@ def body_of(stream: Stream, lengths: list[str], codings: list[str]) -> Body:
         return ChunkedBody(stream)
     if not lengths:
         return EMPTY
-    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0].strip()):
+    length = lengths[0].strip(" \t")
+    if len(lengths) > 1 or not _LENGTH.fullmatch(length):
         raise BadMessage(400, "an invalid content length")
-    return SizedBody(stream, int(lengths[0])) if int(lengths[0]) else EMPTY
+    return SizedBody(stream, int(length)) if int(length) else EMPTY
 
 
 def skip(body: Body, limit: int) -> bool:
