@@ -141,13 +141,15 @@ class Conversation(BaseHTTPRequestHandler):
     def _send_body(self, body: bytes | FileSlice) -> None:
         if not isinstance(body, FileSlice):
             self.wfile.write(body)
-        elif body.size <= MAX_WHOLE:
+            return
+        if body.size <= MAX_WHOLE:
             body.file.seek(body.offset)
-            self.wfile.write(body.file.read(body.size))
+            sent = self.wfile.write(body.file.read(body.size))
         else:
             self.wfile.flush()
-            if self.connection.sendfile(body.file, body.offset, body.size) != body.size:
-                raise Disconnected("the file is shorter than the answer said")
+            sent = self.connection.sendfile(body.file, body.offset, body.size)
+        if sent != body.size:
+            raise Disconnected("the file is shorter than the answer said")
 
     def _linger(self) -> None:
         """Let the client read the answer: closing with unread bytes on our side would reset the connection."""
