@@ -179,7 +179,7 @@ def powershell(program: str, places: tuple[Place, ...]) -> str:
         for name in names
     )
     offers = "\n".join(
-        f"        {_ps_quote(place.key)} = @({', '.join(_ps_offer(*offer) for offer in _offers(place))})"
+        f"        {_ps_quote(place.key)} = @({', '.join(_ps_quote('|'.join(offer)) for offer in _offers(place))})"
         for place in places
     )
     return f"""# PowerShell completion for {program}
@@ -196,8 +196,9 @@ Register-ArgumentCompleter -Native -CommandName {_ps_quote(program)} -ScriptBloc
     $offers = @{{
 {offers}
     }}
-    $offers[$at] | Where-Object {{ $_[0] -clike "$wordToComplete*" }} | ForEach-Object {{
-        [System.Management.Automation.CompletionResult]::new($_[0], $_[0], 'ParameterValue', $_[1])
+    $offers[$at] | Where-Object {{ $_ -clike "$wordToComplete*" }} | ForEach-Object {{
+        $name, $summary = $_ -split '[|]', 2
+        [System.Management.Automation.CompletionResult]::new($name, $name, 'ParameterValue', $summary)
     }}
 }}
 """
@@ -213,10 +214,6 @@ def _offers(place: Place) -> Iterator[tuple[str, str]]:
 
 def _ps_quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _ps_offer(name: str, summary: str) -> str:
-    return f"@({_ps_quote(name)}, {_ps_quote(summary)})"
 
 
 SCRIPTS: Mapping[str, Callable[[str, tuple[Place, ...]], str]] = {

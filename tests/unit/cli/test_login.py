@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import base64
+import http.server
+import io
+import json
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.cli.command_line import CommandLine
+
+HELPER = """#!/bin/sh
+case "$1" in
+store) cat > "{file}" ;;
+get) cat > /dev/null; test -e "{file}" && cat "{file}" || {{ echo "credentials not found in native keychain"; exit 1; }} ;;
+erase) cat > /dev/null; rm -f "{file}" ;;
+esac
+"""
+
+
+class Door(http.server.BaseHTTPRequestHandler):
+    """A registry that lets alice in."""
+
+    wanted = "Basic " + base64.b64encode(b"alice:wonderland").decode()
+
+    def do_GET(self) -> None:
+        allowed = self.headers.get("Authorization") == self.wanted
+        self.send_response(200 if allowed else 401)
+        self.send_header("WWW-Authenticate", 'Basic realm="r"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  that is its name
+        pass
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"localhost:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def helped(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """With a credential helper, `docker-credential-box`, that keeps one secret in a file."""
+    programs = line.directory / "programs"
+    programs.mkdir()
+    helper = programs / "docker-credential-box"
+    helper.write_text(HELPER.format(file=line.directory / "secret"))
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    line.config.mkdir()
+    (line.config / "config.json").write_text('{"credsStore": "box"}')
+    return line
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_right_credentials_are_handed_to_the_helper(
+    helped: CommandLine, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, "wonderland\r\n")
+    assert helped("login", "-u", "alice", "--password-stdin", registry) == (0, "Login Succeeded\n", "")
+    assert json.loads((helped.directory / "secret").read_text()) == {
+        "ServerURL": registry,
+        "Username": "alice",
+        "Secret": "wonderland",
+    }
+
+
+def test_wrong_credentials_are_not_kept(
+    helped: CommandLine, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, "looking-glass")
+    ended = helped("login", "-u", "alice", "--password-stdin", registry)
+    assert (ended.code, ended.out) == (3, "")
+    assert f"failed to log in to {registry}: " in ended.error_lines[0]
+    assert "looking-glass" not in ended.err
+    assert not (helped.directory / "secret").exists()
+
+
+def test_the_environment_may_hold_the_credentials(
+    helped: CommandLine, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTATION_USERNAME", "alice")
+    monkeypatch.setenv("NOTATION_PASSWORD", "wonderland")
+    assert helped("login", registry) == (0, "Login Succeeded\n", "")
+
+
+def test_what_is_missing_is_asked_for(
+    helped: CommandLine, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, "alice\nwonderland\n")
+    assert helped("login", registry) == (0, "Username: Password: \nLogin Succeeded\n", "")
+
+
+def test_a_password_on_the_command_line_is_used_with_a_warning(helped: CommandLine, registry: str) -> None:
+    ended = helped("login", "-u", "alice", "-p", "wonderland", registry)
+    assert (ended.code, ended.out) == (0, "Login Succeeded\n")
+    assert "--password-stdin" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "message"),
+    [
+        ((), "", "no hostname specified"),
+        (("https://localhost:1",), "", "is not a registry"),
+        (("localhost:1/v2/",), "", "is not a registry"),
+        (("-u", "alice", "localhost:1"), "", "password required"),
+        (("localhost:1",), "\n", "token required"),
+    ],
+)
+def test_what_is_not_given_is_said(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], typed: str, message: str
+) -> None:
+    type_in(monkeypatch, typed)
+    ended = line("login", *words)
+    assert ended.code == 2
+    assert message in ended.error_lines[0]
+
+
+def test_the_end_of_input_is_no_user_name(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_in(monkeypatch, "")
+    ended = line("login", "localhost:1")
+    assert ended.code == 3
+    assert "error reading username" in ended.err
+
+
+def test_an_endless_password_is_refused(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_in(monkeypatch, "x" * 70_000)
+    assert "longer than" in line("login", "-u", "a", "--password-stdin", "localhost:1").err
+
+
+def test_without_a_helper_nothing_is_kept(line: CommandLine, registry: str) -> None:
+    ended = line("login", "-u", "alice", "-p", "wonderland", registry)
+    assert (ended.code, ended.out) == (3, "")
+    assert "credential helper" in ended.err
+    assert not (line.directory / "docker").exists()
+
+
+def test_known_credentials_in_dockers_file_need_no_helper(line: CommandLine, registry: str) -> None:
+    auth = base64.b64encode(b"alice:wonderland").decode()
+    (line.directory / "docker").mkdir()
+    (line.directory / "docker" / "config.json").write_text(json.dumps({"auths": {registry: {"auth": auth}}}))
+    ended = line("login", "-u", "alice", "-p", "wonderland", registry)
+    assert (ended.code, ended.out) == (0, "Authenticated with existing credentials\nLogin Succeeded\n")
+    assert "credentials store is not set up" in ended.err
+
+
+def test_nobody_at_the_address_is_an_error(helped: CommandLine) -> None:
+    ended = helped("login", "-u", "alice", "-p", "x", "localhost:1")
+    assert ended.code == 3
+    assert "failed to log in to localhost:1: " in ended.err
+
+
+def test_logging_out_forgets(helped: CommandLine, registry: str) -> None:
+    helped("login", "-u", "alice", "-p", "wonderland", registry)
+    assert helped("logout", registry) == (0, "Logout Succeeded\n", "")
+    assert not (helped.directory / "secret").exists()
+
+
+def test_logging_out_needs_a_registry(line: CommandLine) -> None:
+    assert "no hostname specified" in line("logout").err
+    assert "is not a registry" in line("logout", "https://x").err
+
+
+def test_credentials_in_dockers_file_are_dockers_to_remove(line: CommandLine) -> None:
+    (line.directory / "docker").mkdir()
+    (line.directory / "docker" / "config.json").write_text('{"auths": {"r.example": {"auth": "YTpi"}}}')
+    ended = line("logout", "r.example")
+    assert ended.code == 3
+    assert "failed to log out of r.example: " in ended.err
