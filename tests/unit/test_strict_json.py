@@ -77,7 +77,8 @@ def test_getters_give_values_of_their_type() -> None:
 
 def test_absent_fields_are_none() -> None:
     found = fields()
-    assert found.get("x", str) is found.strings("x") is found.string_map("x") is found.object("x") is None
+    every = (found.get("x", str), found.strings("x"), found.string_map("x"), found.object("x"))
+    assert every == (None, None, None, None)
 
 
 def test_null_is_not_absent() -> None:

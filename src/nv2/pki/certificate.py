@@ -283,7 +283,7 @@ Extensions = dict[str, tuple[bytes, bool]]
 
 def _fields(data: bytes) -> tuple[_Fields, Extensions]:
     """The raw fields of TBSCertificate (RFC 5280, 4.1), and the extensions."""
-    body, outer_algorithm, _ = der.children(der.single(data, der.SEQUENCE))
+    body, outer_algorithm, signature = der.children(der.single(data, der.SEQUENCE))
     version, *tbs = _with_version(der.items(body))
     serial, algorithm, issuer, _validity, subject, _key, *rest = tbs
     if der.integer(version) not in (0, 1, 2):
@@ -291,6 +291,9 @@ def _fields(data: bytes) -> tuple[_Fields, Extensions]:
     # Unsigned, the outer one could make the signature mean another thing.
     if algorithm.raw != outer_algorithm.raw:
         raise der.NotDer("two signature algorithms")
+    # Nobody else looks at this byte, and no signature covers it.
+    if der.expect(signature, der.BIT_STRING)[:1] != b"\0":
+        raise der.NotDer("a signature that does not fill its bytes")
     number = der.integer(serial)
     if number < 0:
         raise InvalidCertificate("not a certificate: its serial number is negative")

@@ -15,6 +15,7 @@ from nv2.errors import InvalidCertificate, InvalidSignature, MalformedEnvelope, 
 from nv2.oci import media_types as mt
 from tests.unit.envelope import forge
 from tests.unit.envelope.forge import LATER, NOW, TARGET, attributes, pair, sealed
+from tests.world.ca import CA
 
 formats = pytest.mark.parametrize("media_type", FORMATS)
 
@@ -32,7 +33,7 @@ def test_what_was_sealed_with_any_key_opens_with_its_public_half(media_type: str
 def test_another_key_of_the_same_kind_does_not_open(media_type: str) -> None:
     envelope = parse(media_type, sealed(media_type))
     with pytest.raises(InvalidSignature, match="does not fit"):
-        envelope.open(forge.CA("Other").issue("other", key="EC-256").public_key)
+        envelope.open(CA("Other").issue("other", key="EC-256").public_key)
 
 
 @formats

@@ -34,12 +34,12 @@ def test_names_are_the_raw_bytes_of_the_certificate() -> None:
 
 def test_it_shows_the_extensions_of_the_specification() -> None:
     found = leaf()
-    assert found.key_usage == {"digitalSignature"}
+    assert found.key_usage == frozenset({"digitalSignature"})
     assert found.key_usage_critical
     assert found.extended_key_usage == (CODE_SIGNING,)
     assert (found.is_ca, found.path_length) == (False, None)
     root = parse_certificate(CA("Root", basic_constraints=(True, 3)).certificate)
-    assert (root.is_ca, root.path_length, root.key_usage) == (True, 3, {"keyCertSign", "cRLSign"})
+    assert (root.is_ca, root.path_length, root.key_usage) == (True, 3, frozenset({"keyCertSign", "cRLSign"}))
 
 
 def test_absent_extensions_are_none() -> None:
@@ -68,7 +68,7 @@ def test_other_access_methods_are_no_revocation_information() -> None:
 
 def test_other_extensions_are_not_looked_at_even_when_critical_or_malformed() -> None:
     odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), b"not a subjectAltName")
-    assert leaf(extensions=[(odd, True)]).key_usage == {"digitalSignature"}
+    assert leaf(extensions=[(odd, True)]).key_usage == frozenset({"digitalSignature"})
 
 
 @pytest.mark.parametrize("oid", ["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.31", "1.3.6.1.5.5.7.1.1"])
@@ -152,6 +152,15 @@ def test_other_bytes_are_refused_at_their_place_and_silently(data: bytes, words:
         with pytest.raises(InvalidCertificate, match=words) as caught:
             parse_certificate(data, "certificate #2")
     assert caught.value.at == "certificate #2"
+
+
+def test_no_byte_outside_of_what_is_signed_can_change() -> None:
+    sound = CA("Outside").certificate
+    parent = parse_certificate(sound)
+    signed = x509.load_der_x509_certificate(sound).tbs_certificate_bytes
+    for at in range(sound.index(signed) + len(signed), len(sound)):
+        with pytest.raises(InvalidCertificate):
+            parent.verify_child(parse_certificate(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :]))
 
 
 def test_an_extension_must_not_occur_twice() -> None:

@@ -25,7 +25,7 @@ def subject(text: str | x509.Name) -> Certificate:
 
 def attribute(
     oid: x509.ObjectIdentifier, value: str, kind: _ASN1Type = _ASN1Type.UTF8String
-) -> x509.NameAttribute:
+) -> x509.NameAttribute[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of lengths that RFC 5280 does not allow
         return x509.NameAttribute(oid, value, _type=kind, _validate=False)
