@@ -26,7 +26,7 @@ from nv2.errors import (
 )
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, digest_of
-from nv2.revocation import RevocationChecker
+from nv2.revocation import RevocationChecker, WithoutNetwork
 from nv2.trust import validations
 from nv2.trust.identity import Identity
 from nv2.trust.level import Action, Level, Validation
@@ -108,13 +108,11 @@ def _revocation(proven: Proven, authenticity: Finding, question: Question) -> Fi
     if question.trust.level.action(Validation.REVOCATION) is Action.SKIP:
         return Finding(Validation.REVOCATION, Outcome.NOT_ASKED, "the level skips it")
     # Addresses in a chain that nobody trusts are an attacker's: asking them would tell him who verifies.
-    if authenticity.outcome is not Outcome.PASSED:
-        return Finding(
-            Validation.REVOCATION, Outcome.UNKNOWN, "not asked about a chain that is not authentic"
-        )
+    # Such a chain gets as far as this only where the level logs authenticity.
+    checker = question.revocation if authenticity.outcome is Outcome.PASSED else WithoutNetwork()
     by_authority = proven.scheme is Scheme.SIGNING_AUTHORITY
     signed_at = proven.content.envelope.attributes.signing_time if by_authority else None
-    return question.revocation.check(proven.chain, question.now, signed_at)
+    return checker.check(proven.chain, question.now, signed_at)
 
 
 class Examined(NamedTuple):

@@ -26,7 +26,9 @@ MEMORY = 200 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, notation: Path) -> Home:
-    return wabbit_home(tmp_path_factory.mktemp("home"), notation)
+    home = wabbit_home(tmp_path_factory.mktemp("home"), notation)
+    home.write_store("ca", "wabbit", WABBIT.chain[-1])
+    return home
 
 
 def _peak_of(words: list[str], home: Home) -> tuple[str, int]:

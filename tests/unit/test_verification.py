@@ -277,7 +277,16 @@ def test_nobody_is_asked_about_a_chain_that_is_not_authentic(level: str, told: d
     checker = Revocation()
     verdict = judged(signed(STRANGE), trust(level, **told), revocation=checker)
     assert checker.asked == []
-    assert outcomes(verdict)[Validation.REVOCATION] is not Outcome.PASSED
+    decided = (Outcome.NOT_ASKED, Outcome.PASSED)
+    assert outcomes(verdict)[Validation.REVOCATION] in decided, "there is nobody to ask about this chain"
+
+
+def test_a_chain_that_is_not_authentic_and_names_a_responder_stays_unknown() -> None:
+    checker = Revocation()
+    pair = CA("Strange").issue("stranger", "EC-256", ocsp_urls=["http://ocsp.example"])
+    verdict = judged(signed(pair), trust("audit"), revocation=checker)
+    assert checker.asked == []
+    assert outcomes(verdict)[Validation.REVOCATION] is Outcome.UNKNOWN
 
 
 def test_nobody_is_asked_after_an_enforced_failure() -> None:
