@@ -42,7 +42,7 @@ FLOORS = (
                        "content.memory content.referrers content.remote content.uploads "
                        "transport.auth transport.challenges transport.connections transport.credentials "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies "
-                       "transport.redirects transport.retry transport.tls transport.tokens transport.urls transport.wire "
+                       "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
                        "keys.encodings keys.file keys.generate  programs.run  home.*",
                        blind_to="decisions questions verbs"),
     Floor("wiring",    "notary.*"),

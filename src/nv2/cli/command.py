@@ -115,7 +115,7 @@ class Group(NamedTuple):
 OUTPUT = Flag("output", "format of the output: text or json", short="o", default="text")
 """For reading commands; `wants_json` reads it."""
 
-DEBUG = Flag("debug", "say what is done, on standard error", Kind.BOOL, short="d")
+DEBUG = Flag("debug", "say what goes over the network, on standard error", Kind.BOOL, short="d")
 VERBOSE = Flag("verbose", "accepted for older scripts", Kind.BOOL, short="v", hidden=True)
 
 

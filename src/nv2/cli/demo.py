@@ -39,8 +39,8 @@ def run(call: Call) -> int:
         image = f"{registry.address}/net-monitor"
         subject = push_image(parse_registry(f"{image}:v1"), "net-monitor, version 1\n")
         call.output.line(f"A registry runs at {registry.address}, with a small image: {image}:v1")
-        _play(call, _signing(image))
-        _play(call, _refusing(image))
+        _play(call, _signing(image, f"{image}@{subject.digest}"))
+        _play(call, _refusing(f"{image}@{subject.digest}"))
         push_image(parse_registry(f"{image}:v1"), "net-monitor, tampered with\n")
         _play(call, _changed_tag(image))
         _play(call, _copying(registry.address, image, subject))
@@ -50,7 +50,7 @@ def run(call: Call) -> int:
     return exits.DONE
 
 
-def _signing(image: str) -> Iterator[Step]:
+def _signing(image: str, pinned: str) -> Iterator[Step]:
     yield Step(
         "Wabbit Networks makes a key.",
         "key generate wabbit-networks --subject C=US,ST=WA,O=wabbit-networks.io",
@@ -58,11 +58,11 @@ def _signing(image: str) -> Iterator[Step]:
     yield Step(
         "Wabbit signs. The image's digest and tag do not change.", f"sign -k wabbit-networks -r {image}:v1"
     )
-    yield Step("The signature lies beside the image.", f"list {image}:v1")
-    yield Step("What does it say?", f"inspect {image}:v1")
+    yield Step("The signature lies beside the image.", f"list {pinned}")
+    yield Step("What does it say?", f"inspect {pinned}")
     yield Step(
         "Somebody who has Wabbit's certificate verifies.",
-        f"verify -k {LOCALKEYS}/wabbit-networks.crt -r {image}:v1",
+        f"verify -k {LOCALKEYS}/wabbit-networks.crt -r {pinned}",
     )
     yield Step(
         "ACME Rockets makes a key of its own …",
@@ -70,9 +70,9 @@ def _signing(image: str) -> Iterator[Step]:
     )
     yield Step(
         "… and adds its signature: this image may run in production.",
-        f"sign -k acme-rockets --signature-format cose -m stage=production -r {image}:v1",
+        f"sign -k acme-rockets --signature-format cose -m stage=production -r {pinned}",
     )
-    yield Step("Two signatures now.", f"list {image}:v1")
+    yield Step("Two signatures now.", f"list {pinned}")
     yield Step(
         "ACME's servers trust ACME's certificate …",
         f"cert add --type ca --store acme-rockets {LOCALKEYS}/acme-rockets.crt",
@@ -82,14 +82,14 @@ def _signing(image: str) -> Iterator[Step]:
         f"policy init --name production --registry-scope {image} --trust-store ca:acme-rockets --trusted-identity "
         "x509.subject:C=US,ST=WA,O=acme-rockets.io",
     )
-    yield Step("A server verifies before it runs the image.", f"verify {image}:v1")
+    yield Step("A server verifies before it runs the image.", f"verify {pinned}")
 
 
-def _refusing(image: str) -> Iterator[Step]:
+def _refusing(pinned: str) -> Iterator[Step]:
     yield Step("Mallory has a key too …", "key generate mallory --subject C=US,ST=WA,O=mallory.example")
     yield Step(
         "… but nobody signed with it: refused.",
-        f"verify -k {LOCALKEYS}/mallory.crt -r {image}:v1",
+        f"verify -k {LOCALKEYS}/mallory.crt -r {pinned}",
         exits.NOT_TRUSTED,
     )
 

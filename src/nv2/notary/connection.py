@@ -16,6 +16,7 @@ from nv2.transport.http import HttpSettings, HttpTransport
 from nv2.transport.interface import Transport
 from nv2.transport.proxies import Proxies
 from nv2.transport.tls import TlsSettings
+from nv2.transport.trace import Traced
 
 if TYPE_CHECKING:
     from nv2.notary.session import Settings
@@ -46,7 +47,10 @@ class Connection:
                 verify=not self._settings.insecure_registry,
             )
             http = HttpSettings(tls=tls, proxies=Proxies.from_environment(self._environ))
-            self._transport = Authenticated(HttpTransport(http), self.credential_for)
+            bare: Transport = HttpTransport(http)
+            if self._settings.debug:
+                bare = Traced(bare, self._settings.debug)
+            self._transport = Authenticated(bare, self.credential_for)
         return self._transport
 
     def plain_http(self, registry: str) -> bool:
