@@ -81,12 +81,11 @@ class SigningKeys(NamedTuple):
 
     def remove(self, names: Iterable[str]) -> SigningKeys:
         """Without `names`, all of which must be there. Removing the default leaves none."""
-        left = self
-        for name in names:
-            key = left.get(name)
-            keys = tuple(other for other in left.keys if other is not key)
-            left = left._replace(keys=keys, default=None if left.default == name else left.default)
-        return left
+        gone = [self.get(name).name for name in names]
+        if twice := [name for name in gone if gone.count(name) > 1]:
+            raise UsageError(f"signing key {twice[0]} is named twice")
+        keys = tuple(key for key in self.keys if key.name not in gone)
+        return self._replace(keys=keys, default=None if self.default in gone else self.default)
 
     def with_default(self, name: str) -> SigningKeys:
         """With `name` as the default. Raises `SigningKeyError` if it is not there."""

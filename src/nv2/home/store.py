@@ -49,7 +49,7 @@ def load_store(paths: Paths, store: StoreName) -> tuple[Certificate, ...]:
     kind = store.type.value
     directory = store_directory(paths, kind, store.name)
     if not directory.is_dir() or directory.is_symlink():
-        raise _no_store(directory, kind, store.name)
+        raise _no_store(directory, kind, store.name, _add(kind, store.name))
     found: list[Certificate] = []
     for entry in _entries(directory):
         certificates = read_certificates(entry, regular=True)
@@ -64,10 +64,10 @@ def load_store(paths: Paths, store: StoreName) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
-def _no_store(directory: Path, kind: str, name: str) -> TrustStoreError:
+def _no_store(directory: Path, kind: str, name: str, hint: str | None) -> TrustStoreError:
     if directory.exists() or directory.is_symlink():
         return TrustStoreError("not a directory (symbolic links are not followed)", at=str(directory))
-    return TrustStoreError(f'the trust store "{name}" of type "{kind}" does not exist', hint=_add(kind, name))
+    return TrustStoreError(f'the trust store "{name}" of type "{kind}" does not exist', hint=hint)
 
 
 def _add(kind: str, name: str) -> str:
@@ -213,7 +213,7 @@ def delete_store(paths: Paths, kind: str, store: str) -> Path:
     """Remove a store with all its files, and return where it was. Raises `TrustStoreError`, `UsageError`, `EnvironmentFailure`."""
     directory = store_directory(paths, kind, store)
     if not directory.is_dir() or directory.is_symlink():
-        raise _no_store(directory, kind, store)
+        raise _no_store(directory, kind, store, None)
     # Out of the way first: nobody must meet a store that is half deleted.
     doomed = paths.trust_stores.parent / f".nv2-{os.urandom(8).hex()}.tmp"
     try:

@@ -125,7 +125,12 @@ def test_removing_is_all_or_nothing(paths: Paths) -> None:
     with pytest.raises(SigningKeyError, match="signing key nope not found") as caught:
         change_signing_keys(paths, host_lock(paths.locks), lambda keys: keys.remove(["foo", "nope"]))
     assert paths.signing_keys.read_bytes() == EXACT
-    assert caught.value.hint == "known keys: bar"
+    assert caught.value.hint == "known keys: foo, bar"
+
+
+def test_a_key_is_removed_once() -> None:
+    with pytest.raises(UsageError, match="signing key foo is named twice"):
+        SigningKeys(None, (FOO, BAR)).remove(["foo", "foo"])
 
 
 def test_removing_the_default_leaves_none() -> None:
