@@ -53,7 +53,7 @@ class Connection:
             self._socket.settimeout(self._patience())
             self._socket.sendall(data)
         except OSError as e:
-            raise unreachable(e, self.place, READ_TIMEOUT) from None
+            raise self._failure(e) from None
 
     def receive(self, size: int) -> bytes:
         """Some bytes, at most `size`; empty at the end. Raises `Unreachable`."""
@@ -81,7 +81,7 @@ class Connection:
             self._socket.settimeout(self._patience())
             return self._socket.recv(min(size, CHUNK))
         except OSError as e:
-            raise unreachable(e, self.place, READ_TIMEOUT) from None
+            raise self._failure(e) from None
 
     def peek(self) -> bytes:
         """What has been read ahead."""
@@ -92,8 +92,16 @@ class Connection:
             return READ_TIMEOUT
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise Unreachable("took longer than the time there was", at=self.place)
+            raise self._too_late()
         return min(left, READ_TIMEOUT)
+
+    def _failure(self, error: OSError) -> Unreachable:
+        if isinstance(error, TimeoutError) and self._deadline and time.monotonic() >= self._deadline:
+            return self._too_late()
+        return unreachable(error, self.place, READ_TIMEOUT)
+
+    def _too_late(self) -> Unreachable:
+        return Unreachable("the answer took longer than the time there was for it", at=self.place)
 
     def rest(self) -> None:
         """Between two requests."""

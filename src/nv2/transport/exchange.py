@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nv2.errors import BadAnswer, ContentMismatch, EnvironmentFailure, Nv2Error
 from nv2.transport.connections import CHUNK, Connection
-from nv2.transport.failures import Cut, asks_for_tls, speaks_tls, wants_tls
+from nv2.transport.failures import MAYBE_TLS_HINT, Cut, asks_for_tls, speaks_tls, wants_tls
 from nv2.transport.interface import Request, Response
 from nv2.transport.urls import Address
 from nv2.transport.wire import (
@@ -31,6 +31,9 @@ SEND_CHUNK = 64 * 1024
 
 MAX_DRAIN = 64 * 1024
 """Bytes of an unwanted body that are read so that the connection can be used again."""
+
+MAX_EAGER = 64 * 1024
+"""Bytes of a body that the worker reads at once, so that the connection is free for the next request."""
 
 MAX_ERROR_PAGE = 64 * 1024
 """Bytes looked at to tell whether a 400 means "this is a TLS port"."""
@@ -187,9 +190,11 @@ def _read_head(connection: Connection, address: Address) -> Head:
     for _ in range(MAX_INTERIM):
         try:
             head = parse_head(connection.receive_until(END_OF_HEAD, MAX_HEAD), place)
-        except (Cut, BadAnswer):
+        except (Cut, BadAnswer) as e:
             if address.origin.scheme == "http" and speaks_tls(connection.peek()):
                 raise wants_tls(place) from None
+            if address.origin.scheme == "http" and not connection.reused:
+                e.hint = MAYBE_TLS_HINT
             raise
         if head.status >= 200:
             return head
@@ -210,6 +215,8 @@ def response_of(
         body.close()
         raise BadAnswer(f"the answer came compressed ({encoding[:20]}), though nobody asked", at=request.url)
     response = Response(head.status, head.headers, body, request)
+    if frame.length and frame.length <= MAX_EAGER:
+        response = response._replace(stream=io.BytesIO(body.readall()))
     if head.status == 400 and address.origin.scheme == "http":
         return _look_at_refusal(response, connection.place)
     return response

@@ -17,6 +17,7 @@ class Cut(Unreachable):
 
 PLAIN_HINT = "the registry speaks plain HTTP; use --insecure-registry if that is meant"
 TLS_HINT = "the registry speaks HTTPS; do not use --insecure-registry, nor list it in insecureRegistries"
+MAYBE_TLS_HINT = "it was asked by plain HTTP; perhaps it speaks HTTPS"
 CA_HINT = "let this machine trust the registry's CA, or name the CA's file in SSL_CERT_FILE"
 
 _NOT_TLS = frozenset(
