@@ -254,7 +254,7 @@ def _untimed(header: Any) -> dict[Any, Any]:
 # --- CBOR -------------------------------------------------------------------------------------------------
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=300) | text,
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=300) | text,
     lambda inner: st.lists(inner, max_size=30) | st.dictionaries(st.integers(-300, 300) | text, inner),
     max_leaves=10,
 )

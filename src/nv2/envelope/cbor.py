@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 from nv2.strict_json import ErrorType
 
+MAX_INTEGER = 2**63 - 1
+"""What notation reads; CBOR itself goes to 64 bits and a sign."""
+
 MAX_DEPTH = 16
 """Nested arrays, maps and tags. An envelope has 4: tag, array, map, array of certificates."""
 
@@ -55,6 +58,8 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
         return _simple(data, at, info)
     argument, body = _argument(data, at, info)
     match major:
+        case 0 | 1 if argument > MAX_INTEGER:
+            raise _Refusal(f"an integer of more than 63 bits at byte {at}")
         case 0:
             return argument, body
         case 1:

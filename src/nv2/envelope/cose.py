@@ -45,6 +45,34 @@ def _write_time(instant: datetime) -> cbor.Tag:
     return cbor.Tag(_EPOCH_TIME, (instant - _EPOCH) // timedelta(seconds=1))
 
 
+_KEY_ID, _TYPE = 4, 16
+_MISPLACED = {
+    5: "an initialization vector",
+    6: "an initialization vector",
+    7: "a countersignature",
+    9: "a countersignature",
+    11: "a countersignature",
+    12: "a countersignature",
+}
+"""Registered parameters that an envelope has no use for. Notation checks their types; here they are refused."""
+
+
+def _check_registered(header: Mapping[Label, Any], at: str) -> None:
+    """The rules of RFC 9052, 3.1 for parameters that the specification does not name."""
+    for label, what in _MISPLACED.items():
+        if label in header:
+            raise MalformedEnvelope(f"{what} is not expected", at=f"{at}[{label}]")
+    if _KEY_ID in header and not isinstance(header[_KEY_ID], bytes):
+        raise MalformedEnvelope("expected a byte string", at=f"{at}[{_KEY_ID}]")
+    kind = header.get(_TYPE, 0)
+    if not (type(kind) is int and kind >= 0) and not _is_media_type(kind):
+        raise MalformedEnvelope("expected a media type", at=f"{at}[{_TYPE}]")
+
+
+def _is_media_type(value: Any) -> bool:
+    return isinstance(value, str) and value.count("/") == 1 and value == value.strip(" ")
+
+
 DIALECT = Dialect(
     algorithm=1,
     critical=2,
@@ -67,6 +95,7 @@ def parse(data: bytes) -> Envelope:
     raw_protected, unprotected, raw_payload, raw_signature = message.value
     body = _bytes(raw_protected, "protected")
     protected = _map(cbor.decode(body, MalformedEnvelope, at="protected"), "protected")
+    _check_registered(protected, "protected")
     algorithm, attributes = read_header(protected, DIALECT)
     payload = _bytes(raw_payload, "payload")
     return Envelope(
@@ -99,9 +128,12 @@ def _map(value: Any, at: str) -> dict[Label, Any]:
 
 
 def _unsigned(header: Mapping[Label, Any], protected: Mapping[Label, Any]) -> UnsignedAttributes:
-    for label in header:
+    _check_registered(header, "unprotected")
+    for label, value in header.items():
         if label in protected:
             raise MalformedEnvelope("is in the protected header too", at=f"unprotected[{label!r}]")
+        if _has_tag(value):
+            raise MalformedEnvelope("a tag is not expected", at=f"unprotected[{label!r}]")
     chain = header.get(_X5CHAIN)
     # RFC 9360 allows one byte string for a chain of one; the specification does not, nor does notation.
     if not isinstance(chain, list) or not chain:
@@ -113,6 +145,14 @@ def _unsigned(header: Mapping[Label, Any], protected: Mapping[Label, Any]) -> Un
         agent if isinstance(agent, str) and agent else None,
         None if timestamp is None else _bytes(timestamp, f"unprotected[{TIMESTAMP!r}]"),
     )
+
+
+def _has_tag(value: Any) -> bool:
+    """Whether there is a tag anywhere in `value`, whose depth the reader has bounded."""
+    if isinstance(value, cbor.Tag):
+        return True
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(_has_tag, inside))
 
 
 def seal(

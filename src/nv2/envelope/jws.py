@@ -54,9 +54,11 @@ def _read_time(value: Any, at: str) -> datetime:
         zone = UTC if sign is None else _zone(sign, int(hours), int(minutes))
         date = (int(year), int(month), int(day))
         microsecond = int((fraction or "0").ljust(6, "0")[:6])
-        return datetime(*date, int(hour), int(minute), int(second), microsecond, tzinfo=zone)
-    except ValueError as e:
+        instant = datetime(*date, int(hour), int(minute), int(second), microsecond, tzinfo=zone)
+        instant.astimezone(UTC)  # so that nobody who converts it later runs over the ends of time
+    except (ValueError, OverflowError) as e:
         raise MalformedEnvelope(f"no such time: {e}", at=at) from None
+    return instant
 
 
 def _zone(sign: str, hours: int, minutes: int) -> timezone:

@@ -22,6 +22,9 @@ EXPIRY = "io.cncf.notary.expiry"
 TIMESTAMP = "io.cncf.notary.timestampSignature"
 SIGNING_AGENT = "io.cncf.notary.signingAgent"
 
+_NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+"""What Go says for no time at all."""
+
 _TIME_OF = {Scheme.X509: SIGNING_TIME, Scheme.SIGNING_AUTHORITY: AUTHENTIC_SIGNING_TIME}
 _SCHEMES = {scheme.value: scheme for scheme in Scheme}
 
@@ -138,7 +141,10 @@ def _signing_time(header: Mapping[Any, Any], scheme: Scheme, dialect: Dialect) -
             raise MalformedEnvelope(
                 f"is not allowed under signing scheme {scheme.value}", at=dialect.place(other)
             )
-    return dialect.read_time(_require(header, label, dialect), dialect.place(label))
+    instant = dialect.read_time(_require(header, label, dialect), dialect.place(label))
+    if instant <= _NO_TIME:
+        raise MalformedEnvelope("is missing", at=dialect.place(label))
+    return instant
 
 
 def build_header(attributes: SignedAttributes, algorithm: Any, dialect: Dialect) -> dict[Label, Any]:

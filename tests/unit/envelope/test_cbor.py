@@ -14,8 +14,8 @@ def decode(data: bytes) -> Any:
     return cbor.decode(data, MalformedEnvelope, at="here")
 
 
-INTEGERS = [0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1]
-NEGATIVE = [-1, -24, -25, -256, -257, -(2**64)]
+INTEGERS = [0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63 - 1]
+NEGATIVE = [-1, -24, -25, -256, -257, -(2**63)]
 STRINGS = [b"", b"x" * 24, b"x" * 70_000, "", "ü" * 300]
 OTHERS = [[], [1, [2, []]], {}, {1: "a", -1: {}, "b": [b"c"]}, True, False, None]
 
@@ -60,6 +60,8 @@ def test_floats_are_read(value: float) -> None:
         ("c1", "cut short"),
         ("f97e", "cut short"),
         ("0000", "1 bytes after the end"),
+        ("1b8000000000000000", "more than 63 bits"),
+        ("3b8000000000000000", "more than 63 bits"),
         ("1817", "not minimal"),
         ("190017", "not minimal"),
         ("1900ff", "not minimal"),

@@ -210,7 +210,7 @@ def test_each_scheme_has_its_own_time(changes: dict[Any, object], label: Any, wo
         CBORTag(1, None),
         CBORTag(1, True),
         CBORTag(1, CBORTag(1, 1)),
-        CBORTag(1, 2**63),
+        CBORTag(1, 2**63 - 1),
         CBORTag(1, -(2**63)),
         CBORTag(1, float("nan")),
         CBORTag(1, float("inf")),
@@ -248,6 +248,28 @@ def test_a_timestamp_is_kept_and_must_be_bytes() -> None:
 
 def test_an_agent_that_is_not_text_is_no_agent() -> None:
     assert read(cose(header={AGENT: 1})).unsigned.signing_agent is None
+
+
+@pytest.mark.parametrize("value", [CBORTag(1, 1), [CBORTag(99, "x")], {"a": [CBORTag(99, b"")]}])
+def test_tags_are_refused_in_the_unprotected_header_as_in_notation(value: object) -> None:
+    refused(cose(header={"x": value}), "unprotected['x']", "a tag is not expected")
+
+
+@pytest.mark.parametrize("label", [5, 6, 7, 9, 11, 12])
+def test_registered_parameters_without_a_use_are_refused(label: int) -> None:
+    refused(cose({label: b"x"}), f"protected[{label}]", "not expected")
+    refused(cose(header={label: b"x"}), f"unprotected[{label}]", "not expected")
+
+
+@pytest.mark.parametrize("value", ["text", " a/b", "a/b/c", "", b"a/b", -1, None, True])
+def test_a_type_is_a_media_type_or_its_number(value: object) -> None:
+    refused(cose({16: value}), "protected[16]", "media type")
+
+
+def test_a_key_id_is_bytes() -> None:
+    refused(cose(header={4: "x"}), "unprotected[4]", "byte string")
+    assert read(cose({4: b"x", 16: "a/b"})).attributes.extended[0].key == 4
+    assert read(cose({16: 50})).attributes.extended[0].value == 50
 
 
 def test_unknown_unprotected_labels_are_ignored() -> None:

@@ -303,12 +303,18 @@ def test_each_scheme_has_its_own_time(changes: dict[str, object], at: str, words
         "2026-01-02T15:04:05Z\n",
         "\u0662026-01-02T15:04:05Z",
         "2026-W01-2T15:04:05Z",
+        "9999-12-31T23:59:59-00:01",
+        "0001-01-01T00:00:00+00:01",
         1767366245,
         None,
     ],
 )
 def test_times_that_go_would_not_read_are_refused(text: object) -> None:
     refused(jws({SIGNING_TIME: text}), f"protected.{SIGNING_TIME}", "time")
+
+
+def test_the_first_second_of_the_calendar_is_gos_word_for_no_time() -> None:
+    refused(jws({SIGNING_TIME: "0001-01-01T00:00:00Z"}), f"protected.{SIGNING_TIME}", "missing")
 
 
 @pytest.mark.parametrize(
