@@ -37,6 +37,7 @@ FLOORS = (
                        "programs programs.interface", pure=True, blind_to="decisions"),
     Floor("questions", "discovery revocation closure", pure=True),
     Floor("verbs",     "verification signing copying inspection", pure=True),
+    Floor("files",     "files", blind_to="decisions questions verbs"),
     Floor("adapters",  "content.checked_stream content.endpoint content.fallback content.layout content.layout_directory "
                        "content.layout_files content.layout_index content.layout_referrers content.manifest_answers "
                        "content.memory content.referrers content.remote content.uploads "
@@ -53,7 +54,8 @@ FLOORS = (
 DOORS = (
     # from            to              why
     ("strict_json",   "errors",       "it raises what it is told to raise, which is one of ours"),
-    ("keys.file",     "home.files",   "one way to read a file, with a limit and with located errors"),
+    ("content.*",     "transport.urls",      "one way to read an address"),
+    ("content.*",     "transport.failures",  "one way to say what an answer means"),
     ("cli.*",         "server.*",     "`nv2 registry serve` and `nv2 demo` start the embedded registry"),
 )
 
@@ -204,7 +206,7 @@ BREACHES = (
     (upward,          "verification.py",      "from nv2 import signing",                             "imports signing"),
     (upward,          "content/memory.py",    "from nv2.verification import evaluate",               "imports verification"),
     (upward,          "content/memory.py",    "from nv2.trust.policy import parse_policy",           "imports trust.policy"),
-    (upward,          "content/memory.py",    "from nv2.home.files import read_file",                "imports home.files"),
+    (upward,          "content/memory.py",    "from nv2.home.lock import host_lock",            "imports home.lock"),
     (upward,          "content/interface.py", "from nv2.trust.policy import TrustPolicy",            "imports trust.policy"),
     (upward,          "notary.py",            "from nv2.cli import output",                          "imports cli.output"),
     (upward,          "cli/verify.py",        "from nv2.content.memory import MemoryStore",          "imports content.memory"),
@@ -247,7 +249,7 @@ INNOCENT = {
     "verification.py": "from nv2.content.interface import Source",
     "signing.py": "def f(now):\n    return now()",
     "content/memory.py": "import os\nfrom nv2.content.interface import Source",
-    "home/files.py": "import os",
+    "home/lock.py": "import os",
     "keys/file.py": "",
     "transport/auth.py": "",
     "transport/http.py": "from nv2.transport import connections",

@@ -6,7 +6,6 @@ rewrite the reader's terminal.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
@@ -55,6 +54,8 @@ class Output:
 
     def json(self, document: Any) -> None:
         """One JSON document, indented by 2. Go's escapes of `<`, `>`, `&` keep it safe inside HTML."""
+        import json  # 8 ms that `--help` need not pay
+
         text = json.dumps(document, indent=2, ensure_ascii=False)
         for character in "<>&\u2028\u2029":
             text = text.replace(character, f"\\u{ord(character):04x}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nv2.cli.command import Call, Flag, Kind
 from nv2.errors import EnvironmentFailure, SigningKeyError, UsageError
-from nv2.home.files import read_file
+from nv2.files import read_file
 
 MAX_PASSPHRASE = 4096
 """Bytes. Longer than any passphrase; shorter than a file named by mistake."""

@@ -9,7 +9,7 @@ from nv2.cli import exits, options, passphrase
 from nv2.cli.build_metadata import MAX_FILE, parse_build_metadata, references_built
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
 from nv2.errors import Nv2Error, UsageError
-from nv2.home.files import read_file
+from nv2.files import read_file
 from nv2.notary.session import Session
 from nv2.notary.signature import Signed, sign_reference
 from nv2.notary.signers import find_signer

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2.errors import ConfigurationError
-from nv2.home.files import read_file
+from nv2.files import read_file
 from nv2.home.json_files import read_object
 from nv2.home.paths import Paths
 from nv2.strict_json import Fields

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from nv2.errors import EnvironmentFailure
-from nv2.home.files import FILE_MODE, failure, make_directory
+from nv2.files import FILE_MODE, failure, make_directory
 
 LOCK_TIMEOUT = 300.0
 """Seconds to wait for whoever holds the lock. It is held for a few requests or one small file."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nv2.errors import EnvironmentFailure, PolicyError
-from nv2.home.files import delete_file, read_file, write_atomically
+from nv2.files import delete_file, read_file, write_atomically
 from nv2.home.paths import Paths
 
 MAX_POLICY = 4 * 1024 * 1024

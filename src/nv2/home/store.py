@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.errors import InvalidCertificate, TrustStoreError, UsageError
-from nv2.home.files import FILE_MODE, delete_file, failure, read_file, sync_directory, write_atomically
+from nv2.files import FILE_MODE, delete_file, failure, read_file, sync_directory, write_atomically
 from nv2.home.paths import NAME_RULE, Paths, is_file_name, is_name
 
 if TYPE_CHECKING:

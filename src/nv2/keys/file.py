@@ -14,7 +14,7 @@ from pathlib import Path
 from nv2.envelope import algorithms
 from nv2.envelope.algorithms import Algorithm, PrivateKey
 from nv2.errors import InvalidCertificate, SigningKeyError
-from nv2.home.files import read_file
+from nv2.files import read_file
 from nv2.keys.encodings import Passphrase, public_key_of, read_private_key
 from nv2.pki.certificate import Certificate, parse_certificate, spki_of
 from nv2.pki.chain import Chain, check_validity, parse_chain

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nv2.errors import CredentialError
+from nv2.files import read_file
 from nv2.home.config import Config
-from nv2.home.files import read_file
 from nv2.transport.auth import Authenticated
 from nv2.transport.credentials import Credential, CredentialConfig, CredentialStore, parse_docker_config
 from nv2.transport.http import HttpSettings, HttpTransport

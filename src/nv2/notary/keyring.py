@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nv2.errors import EnvironmentFailure, Nv2Error, SigningKeyError, UsageError
-from nv2.home.files import FILE_MODE, delete_file, write_atomically
+from nv2.files import FILE_MODE, delete_file, write_atomically
 from nv2.home.paths import check_name
 from nv2.home.signing_keys import SigningKey, SigningKeys, change_signing_keys, load_signing_keys
 from nv2.notary.machine import Machine

@@ -50,7 +50,9 @@ def _known(
 def _from_file(
     session: Session, path: Path, certificate: str | None, passphrase: Callable[[str], bytes]
 ) -> Signer:
-    signer = load_key(path, cert_path=Path(certificate) if certificate else None, passphrase=passphrase)
+    signer = load_key(
+        path, cert_path=Path(certificate) if certificate else None, passphrase=passphrase, now=session.now
+    )
     for warning in signer.warnings:
         session.warn(warning)
     return signer

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from nv2.errors import InvalidCertificate, PolicyError, UsageError
-from nv2.home.files import read_file
+from nv2.files import read_file
 from nv2.home.policy import load_policy
 from nv2.home.signing_keys import load_signing_keys
 from nv2.home.store import load_store

@@ -344,7 +344,7 @@ class TestRegistries:
     def test_plain_http_to_a_tls_port(self, wabbit: CommandLine, tmp_path: Path) -> None:
         with _tls_server(tmp_path) as port:
             ended = self._mistake(wabbit, f"localhost:{port}/image:v1")
-        assert "TLS" in ended.err
+        assert "HTTPS" in ended.err
 
     def test_a_tls_certificate_of_an_unknown_authority(self, wabbit: CommandLine, tmp_path: Path) -> None:
         with _tls_server(tmp_path) as port:

@@ -9,7 +9,7 @@ from nv2.transport.interface import Request, Response, send
 from nv2.transport.trace import Traced
 from tests.world.registry import FunctionTransport, answer
 
-SECRET = "s3cret"  # noqa: S105
+SECRET = "s3cret"
 
 
 def test_a_request_and_its_answer_are_one_line_each_without_secrets():

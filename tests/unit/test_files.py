@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from nv2 import files
 from nv2.errors import EnvironmentFailure, PolicyError
-from nv2.home import files
-from nv2.home.files import delete_file, failure, make_directory, read_file, write_atomically
+from nv2.files import delete_file, failure, make_directory, read_file, write_atomically
 
 
 def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
