@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from nv2.content.interface import Store, opener
 from nv2.content.layout import LayoutStore
 from nv2.content.memory import MemoryStore
+from nv2.content.remote import RemoteStore
 from nv2.errors import ArtifactError, BadAnswer, ContentMismatch, NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
@@ -27,6 +29,8 @@ from tests.world.artifacts import (
     push_referrer,
     thread_lock,
 )
+from tests.world.network import FunctionTransport
+from tests.world.registry import Registry
 
 ABSENT = Digest("sha256:" + "0" * 64)
 
@@ -39,7 +43,24 @@ def layout(directory: Path) -> Store:
     return LayoutStore(directory / "layout", create=True, lock=thread_lock())
 
 
-STORES: dict[str, Callable[[Path], Store]] = {"memory": memory, "layout": layout}
+def remote(directory: Path, *, referrers_api: bool) -> Store:
+    registry = Registry(referrers_api=referrers_api)
+    return RemoteStore(
+        registry.host,
+        "net-monitor",
+        FunctionTransport(registry),
+        plain_http=True,
+        lock=thread_lock(),
+        sleep=lambda _: None,
+    )
+
+
+STORES: dict[str, Callable[[Path], Store]] = {
+    "memory": memory,
+    "layout": layout,
+    "registry": partial(remote, referrers_api=True),
+    "registry without referrers API": partial(remote, referrers_api=False),
+}
 
 
 @pytest.fixture(params=STORES)
@@ -97,7 +118,8 @@ def test_absent_content_is_not_found(store: Store) -> None:
 @pytest.mark.parametrize("size", [4, 6])
 def test_content_of_another_size_than_said_is_refused(store: Store, size: int) -> None:
     wrong = push_blob(store, b"layer")._replace(size=size)
-    with pytest.raises(ContentMismatch):
+    # A registry's answer that is longer than the descriptor says is cut off before it can be hashed.
+    with pytest.raises((ContentMismatch, BadAnswer)):
         store.fetch(wrong, 100)
     with pytest.raises(ContentMismatch), store.open(wrong) as stream:
         stream.read()
@@ -144,7 +166,7 @@ def test_a_digest_resolves_to_a_plain_descriptor(store: Store) -> None:
     "media_type", [mt.IMAGE_MANIFEST, mt.IMAGE_INDEX, mt.DOCKER_MANIFEST, mt.DOCKER_MANIFEST_LIST]
 )
 def test_a_manifest_keeps_its_media_type(store: Store, media_type: str) -> None:
-    manifest = push_manifest(store, {"layers": [], "manifests": []}, media_type)
+    manifest = push_manifest(store, {"manifests" if media_type in mt.INDEXES else "layers": []}, media_type)
     store.tag(manifest, "v1")
     assert store.resolve("v1") == store.resolve(manifest.digest) == manifest
 

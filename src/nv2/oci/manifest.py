@@ -55,12 +55,14 @@ def is_manifest(media_type: str) -> bool:
 def parse_manifest(data: bytes, media_type: str, at: str | None = None) -> Manifest:
     """Read manifest bytes of `media_type` (from the descriptor or Content-Type).
 
-    Raises `MalformedManifest`, also if the document names another media type than `media_type`.
+    Raises `MalformedManifest`, also if the document names another media type than `media_type`, or if
+    one reader could take it for an image and another for an index.
     """
     fields = Fields.of(strict_json.loads(data, MalformedManifest, at=at), at or "manifest", MalformedManifest)
     said = fields.get("mediaType", str)
     if said is not None and said != media_type:
         raise MalformedManifest(f"says it is {said!r} but came as {media_type!r}", at=at)
+    _refuse_two_readings(fields, media_type, at)
     config, subject = fields.object("config"), fields.object("subject")
     layers = "blobs" if media_type == mt.ARTIFACT_MANIFEST else "layers"
     return Manifest(
@@ -72,6 +74,13 @@ def parse_manifest(data: bytes, media_type: str, at: str | None = None) -> Manif
         parse_descriptor(subject) if subject else None,
         fields.string_map("annotations") or NO_ANNOTATIONS,
     )
+
+
+def _refuse_two_readings(fields: Fields, media_type: str, at: str | None) -> None:
+    """Refuse an index with layers and an image with children (CVE-2021-41190)."""
+    for key in ("config", "layers") if media_type in mt.INDEXES else ("manifests",):
+        if key in fields.value:
+            raise MalformedManifest(f"came as {media_type!r} but has {key!r}", at=at)
 
 
 def _descriptors(fields: Fields, key: str) -> tuple[Descriptor, ...]:

@@ -252,6 +252,19 @@ def test_an_entry_that_disagrees_with_its_manifest_does_not_resolve(
         store.resolve(image.digest)
 
 
+@pytest.mark.parametrize("media_type", [mt.IMAGE_MANIFEST, mt.IMAGE_INDEX])
+def test_a_manifest_that_can_be_read_in_two_ways_is_refused(
+    store: LayoutStore, directory: Path, media_type: str
+) -> None:
+    both = push_blob(store, b'{"schemaVersion": 2, "layers": [], "manifests": []}')
+    entry = {**both.to_json(), "mediaType": media_type, "annotations": {mt.REF_NAME: "v1"}}
+    change_index(directory, lambda document: document.update(manifests=[entry]))
+    with pytest.raises(MalformedManifest, match="but has"):
+        store.resolve("v1")
+    with pytest.raises(MalformedManifest, match="but has"):
+        push_manifest(store, {"layers": [], "manifests": []}, media_type)
+
+
 # The index and its other writers
 
 
