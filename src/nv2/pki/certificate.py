@@ -8,6 +8,7 @@ are read here, one by one, because "the rest of the extensions MUST NOT be evalu
 from __future__ import annotations
 
 import hashlib
+import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from nv2.errors import InvalidCertificate
-from nv2.pki import der
+from nv2.pki import der, extensions
+from nv2.pki.extensions import BasicConstraints, Extensions, read_extensions
 from nv2.pki.names import attributes_of, text_of
 
 if TYPE_CHECKING:
@@ -25,27 +27,8 @@ if TYPE_CHECKING:
 MAX_CERTIFICATE = 64 * 1024
 """Bytes of one certificate; with RSA-16384 and long names it is below 10 kB."""
 
-BASIC_CONSTRAINTS = "2.5.29.19"
-KEY_USAGE = "2.5.29.15"
-EXTENDED_KEY_USAGE = "2.5.29.37"
-CRL_DISTRIBUTION_POINTS = "2.5.29.31"
-AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
-_OCSP = "1.3.6.1.5.5.7.48.1"
-_URI, _ZERO = 0x86, 0xA0
-"""Tags of GeneralName.uniformResourceIdentifier, and of an explicit [0]."""
-
-KEY_USAGES = (
-    "digitalSignature",
-    "contentCommitment",
-    "keyEncipherment",
-    "dataEncipherment",
-    "keyAgreement",
-    "keyCertSign",
-    "cRLSign",
-    "encipherOnly",
-    "decipherOnly",
-)
-"""By bit (RFC 5280, 4.2.1.3)."""
+_VERSION, _EXTENSIONS = 0xA0, 0xA3
+"""Tags of two fields of TBSCertificate."""
 
 # Kind of the key, and hash; None where the parameters or the algorithm itself say it. MD5 and SHA-1 are not
 # here: whatever is not here is refused.
@@ -66,14 +49,6 @@ _WEAK = {
     "1.2.840.10045.4.1": "SHA-1",
     "1.2.840.10040.4.3": "SHA-1",
 }
-
-
-class BasicConstraints(NamedTuple):
-    """RFC 5280, 4.2.1.9."""
-
-    critical: bool
-    is_ca: bool
-    path_length: int | None
 
 
 class Certificate:
@@ -115,7 +90,7 @@ class Certificate:
     """SHA-256 of the DER, lower-case hexadecimal."""
     basic_constraints: BasicConstraints | None
     key_usage: frozenset[str] | None
-    """Names out of `KEY_USAGES`; None if the extension is absent."""
+    """Names out of `extensions.KEY_USAGES`; None if the extension is absent."""
     key_usage_critical: bool
     extended_key_usage: tuple[str, ...] | None
     """Dotted object identifiers; None if the extension is absent."""
@@ -244,13 +219,10 @@ def parse_certificate(data: bytes, at: str | None = None) -> Certificate:
 
 
 def _parse(data: bytes) -> Certificate:
-    from cryptography import x509
-
-    fields, extensions = _fields(data)
-    # Only now, because for a negative number `cryptography` writes a warning to the standard error.
-    parsed = x509.load_der_x509_certificate(data)
+    fields = _fields(data)
+    parsed = _load(data)
     subject = attributes_of(fields.subject)
-    usage, usage_critical = extensions.get(KEY_USAGE, (None, False))
+    usage, usage_critical = extensions.key_usage(fields.extensions)
     return Certificate(
         _parsed=parsed,
         der=data,
@@ -263,25 +235,33 @@ def _parse(data: bytes) -> Certificate:
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
         thumbprint=hashlib.sha256(data).hexdigest(),
-        basic_constraints=_basic_constraints(*extensions.get(BASIC_CONSTRAINTS, (None, False))),
-        key_usage=None if usage is None else _key_usage(usage),
+        basic_constraints=extensions.basic_constraints(fields.extensions),
+        key_usage=usage,
         key_usage_critical=usage_critical,
-        extended_key_usage=_extended_key_usage(extensions.get(EXTENDED_KEY_USAGE, (None, False))[0]),
-        ocsp_urls=_ocsp_urls(extensions.get(AUTHORITY_INFORMATION_ACCESS, (None, False))[0]),
-        crl_urls=_crl_urls(extensions.get(CRL_DISTRIBUTION_POINTS, (None, False))[0]),
+        extended_key_usage=extensions.extended_key_usage(fields.extensions),
+        ocsp_urls=extensions.ocsp_urls(fields.extensions),
+        crl_urls=extensions.crl_urls(fields.extensions),
     )
+
+
+def _load(data: bytes) -> Parsed:
+    from cryptography import x509
+
+    # It warns on the standard error of a serial number 0 and of superfluous parameters, which old authorities
+    # have, and which say nothing about trust.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return x509.load_der_x509_certificate(data)
 
 
 class _Fields(NamedTuple):
     serial: int
     issuer: bytes
     subject: bytes
+    extensions: Extensions
 
 
-Extensions = dict[str, tuple[bytes, bool]]
-
-
-def _fields(data: bytes) -> tuple[_Fields, Extensions]:
+def _fields(data: bytes) -> _Fields:
     """The raw fields of TBSCertificate (RFC 5280, 4.1), and the extensions."""
     body, outer_algorithm, signature = der.children(der.single(data, der.SEQUENCE))
     version, *tbs = _with_version(der.items(body))
@@ -297,74 +277,12 @@ def _fields(data: bytes) -> tuple[_Fields, Extensions]:
     number = der.integer(serial)
     if number < 0:
         raise InvalidCertificate("not a certificate: its serial number is negative")
-    extensions = [item for item in rest if item.tag == 0xA3]
-    return _Fields(number, issuer.raw, subject.raw), _extensions(extensions)
+    found = [read_extensions(item.content) for item in rest if item.tag == _EXTENSIONS]
+    return _Fields(number, issuer.raw, subject.raw, found[0] if found else {})
 
 
 def _with_version(tbs: list[der.Element]) -> list[der.Element]:
     """The fields with the version, which defaults to 0, first."""
-    if tbs and tbs[0].tag == _ZERO:
+    if tbs and tbs[0].tag == _VERSION:
         return [*der.children(tbs[0].content)[:1], *tbs[1:]]
     return [der.Element(der.INTEGER, b"\0", b""), *tbs]
-
-
-def _extensions(found: list[der.Element]) -> Extensions:
-    extensions: Extensions = {}
-    for item in found:
-        for extension in der.items(der.Element(der.SEQUENCE, der.single(item.content, der.SEQUENCE), b"")):
-            oid, *critical, value = der.items(extension)
-            name = der.object_identifier(oid)
-            if name in extensions:
-                raise InvalidCertificate(f"not a certificate: extension {name} occurs twice")
-            is_critical = bool(critical) and der.boolean(critical[0])
-            extensions[name] = (der.expect(value, der.OCTET_STRING), is_critical)
-    return extensions
-
-
-def _basic_constraints(value: bytes | None, critical: bool) -> BasicConstraints | None:
-    if value is None:
-        return None
-    fields = der.children(der.single(value, der.SEQUENCE))
-    is_ca = bool(fields) and fields[0].tag == der.BOOLEAN and der.boolean(fields.pop(0))
-    path_length = der.integer(fields.pop(0)) if fields else None
-    if fields or (path_length is not None and path_length < 0):
-        raise der.NotDer("malformed basic constraints")
-    return BasicConstraints(critical, is_ca, path_length)
-
-
-def _key_usage(value: bytes) -> frozenset[str]:
-    element, end = der.read(value)
-    positions = der.bits(element)
-    if end != len(value) or any(position >= len(KEY_USAGES) for position in positions):
-        raise der.NotDer("malformed key usage")
-    return frozenset(KEY_USAGES[position] for position in positions)
-
-
-def _extended_key_usage(value: bytes | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return tuple(der.object_identifier(item) for item in der.children(der.single(value, der.SEQUENCE)))
-
-
-def _ocsp_urls(value: bytes | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    pairs = [der.items(item) for item in der.children(der.single(value, der.SEQUENCE))]
-    return tuple(
-        _url(where) for method, where in pairs if der.object_identifier(method) == _OCSP and where.tag == _URI
-    )
-
-
-def _crl_urls(value: bytes | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    found = []
-    for point in der.children(der.single(value, der.SEQUENCE)):
-        for part in (part for part in der.items(point) if part.tag == _ZERO):
-            for full in (full for full in der.children(part.content) if full.tag == _ZERO):
-                found += [_url(name) for name in der.children(full.content) if name.tag == _URI]
-    return tuple(found)
-
-
-def _url(name: der.Element) -> str:
-    return name.content.decode("ascii")

@@ -154,6 +154,14 @@ def test_other_bytes_are_refused_at_their_place_and_silently(data: bytes, words:
     assert caught.value.at == "certificate #2"
 
 
+def test_a_serial_number_of_zero_is_read_silently() -> None:
+    """Old roots have it (RFC 5280, 4.1.2.2: be prepared to handle it)."""
+    one = leaf(serial=1).der
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert parse_certificate(one.replace(b"\x02\x01\x01", b"\x02\x01\x00", 1)).serial == 0
+
+
 def test_no_byte_outside_of_what_is_signed_can_change() -> None:
     sound = CA("Outside").certificate
     parent = parse_certificate(sound)
