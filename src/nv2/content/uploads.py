@@ -61,5 +61,5 @@ def _completed(opened: Response, digest: Digest) -> str:
     """Where to PUT: the Location, whose own query is kept, with the digest."""
     location = opened.headers.get("location")
     if not location:
-        raise BadAnswer("opened an upload without saying where (no Location)", at=opened.url)
+        raise BadAnswer("opened an upload without saying where (no Location)", at=opened.request.place)
     return f"{location}{'&' if '?' in location else '?'}digest={quote(digest, safe=':')}"

@@ -169,12 +169,12 @@ def _send(connection: Connection, request: Request, head: bytes) -> None:
         while left:
             chunk = _read_source(source, min(SEND_CHUNK, left))
             if not chunk:
-                raise ContentMismatch(f"the content to send ends {left} bytes too early", at=request.url)
+                raise ContentMismatch(f"the content to send ends {left} bytes too early", at=request.place)
             left -= len(chunk)
             connection.send(chunk)
         if _read_source(source, 1):
             raise ContentMismatch(
-                f"the content to send has more than {request.body_size} bytes", at=request.url
+                f"the content to send has more than {request.body_size} bytes", at=request.place
             )
 
 
@@ -213,7 +213,9 @@ def response_of(
     # Object stores label what came in chunks to them so; its bytes are plain.
     if encoding not in ("", "identity", "aws-chunked"):
         body.close()
-        raise BadAnswer(f"the answer came compressed ({encoding[:20]}), though nobody asked", at=request.url)
+        raise BadAnswer(
+            f"the answer came compressed ({encoding[:20]}), though nobody asked", at=request.place
+        )
     response = Response(head.status, head.headers, body, request)
     if frame.length and frame.length <= MAX_EAGER:
         response = response._replace(stream=io.BytesIO(body.readall()))

@@ -177,7 +177,7 @@ class HttpTransport:
                 return response
             response.discard()
             request = following
-        raise BadAnswer(f"more than {MAX_REDIRECTS} redirects", at=job.request.url)
+        raise BadAnswer(f"more than {MAX_REDIRECTS} redirects", at=job.request.place)
 
     def _once(self, request: Request, job: _Job) -> Response:
         """One request, one answer; once more if a connection that was kept turns out to be dead."""

@@ -45,7 +45,12 @@ class Request(NamedTuple):
 
     def __repr__(self) -> str:
         """Without headers and body, which may hold secrets."""
-        return f"Request({self.method} {self.url})"
+        return f"Request({self.method} {self.place})"
+
+    @property
+    def place(self) -> str:
+        """The address without its query, for messages: addresses of storage carry signatures there."""
+        return self.url.partition("?")[0]
 
     @property
     def idempotent(self) -> bool:
@@ -80,7 +85,7 @@ class Response(NamedTuple):
             while len(found) <= limit and (more := stream.read(limit + 1 - len(found))):
                 found += more
         if len(found) > limit:
-            raise BadAnswer(f"the answer is longer than {limit} bytes", at=self.request.url)
+            raise BadAnswer(f"the answer is longer than {limit} bytes", at=self.request.place)
         return found
 
     def discard(self) -> None:

@@ -78,10 +78,11 @@ def resolve_url(base: str, location: str) -> str:
 
     Raises it too for a step from https down to http: what TLS protected must not go on in the clear.
     """
+    start = origin_of(base)
     if len(location) > MAX_URL or not _PRINTABLE.fullmatch(location):
-        raise BadAnswer(f"not an address: {location[:80]!r}", at=base)
+        raise BadAnswer(f"not an address: {location[:80]!r}", at=start.authority)
     url = urljoin(base, location)
-    start, goal = origin_of(base), parse_url(url, at=base).origin
+    goal = parse_url(url, at=start.authority).origin
     if start.scheme == "https" and goal.scheme == "http":
         raise BadAnswer(
             f"sends from https to http ({goal.place})",
