@@ -51,12 +51,12 @@ def _peak_of(words: list[str], home: Home) -> tuple[str, int]:
 def test_a_thousand_strangers_hide_nothing(request, home, registry):
     address = request.getfixturevalue(registry)
     reference = f"{address}/many@{push_image(address, 'many')}"
-    session = Session(Paths.from_environment(home.environment()), Settings(), home.environment())
-    artifact = session.resolve(parse(reference))
     stranger = MALLORY.issue("CN=stranger", "EC-256")
     ours = WABBIT.issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-256")
     made = [Made(stranger, metadata=(("number", str(number)),)) for number in range(COUNT - 1)]
-    attach_all(artifact.store, artifact.subject, [*made, Made(ours)])
+    with Session(Paths.from_environment(home.environment()), Settings(), home.environment()) as session:
+        artifact = session.resolve(parse(reference))
+        attach_all(artifact.store, artifact.subject, [*made, Made(ours)])
 
     listed, peak = _peak_of(["list", "--max-signatures", "2000", "-o", "json", reference], home)
     assert len(json.loads(listed)["signatures"]) == COUNT

@@ -206,8 +206,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, notation: Path) -> Iterator[
     home = new_home(tmp_path_factory.mktemp("home"), notation)
     for name, certificates in STORES.items():
         home.write_store(*name.split(":"), *certificates)
-    session = Session(Paths.from_environment(home.environment()), Settings(), home.environment())
-    with serve(tmp_path_factory.mktemp("registry"), "127.0.0.1", 0) as registry:
+    with (
+        Session(Paths.from_environment(home.environment()), Settings(), home.environment()) as session,
+        serve(tmp_path_factory.mktemp("registry"), "127.0.0.1", 0) as registry,
+    ):
         artifacts = {name: _sign(session, registry.address, name) for name in SIGNATURES}
         yield World(home, registry.address, artifacts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple, TypeVar
@@ -47,6 +48,8 @@ class Call(NamedTuple):
     changed: frozenset[str]
     """Names of the flags that the caller gave."""
     output: Output
+    resources: ExitStack
+    """What is closed when the command ends."""
 
     def _typed(self, name: str, kind: type[T]) -> T | None:
         value = self.values[name]

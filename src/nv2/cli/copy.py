@@ -22,7 +22,7 @@ def run(call: Call) -> int:
         _print(call, copied)
     for problem in copied.result.problems:
         call.output.warn(problem)
-    return exits.DONE
+    return exits.PARTLY if copied.result.problems else exits.DONE
 
 
 def _print(call: Call, copied: Copied) -> None:

@@ -18,7 +18,6 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 def push_image(reference: Reference, text: str) -> Descriptor:
     """Push an image whose only file says `text`, under the reference's tag; its descriptor."""
-    store = Session.from_environment().store(reference)
     layer = _layer(text)
     layer_descriptor = describe(layer, LAYER)
     config = _json(
@@ -39,9 +38,11 @@ def push_image(reference: Reference, text: str) -> Descriptor:
         }
     )
     descriptor = describe(manifest, mt.IMAGE_MANIFEST)
-    for item, data in ((layer_descriptor, layer), (config_descriptor, config), (descriptor, manifest)):
-        store.push(item, opener(data))
-    store.tag(descriptor, reference.tag or "latest")
+    with Session.from_environment() as session:
+        store = session.store(reference)
+        for item, data in ((layer_descriptor, layer), (config_descriptor, config), (descriptor, manifest)):
+            store.push(item, opener(data))
+        store.tag(descriptor, reference.tag or "latest")
     return descriptor
 
 

@@ -143,6 +143,8 @@ def _position(group: Group, words: Sequence[str]) -> int | None:
 
 def run_command(command: Command, words: Sequence[str], path: str, output: Output) -> int:
     """Parse, check and run. With `--output json` a failure is a document too (but for usage errors)."""
+    from contextlib import ExitStack
+
     from nv2.cli import flags
     from nv2.cli.command import Call
     from nv2.cli.help import command_help
@@ -152,9 +154,9 @@ def run_command(command: Command, words: Sequence[str], path: str, output: Outpu
         output.raw(command_help(command, path))
         return 0
     flags.check(command, parsed, path)
-    call = Call(parsed.arguments, parsed.values, parsed.changed, output)
     try:
-        return command.run(call)
+        with ExitStack() as resources:
+            return command.run(Call(parsed.arguments, parsed.values, parsed.changed, output, resources))
     except UsageError:
         raise
     except Nv2Error as error:

@@ -13,8 +13,9 @@ def run(call: Call) -> int:
     from nv2.notary.session import Session, Settings
 
     server = check_server(call.arguments[0])
+    session = call.resources.enter_context(Session.from_environment(Settings(warn=call.output.warn)))
     try:
-        log_out(Session.from_environment(Settings(warn=call.output.warn)), server)
+        log_out(session, server)
     except CredentialError as e:
         raise CredentialError(f"failed to log out of {server}: {e}", hint=e.hint) from None
     call.output.line("Logout Succeeded")

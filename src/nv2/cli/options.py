@@ -27,8 +27,8 @@ CONNECTION = (
 
 
 def session(call: Call) -> Session:
-    """A session, set up by the environment and the call's connection flags."""
-    return Session.from_environment(
+    """A session, set up by the environment and the call's connection flags; it ends with the call."""
+    opened = Session.from_environment(
         Settings(
             username=call.string("username"),
             password=call.string("password"),
@@ -40,6 +40,7 @@ def session(call: Call) -> Session:
             debug=call.output.note if "debug" in call.values and call.on("debug") else None,
         )
     )
+    return call.resources.enter_context(opened)
 
 
 def reference_texts(call: Call) -> tuple[str, ...]:

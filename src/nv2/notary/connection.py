@@ -35,7 +35,13 @@ class Connection:
         self._explicit = _explicit(settings, environ)
         self._explicit_host: str | None = None
         self._lock = threading.Lock()
+        self._http: HttpTransport | None = None
         self._transport: Transport | None = None
+
+    def close(self) -> None:
+        """Close the connections that nobody uses just now; more are opened when they are needed."""
+        if self._http is not None:
+            self._http.close()
 
     def transport(self) -> Transport:
         """The transport, made on first use."""
@@ -47,9 +53,9 @@ class Connection:
                 verify=not self._settings.insecure_registry,
             )
             http = HttpSettings(tls=tls, proxies=Proxies.from_environment(self._environ))
-            bare: Transport = HttpTransport(http)
-            if self._settings.debug:
-                bare = Traced(bare, self._settings.debug)
+            self._http = HttpTransport(http)
+            debug = self._settings.debug
+            bare = Traced(self._http, debug) if debug else self._http
             self._transport = Authenticated(bare, self.credential_for)
         return self._transport
 

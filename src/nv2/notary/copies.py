@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from nv2.copying import CopyResult
 from nv2.copying import copy as copy_content
-from nv2.notary.session import Artifact, Session
+from nv2.notary.session import Artifact, Session, using
 from nv2.oci.reference import AnyReference, LayoutReference, parse
+
+T = TypeVar("T")
+
+MAX_JOBS = 8
+"""Pieces that are copied at the same time; the transport bounds requests per host besides."""
 
 
 class Copied(NamedTuple):
@@ -25,10 +31,25 @@ def copy(
 
     A destination without a tag takes the tag of the source, if it has one.
     """
-    session = session or Session.from_environment()
     wanted = parse(source) if isinstance(source, str) else source
     target = parse(destination) if isinstance(destination, str) else destination
     target = target._replace(tag=target.tag or wanted.tag, digest=None)
-    store = session.store(target, create=isinstance(target, LayoutReference))
-    found = session.resolve(wanted)
-    return Copied(found, target, copy_content(found.store, store, found.subject.digest, target.tag))
+    with using(session) as shared:
+        found = shared.resolve(wanted)
+        store = shared.store(target, create=isinstance(target, LayoutReference))
+        result = copy_content(found.store, store, found.subject.digest, target.tag, execute=_some_at_once)
+    return Copied(found, target, result)
+
+
+def _some_at_once(jobs: Sequence[Callable[[], T]], /) -> Iterator[T]:
+    """The results of `jobs`, in order; those that have not begun when one fails are dropped."""
+    if len(jobs) < 2:
+        yield from (job() for job in jobs)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(MAX_JOBS)
+    try:
+        yield from pool.map(lambda job: job(), jobs)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

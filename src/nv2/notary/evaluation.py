@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nv2.errors import NotTrusted, Undecided
-from nv2.notary.session import Artifact, Session
+from nv2.notary.session import Artifact, Session, using
 from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci.reference import AnyReference, parse
 from nv2.revocation import WithoutNetwork
@@ -84,17 +84,16 @@ def evaluate(
     session: Session | None = None,
 ) -> Evaluated:
     """The verdict of the artifact, whatever it is; every signature is looked at. As `verify` otherwise."""
-    session = session or Session.from_environment()
     parsed = parse(reference) if isinstance(reference, str) else reference
-    choose = trust_in_file(session, key) if key is not None else trust_by_policy(session, scope)
-    return evaluate_reference(
-        session,
-        parsed,
-        choose,
-        max_signatures=max_signatures,
-        user_metadata=user_metadata,
-        all_signatures=True,
-    )
+    with using(session) as shared:
+        return evaluate_reference(
+            shared,
+            parsed,
+            trust_in_file(shared, key) if key is not None else trust_by_policy(shared, scope),
+            max_signatures=max_signatures,
+            user_metadata=user_metadata,
+            all_signatures=True,
+        )
 
 
 def verify(

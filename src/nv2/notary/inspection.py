@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nv2.discovery import discover
 from nv2.inspection import Inspected, Unreadable, inspect
 from nv2.notary.evaluation import MAX_SIGNATURES
-from nv2.notary.session import Artifact, Session
+from nv2.notary.session import Artifact, Session, using
 from nv2.oci.reference import AnyReference, parse
 
 
@@ -26,10 +26,10 @@ def inspect_signatures(
     reference: str | AnyReference, *, max_signatures: int = MAX_SIGNATURES, session: Session | None = None
 ) -> Inspection:
     """Open the signatures of the artifact without verifying them."""
-    session = session or Session.from_environment()
-    artifact = session.resolve(parse(reference) if isinstance(reference, str) else reference)
-    found = discover(artifact.store, artifact.subject)
-    opened = list(inspect(artifact.store, artifact.subject, found, max_signatures))
+    with using(session) as shared:
+        artifact = shared.resolve(parse(reference) if isinstance(reference, str) else reference)
+        found = discover(artifact.store, artifact.subject)
+        opened = list(inspect(artifact.store, artifact.subject, found, max_signatures))
     return Inspection(
         artifact,
         tuple(item for item in opened if isinstance(item, Inspected)),

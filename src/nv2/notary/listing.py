@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nv2.discovery import discover
-from nv2.notary.session import Artifact, Session
+from nv2.notary.session import Artifact, Session, using
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import AnyReference, parse
 
@@ -21,7 +21,7 @@ class Listed(NamedTuple):
 
 def list_signatures(reference: str | AnyReference, *, session: Session | None = None) -> Listed:
     """The signature manifests that are attached to the artifact, in the order they would be judged."""
-    session = session or Session.from_environment()
-    artifact = session.resolve(parse(reference) if isinstance(reference, str) else reference)
-    found = discover(artifact.store, artifact.subject)
+    with using(session) as shared:
+        artifact = shared.resolve(parse(reference) if isinstance(reference, str) else reference)
+        found = discover(artifact.store, artifact.subject)
     return Listed(artifact, found.signatures, found.complete, found.problems)

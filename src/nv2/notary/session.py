@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -65,7 +66,7 @@ class Artifact(NamedTuple):
 
 
 class Session:
-    """Shared by all references of a run: connections, tokens, and `now`."""
+    """Shared by all references of a run: connections, tokens, and `now`. A context manager that closes them."""
 
     def __init__(self, paths: Paths, settings: Settings, environ: Mapping[str, str]) -> None:
         self.paths = paths
@@ -83,6 +84,12 @@ class Session:
         """A session of the directories and credentials that `environ` names (the process's by default)."""
         environ = os.environ if environ is None else environ
         return cls(Paths.from_environment(environ), settings, environ)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
 
     def signing_agent(self, program: str = "nv2") -> str:
         """What signatures name as their maker: an unsigned courtesy. As `notation`, in its shape."""
@@ -133,6 +140,16 @@ class Session:
             yield from zip(references, pool.map(lambda item: _attempt(work, item), references), strict=True)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def using(session: Session | None) -> Iterator[Session]:
+    """`session`, or one of the environment that is closed afterwards."""
+    if session is not None:
+        yield session
+        return
+    with Session.from_environment() as own:
+        yield own
 
 
 def _attempt(work: Callable[[AnyReference], T], reference: AnyReference) -> T | Nv2Error:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from nv2.keys.interface import Signer
-from nv2.notary.session import Artifact, Session
+from nv2.notary.session import Artifact, Session, using
 from nv2.notary.signers import find_signer, no_passphrase
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
@@ -60,10 +60,9 @@ def sign(
     `key` is a signing key's name, the path of a private key, or a `Signer`; without it the default key
     signs. `passphrase` is called with the key's name if it is encrypted. Raises `Nv2Error`.
     """
-    session = session or Session.from_environment()
     parsed = parse(reference) if isinstance(reference, str) else reference
-    signer = (
-        find_signer(session, key, certificate, passphrase) if key is None or isinstance(key, str) else key
-    )
-    wish = Wish(media_type, expiry, user_metadata, session.signing_agent())
-    return sign_reference(session, parsed, signer, wish)
+    with using(session) as shared:
+        if key is None or isinstance(key, str):
+            key = find_signer(shared, key, certificate, passphrase)
+        wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
+        return sign_reference(shared, parsed, key, wish)
