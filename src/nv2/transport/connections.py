@@ -128,6 +128,10 @@ class Connection:
         """Give the socket back."""
         self._socket.close()
 
+    def __del__(self) -> None:
+        """Idle connections of a transport that nobody holds any more end quietly."""
+        self.close()
+
 
 def open_connection(
     origin: Origin,
