@@ -55,7 +55,7 @@ def test_a_thousand_strangers_hide_nothing(request, home, registry):
     ours = WABBIT.issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-256")
     made = [Made(stranger, metadata=(("number", str(number)),)) for number in range(COUNT - 1)]
     with Session(Paths.from_environment(home.environment()), Settings(), home.environment()) as session:
-        artifact = session.resolve(parse(reference))
+        artifact = session.resolve(parse(reference), push=True)
         attach_all(artifact.store, artifact.subject, [*made, Made(ours)])
 
     listed, peak = _peak_of(["list", "--max-signatures", "2000", "-o", "json", reference], home)

@@ -216,7 +216,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, notation: Path) -> Iterator[
 
 def _sign(session: Session, registry: str, name: str) -> str:
     reference = f"{registry}/case/{name}@{push_image(registry, f'case/{name}')}"
-    artifact = session.resolve(parse(reference))
+    artifact = session.resolve(parse(reference), push=True)
     for made in SIGNATURES[name]:
         signatures.attach(artifact.store, artifact.subject, made)
     return reference

@@ -39,7 +39,7 @@ def push_image(reference: Reference, text: str) -> Descriptor:
     )
     descriptor = describe(manifest, mt.IMAGE_MANIFEST)
     with Session.from_environment() as session:
-        store = session.store(reference)
+        store = session.store(reference, push=True)
         for item, data in ((layer_descriptor, layer), (config_descriptor, config), (descriptor, manifest)):
             store.push(item, opener(data))
         store.tag(descriptor, reference.tag or "latest")

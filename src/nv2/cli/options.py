@@ -19,7 +19,7 @@ MAX_SIGNATURES = Flag("max-signatures", "how many signatures to examine at most"
 CONNECTION = (
     Flag("username", "user name for the registry (default $NOTATION_USERNAME)", short="u"),
     Flag("password", "password for the registry (default $NOTATION_PASSWORD)", short="p"),
-    Flag("insecure-registry", "use plain HTTP, or TLS without checking the certificate", Kind.BOOL),
+    Flag("insecure-registry", "speak plain HTTP with the registry", Kind.BOOL),
     Flag("ca-file", "PEM file of certificate authorities to trust for TLS, besides the system's"),
     Flag("client-cert", "PEM file of the client certificate for TLS"),
     Flag("client-key", "PEM file of the client certificate's key"),

@@ -50,7 +50,6 @@ class Connection:
                 ca_files=(self._settings.ca_file,) if self._settings.ca_file else (),
                 client_certificate=self._settings.client_certificate,
                 client_key=self._settings.client_key,
-                verify=not self._settings.insecure_registry,
             )
             http = HttpSettings(tls=tls, proxies=Proxies.from_environment(self._environ))
             self._http = HttpTransport(http)

@@ -36,8 +36,9 @@ def copy(
     target = target._replace(tag=target.tag or wanted.tag, digest=None)
     with using(session) as shared:
         found = shared.resolve(wanted)
-        store = shared.store(target, create=isinstance(target, LayoutReference))
+        store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
         result = copy_content(found.store, store, found.subject.digest, target.tag, execute=_some_at_once)
+        shared.pass_on_warnings(store)
     return Copied(found, target, result)
 
 

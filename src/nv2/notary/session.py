@@ -101,10 +101,11 @@ class Session:
         self,
         reference: AnyReference,
         *,
+        push: bool = False,
         force_referrers_tag: bool = False,
         create: bool = False,
     ) -> Store:
-        """The content store of `reference`; `create` makes a layout that is not there."""
+        """The content store of `reference`; with `push` to write to, `create` makes a layout that is not there."""
         if isinstance(reference, LayoutReference):
             return LayoutStore(Path(reference.directory), create=create, lock=self._lock)
         return RemoteStore(
@@ -114,17 +115,26 @@ class Session:
             plain_http=self.connection.plain_http(reference.registry),
             lock=self._lock,
             force_referrers_tag=force_referrers_tag,
+            push=push,
         )
 
-    def resolve(self, reference: AnyReference, *, force_referrers_tag: bool = False) -> Artifact:
+    def resolve(
+        self, reference: AnyReference, *, push: bool = False, force_referrers_tag: bool = False
+    ) -> Artifact:
         """The artifact that `reference` names now. Its bytes' own digest was computed.
 
         Raises `NotFound` and what the store raises.
         """
-        store = self.store(reference, force_referrers_tag=force_referrers_tag)
+        store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag)
         # Only these three are ever signed or compared; a layout's index adds annotations of its own.
         subject = Descriptor(*store.resolve(reference.wanted or "")[:3])
         return Artifact(reference, store, subject)
+
+    def pass_on_warnings(self, store: Store) -> None:
+        """Tell the caller what went wrong in `store` without harm, such as a superseded index that stayed."""
+        if isinstance(store, RemoteStore):
+            for warning in store.warnings:
+                self.warn(warning)
 
     def each(
         self, references: Sequence[AnyReference], work: Callable[[AnyReference], T]

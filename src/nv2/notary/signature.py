@@ -35,12 +35,13 @@ def sign_reference(
     force_referrers_tag: bool = False,
 ) -> Signed:
     """Sign the artifact that `reference` names and attach the signature in the same place."""
-    artifact = session.resolve(reference, force_referrers_tag=force_referrers_tag)
+    artifact = session.resolve(reference, push=True, force_referrers_tag=force_referrers_tag)
     # notation 1.3.2 sees only the older manifest form in layouts (ADR 0009).
     legacy = isinstance(reference, LayoutReference)
     manifest = sign_in_store(
         artifact.store, artifact.subject, signer, wish._replace(legacy_manifest=legacy), session.now
     )
+    session.pass_on_warnings(artifact.store)
     return Signed(artifact, manifest)
 
 
