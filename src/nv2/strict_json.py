@@ -19,6 +19,9 @@ MAX_DEPTH = 32
 MAX_DIGITS = 19
 """Digits of an integer: enough for 64 bits, and no quadratic conversion."""
 
+MAX_SHOWN = 100
+"""Characters of a foreign key in a message; longer ones are not compared with known names either."""
+
 _INFINITY = float("inf")
 
 T = TypeVar("T")
@@ -33,10 +36,23 @@ class _Refusal(ValueError):
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _Refusal(f"duplicate key {twice!r}")
+        raise _Refusal(f"duplicate key {_shown(_first_twice(pairs))}")
     return found
+
+
+def _first_twice(pairs: list[tuple[str, Any]]) -> str:
+    # One pass: there may be a million of them.
+    left = {key for key, _ in pairs}
+    for key, _ in pairs:
+        if key not in left:
+            return key
+        left.remove(key)
+    raise LookupError("no key occurs twice")
+
+
+def _shown(key: str) -> str:
+    """A key that somebody else chose, cut to what a message can hold."""
+    return repr(key if len(key) <= MAX_SHOWN else key[:MAX_SHOWN] + "…")
 
 
 def _constant(text: str) -> Any:
@@ -143,7 +159,7 @@ class Fields(NamedTuple):
         if found is None:
             return None
         for name, item in found.items():
-            _typed(item, str, f"{self.place(key)}[{name!r}]", self.error)
+            _typed(item, str, f"{self.place(key)}[{_shown(name)}]", self.error)
         return found
 
     def objects(self, key: str) -> Iterator[Fields]:
@@ -160,7 +176,7 @@ class Fields(NamedTuple):
         """Refuse any field that is not `known`, naming the one that was probably meant."""
         for key in self.value:
             if key not in known:
-                raise self.error(f"unknown field {key!r}", at=self.at or None, hint=_meant(key, known))
+                raise self.error(f"unknown field {_shown(key)}", at=self.at or None, hint=_meant(key, known))
 
 
 def _typed(value: Any, kind: type[T], at: str, error: ErrorType) -> T:
@@ -172,5 +188,5 @@ def _typed(value: Any, kind: type[T], at: str, error: ErrorType) -> T:
 def _meant(key: str, known: tuple[str, ...]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(key, known, 1, 0.6)
+    near = difflib.get_close_matches(key[:MAX_SHOWN], known, 1, 0.6)
     return f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(known)}"

@@ -138,3 +138,20 @@ def test_unknown_fields_are_refused_with_the_one_that_was_meant() -> None:
         fields(zzz=1).only("level", "override")
     assert caught.value.hint == "known fields: level, override"
     fields(level=1).only("level")
+
+
+def test_a_duplicate_key_among_very_many_is_found_without_comparing_all_with_all() -> None:
+    keys = ",".join(f'"{number}":0' for number in range(200_000))
+    with pytest.raises(PolicyError, match="duplicate key '199999'"):
+        loads(f'{{{keys},"199999":1}}'.encode())
+
+
+def test_keys_are_quoted_up_to_a_length() -> None:
+    name = "n" * 1_000_000
+    with pytest.raises(PolicyError) as duplicate:
+        loads(f'{{"{name}":0,"{name}":1}}'.encode())
+    with pytest.raises(PolicyError) as unknown:
+        fields(**{name: 1}).only("name")
+    with pytest.raises(PolicyError) as mistyped:
+        fields(labels={name: 1}).string_map("labels")
+    assert all(len(str(found.value)) < 200 for found in (duplicate, unknown, mistyped))
