@@ -266,8 +266,9 @@ def _fields(data: bytes) -> _Fields:
     body, outer_algorithm, signature = der.children(der.single(data, der.SEQUENCE))
     version, *tbs = _with_version(der.items(body))
     serial, algorithm, issuer, _validity, subject, _key, *rest = tbs
-    if der.integer(version) not in (0, 1, 2):
-        raise der.NotDer("a version above 3")
+    # Version 2, which nobody issues, is one that `cryptography` does not read.
+    if der.integer(version) not in (0, 2):
+        raise der.NotDer("a version that is neither 1 nor 3")
     # Unsigned, the outer one could make the signature mean another thing.
     if algorithm.raw != outer_algorithm.raw:
         raise der.NotDer("two signature algorithms")

@@ -12,6 +12,10 @@ BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x01, 0x02, 0x03
 SEQUENCE, SET = 0x30, 0x31
 
 
+MAX_OBJECT_IDENTIFIER = 128
+"""Bytes of an OBJECT IDENTIFIER; those made of a UUID have 20. Numbers of any length take quadratic time."""
+
+
 class NotDer(ValueError):
     """Bytes that are not DER, or not what was expected there."""
 
@@ -95,6 +99,8 @@ def object_identifier(element: Element) -> str:
     content = expect(element, OBJECT_IDENTIFIER)
     if not content or content[-1] & 0x80:
         raise NotDer("an object identifier that is cut short")
+    if len(content) > MAX_OBJECT_IDENTIFIER:
+        raise NotDer(f"an object identifier of more than {MAX_OBJECT_IDENTIFIER} bytes")
     numbers, value, fresh = [], 0, True
     for byte in content:
         if fresh and byte == 0x80:

@@ -186,3 +186,11 @@ def test_a_key_that_cannot_be_read_is_refused_when_it_is_asked_for() -> None:
     found = parse_certificate(der.replace(point, b"\x04" + b"\x01" * 64))
     with pytest.raises(InvalidCertificate, match="public key"):
         _ = found.public_key
+
+
+@pytest.mark.parametrize("version", [1, 3, 0x7F])
+def test_a_certificate_of_an_unknown_version_is_refused(version: int) -> None:
+    data = leaf().der
+    at = data.index(bytes.fromhex("a003020102"))
+    with pytest.raises(InvalidCertificate, match="version"):
+        parse_certificate(data[: at + 4] + bytes([version]) + data[at + 5 :])

@@ -78,3 +78,9 @@ def test_bits_are_counted_from_the_first() -> None:
 
 def test_integers_may_be_negative() -> None:
     assert der.integer(der.read(bytes.fromhex("0202ff00"))[0]) == -256
+
+
+def test_an_object_identifier_has_a_limit() -> None:
+    content = b"\x81" * der.MAX_OBJECT_IDENTIFIER + b"\x01"
+    with pytest.raises(der.NotDer, match="more than 128 bytes"):
+        der.object_identifier(der.Element(der.OBJECT_IDENTIFIER, content, b""))
