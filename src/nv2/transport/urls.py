@@ -19,7 +19,7 @@ MAX_URL = 8192
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|[0-9A-Fa-f:][0-9A-Fa-f:.]*", re.ASCII)
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*", re.ASCII)
 
 
@@ -81,7 +81,10 @@ def resolve_url(base: str, location: str) -> str:
     start = origin_of(base)
     if len(location) > MAX_URL or not _PRINTABLE.fullmatch(location):
         raise BadAnswer(f"not an address: {location[:80]!r}", at=start.authority)
-    url = urljoin(base, location)
+    try:
+        url = urljoin(base, location)
+    except ValueError:
+        raise BadAnswer(f"not an address: {location[:80]!r}", at=start.authority) from None
     goal = parse_url(url, at=start.authority).origin
     if start.scheme == "https" and goal.scheme == "http":
         raise BadAnswer(

@@ -76,3 +76,9 @@ def test_a_step_from_https_down_to_http_is_refused() -> None:
 )
 def test_a_literal_shows_how_far_it_reaches(host: str, reach: Reach) -> None:
     assert reach_of(host) is reach
+
+
+@pytest.mark.parametrize("location", ["http://[", "//[::1", "https://[v1", "https://.registry.test/"])
+def test_a_location_that_is_no_address_is_refused(location: str) -> None:
+    with pytest.raises(BadAnswer, match="not an"):
+        resolve_url("https://registry.test/v2/", location)
