@@ -18,6 +18,9 @@ MAX_INTEGER = 2**63 - 1
 MAX_DEPTH = 16
 """Nested arrays, maps and tags. An envelope has 4: tag, array, map, array of certificates."""
 
+MAX_ITEMS = 10_000
+"""Members of all arrays and maps together. An envelope has about 20, and an empty array costs 60 times its byte."""
+
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _CONSTANTS = {20: False, 21: True, 22: None}
 _FLOATS = {25: ">e", 26: ">f", 27: ">d"}
@@ -34,13 +37,27 @@ class _Refusal(ValueError):
     pass
 
 
+class _Budget:
+    """How many members there may still be."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_ITEMS
+
+    def spend(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise _Refusal(f"more than {MAX_ITEMS} items")
+
+
 def decode(data: bytes, error: ErrorType, *, at: str | None = None) -> Any:
     """The one item that `data` is: int, bytes, str, list, dict, `Tag`, float, bool or None.
 
     Raises `error(message, at=at)`. The caller bounds the size of `data` when reading it.
     """
     try:
-        value, end = _item(data, 0, 0)
+        value, end = _item(data, 0, 0, _Budget())
         if end != len(data):
             raise _Refusal(f"{len(data) - end} bytes after the end")
     except _Refusal as e:
@@ -48,7 +65,7 @@ def decode(data: bytes, error: ErrorType, *, at: str | None = None) -> Any:
     return value
 
 
-def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+def _item(data: bytes, at: int, depth: int, budget: _Budget) -> tuple[Any, int]:
     if depth > MAX_DEPTH:
         raise _Refusal(f"nested deeper than {MAX_DEPTH}")
     if at >= len(data):
@@ -67,11 +84,13 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
         case 2 | 3:
             return _string(data, body, argument, major == _TEXT)
         case 4:
-            return _array(data, body, argument, depth)
+            budget.spend(argument)
+            return _array(data, body, argument, depth, budget)
         case 5:
-            return _map(data, body, argument, depth)
+            budget.spend(argument)
+            return _map(data, body, argument, depth, budget)
         case _:
-            value, end = _item(data, body, depth + 1)
+            value, end = _item(data, body, depth + 1, budget)
             return Tag(argument, value), end
 
 
@@ -114,24 +133,24 @@ def _string(data: bytes, at: int, length: int, is_text: bool) -> tuple[Any, int]
         raise _Refusal(f"text that is not UTF-8 at byte {at}") from None
 
 
-def _array(data: bytes, at: int, count: int, depth: int) -> tuple[list[Any], int]:
+def _array(data: bytes, at: int, count: int, depth: int, budget: _Budget) -> tuple[list[Any], int]:
     found = []
     for _ in range(count):
-        value, at = _item(data, at, depth + 1)
+        value, at = _item(data, at, depth + 1, budget)
         found.append(value)
     return found, at
 
 
-def _map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[int | str, Any], int]:
+def _map(data: bytes, at: int, count: int, depth: int, budget: _Budget) -> tuple[dict[int | str, Any], int]:
     found: dict[int | str, Any] = {}
     for _ in range(count):
         start = at
         if start < len(data) and data[start] >> 5 not in (_UINT, _NEGATIVE, _TEXT):
             raise _Refusal(f"a label that is neither an integer nor text at byte {start}")
-        label, at = _item(data, start, depth + 1)
+        label, at = _item(data, start, depth + 1, budget)
         if label in found:
-            raise _Refusal(f"duplicate label {label!r} at byte {start}")
-        found[label], at = _item(data, at, depth + 1)
+            raise _Refusal(f"duplicate label {label!r:.80} at byte {start}")
+        found[label], at = _item(data, at, depth + 1, budget)
     return found, at
 
 

@@ -53,8 +53,8 @@ def test_floats_are_read(value: float) -> None:
         ("1900", "cut short"),
         ("4401", "cut short"),
         ("5bffffffffffffffff00", "cut short"),
-        ("9bffffffffffffffff00", "cut short"),
-        ("bb7fffffffffffffff0000", "cut short"),
+        ("9bffffffffffffffff00", "more than 10000 items"),
+        ("bb7fffffffffffffff0000", "more than 10000 items"),
         ("a1", "cut short"),
         ("a101", "cut short"),
         ("c1", "cut short"),
@@ -111,3 +111,11 @@ def test_deep_nesting_is_refused(opening: bytes) -> None:
 def test_what_it_cannot_write_is_a_programming_error(value: object) -> None:
     with pytest.raises(TypeError, match="no CBOR"):
         cbor.encode(value)
+
+
+@pytest.mark.parametrize("item", [b"\x80", b"\xa0"])
+def test_the_members_of_all_arrays_and_maps_together_have_a_limit(item: bytes) -> None:
+    half = b"\x99" + (cbor.MAX_ITEMS // 2).to_bytes(2, "big") + item * (cbor.MAX_ITEMS // 2)
+    assert len(decode(half)) == cbor.MAX_ITEMS // 2
+    with pytest.raises(MalformedEnvelope, match="more than 10000 items"):
+        decode(b"\x82" + half + half)
