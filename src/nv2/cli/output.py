@@ -20,6 +20,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def _in_json(character: str) -> str:
+    """`character` of a JSON text: escaped if it means something to HTML or to a terminal."""
+    if character == "\n" or (character.isprintable() and character not in "<>&"):
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
 class Output:
     """Where a command prints. `program` is the name it goes by: `nv2` or `notation`."""
 
@@ -47,19 +55,21 @@ class Output:
         self.printed = True
         try:
             self._stdout.write(text)
+        except UnicodeEncodeError as e:
+            # A terminal of another age: what it cannot show is shown as an escape.
+            self._stdout.write(text.encode(e.encoding, "backslashreplace").decode(e.encoding))
         except BrokenPipeError:
             raise
         except OSError as e:
             raise EnvironmentFailure(f"cannot write the output: {e.strerror}") from None
 
     def json(self, document: Any) -> None:
-        """One JSON document, indented by 2. Go's escapes of `<`, `>`, `&` keep it safe inside HTML."""
+        """One JSON document, indented by 2. Go's escapes of `<`, `>`, `&` keep it safe inside HTML, others a
+        terminal: JSON itself leaves DEL, C1 controls and changes of direction as they are."""
         import json  # 8 ms that `--help` need not pay
 
         text = json.dumps(document, indent=2, ensure_ascii=False)
-        for character in "<>&\u2028\u2029":
-            text = text.replace(character, f"\\u{ord(character):04x}")
-        self.raw(text + "\n")
+        self.raw("".join(map(_in_json, text)) + "\n")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Columns three spaces apart, every cell padded, as notation prints them."""

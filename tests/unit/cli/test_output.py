@@ -1,6 +1,7 @@
 """Data on standard output, everything else on standard error, and no terminal tricks."""
 
 import io
+import json
 
 import pytest
 
@@ -66,3 +67,23 @@ def test_the_end_of_input_is_a_silent_no(streams, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert Output(*streams).confirm("Sure?") is False
     assert streams[0].getvalue() == "Sure? [y/N] "
+
+
+def test_json_cannot_drive_a_terminal_and_means_the_same(streams):
+    document = {"a": "\x1b[2J\x7f\x9b31m\u202e\U000e0001ü\U0001f600"}
+    Output(*streams).json(document)
+    text = streams[0].getvalue()
+    assert json.loads(text) == document
+    assert text.replace("\n", "").isprintable()
+    assert "ü\U0001f600" in text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", b"\\u2514 \\xfc\n"), ("latin-1", b"\\u2514 \xfc\n")]
+)
+def test_what_the_encoding_of_the_terminal_lacks_is_escaped(encoding, shown):
+    data = io.BytesIO()
+    output = Output(io.TextIOWrapper(data, encoding), io.StringIO())
+    output.line("└ ü")
+    output.flush()
+    assert data.getvalue() == shown
