@@ -23,6 +23,9 @@ GLOBAL = "*"
 """The scope of all artifacts that no other statement names."""
 
 
+_DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+
+
 class TimestampWhen(Enum):
     """When a timestamp is verified, if a `tsa` store is named at all."""
 
@@ -50,14 +53,32 @@ class TrustPolicy(NamedTuple):
     def statement_for(self, scope: str) -> Statement:
         """The statement for the repository `scope`: an exact match, else the global one.
 
-        Raises `PolicyError` if there is neither: then nothing of that repository is trusted.
+        Raises `PolicyError` if there is neither: then nothing of that repository is trusted. Raises it, too, if
+        a statement names the same repository in another spelling: whoever chooses the spelling of a reference
+        must not choose the statement with it.
         """
-        for wanted in (scope, GLOBAL):
-            for statement in self.statements:
-                if wanted in statement.scopes:
-                    return statement
+        if found := self._naming(scope):
+            return found
+        for statement in self.statements:
+            for other in statement.scopes:
+                if other != GLOBAL and _canonical(other) == _canonical(scope):
+                    raise PolicyError(f"{scope} is {other} in another spelling", hint=f"write {other}")
+        if found := self._naming(GLOBAL):
+            return found
         known = ", ".join(scope for statement in self.statements for scope in statement.scopes)
         raise PolicyError(f"no statement applies to {scope}", hint=f"registryScopes of the policy: {known}")
+
+    def _naming(self, scope: str) -> Statement | None:
+        return next((statement for statement in self.statements if scope in statement.scopes), None)
+
+
+def _canonical(scope: str) -> tuple[str, str, str]:
+    """Host, port and repository: case of the host, the port of https, and names of Docker Hub make no difference."""
+    registry, _, repository = scope.lower().partition("/")
+    host, colon, port = registry.rpartition(":")
+    if not colon or registry.endswith("]"):
+        host, port = registry, "443"
+    return _DOCKER_HUB[0] if host in _DOCKER_HUB else host, port.lstrip("0"), repository
 
 
 def parse_policy(data: bytes, at: str) -> TrustPolicy:

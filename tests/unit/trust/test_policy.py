@@ -92,6 +92,32 @@ def test_an_exact_scope_beats_the_global_one() -> None:
     assert found.statement_for("registry.acme.io:5000/net/monitor/x").name == "all"
 
 
+@pytest.mark.parametrize(
+    ("scope", "other"),
+    [
+        ("registry.acme.io/net", "Registry.ACME.io/net"),
+        ("registry.acme.io/net", "registry.acme.io:443/net"),
+        ("registry.acme.io:443/net", "registry.acme.io/net"),
+        ("registry.acme.io:5000/net", "registry.acme.io:05000/net"),
+        ("[2001:DB8::1]/net", "[2001:db8::1]/net"),
+        ("docker.io/acme/net", "index.docker.io/acme/net"),
+        ("docker.io/acme/net", "registry-1.docker.io/acme/net"),
+    ],
+)
+def test_another_spelling_of_a_scope_does_not_lead_to_the_global_statement(scope: str, other: str) -> None:
+    found = parsed(statement(name="all"), statement(name="one", registryScopes=[scope]))
+    with pytest.raises(PolicyError, match="in another spelling") as caught:
+        found.statement_for(other)
+    assert caught.value.hint == f"write {scope}"
+    assert found.statement_for(scope).name == "one"
+
+
+def test_other_registries_and_ports_are_no_other_spelling() -> None:
+    found = parsed(statement(name="all"), statement(name="one", registryScopes=["acme.io:5000/net"]))
+    for other in ("acme.io/net", "acme.io:50000/net", "acme.io.net:5000/net", "acme.io:5000/nets"):
+        assert found.statement_for(other).name == "all"
+
+
 def test_where_no_statement_applies_nothing_is_trusted() -> None:
     found = parsed(statement(registryScopes=["a.io/b"]))
     with pytest.raises(PolicyError, match=r"no statement applies to a\.io/c") as caught:
