@@ -80,13 +80,14 @@ class Response(NamedTuple):
     def data(self) -> bytes:
         """The whole body; `BadAnswer` if it is longer than the request's limit."""
         limit = self.request.limit
+        # Grown in place: an answer may come a byte at a time.
+        found = bytearray()
         with self.stream as stream:
-            found = stream.read(limit + 1)
             while len(found) <= limit and (more := stream.read(limit + 1 - len(found))):
                 found += more
         if len(found) > limit:
             raise BadAnswer(f"the answer is longer than {limit} bytes", at=self.request.place)
-        return found
+        return bytes(found)
 
     def discard(self) -> None:
         """Close without interest in the body."""

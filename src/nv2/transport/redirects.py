@@ -34,12 +34,13 @@ def next_request(request: Request, response: Response) -> Request | None:
         return request._replace(url=url)
     if request.method not in (*_SAFE, "PUT"):
         return None
-    _check_reach(start, goal)
+    check_reach(start, goal)
     headers = {k: v for k, v in request.headers.items() if k.lower() not in _BOUND_TO_ORIGIN}
     return request._replace(url=url, headers=headers)
 
 
-def _check_reach(start: Origin, goal: Origin) -> None:
+def check_reach(start: Origin, goal: Origin) -> None:
+    """Raise `BadAnswer` if `goal` is an address that `start` must not send anybody to."""
     # Storage at a private address is common inside a company; the metadata service of a cloud
     # (link-local) and this very machine (loopback) are nobody's storage.
     there = reach_of(goal.host)

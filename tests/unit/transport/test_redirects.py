@@ -69,3 +69,12 @@ def test_a_put_is_not_turned_into_something_else() -> None:
 def test_an_answer_without_location_is_the_answer() -> None:
     request = Request("GET", "https://r.test/")
     assert next_request(request, Response(302, {}, io.BytesIO(), request)) is None
+
+
+def test_an_answer_that_comes_a_byte_at_a_time_is_not_copied_for_each() -> None:
+    class Drip(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(1)
+
+    request = Request("GET", "https://r.test/v2/")
+    assert len(Response(200, {}, Drip(bytes(200_000)), request).data()) == 200_000
