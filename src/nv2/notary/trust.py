@@ -41,8 +41,9 @@ def _anchor(session: Session, key: str) -> Anchors:
     if known is not None:
         if known.certificate_path is None:
             raise UsageError("has no certificate file to trust", at=key)
-        return CertificateAnchors((_certificates(Path(known.certificate_path))[0],))
-    data = read_file(path, MAX_KEY_FILE, "key or certificate")
+        return CertificateAnchors((_signing_certificate(key, Path(known.certificate_path)),))
+    absent = "-k names a file, or a signing key that 'nv2 key list' shows"
+    data = read_file(path, MAX_KEY_FILE, "key or certificate", absent=absent)
     spki = public_key_from(data, key)
     if spki is not None:
         return KeyAnchor(spki)
@@ -60,6 +61,20 @@ def _anchor(session: Session, key: str) -> Anchors:
             hint="name a file with the signing certificate alone, or use a trust store and a policy",
         )
     return CertificateAnchors(certificates)
+
+
+def _signing_certificate(name: str, path: Path) -> Certificate:
+    """The one that issued no other: the file may hold its issuers too, in any order, and none of them is meant."""
+    found = _certificates(path)
+    issuers = {each.issuer_der for each in found if not each.is_self_issued}
+    leaves = [each for each in found if each.subject_der not in issuers]
+    if len(leaves) != 1:
+        raise UsageError(
+            f"cannot tell the signing certificate of {name!r} among {len(found)}",
+            at=str(path),
+            hint="name a file with the signing certificate alone",
+        )
+    return leaves[0]
 
 
 def _certificates(path: Path, data: bytes | None = None) -> tuple[Certificate, ...]:
@@ -80,7 +95,7 @@ def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:
     file = load_policy(session.paths)
     for warning in file.warnings:
         session.warn(warning)
-    policy = parse_policy(file.data, file.path.name)
+    policy = parse_policy(file.data, str(file.path))
 
     @cache
     def load(name: StoreName) -> tuple[Certificate, ...]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.unit.cli.command_line import CommandLine
-from tests.unit.cli.conftest import IMAGE
+from tests.unit.cli.conftest import IMAGE, WABBIT
 from tests.world.ca import CA, pem
 from tests.world.images import image_layout
 
@@ -255,17 +255,44 @@ def test_as_notation_every_failure_is_one_and_further_positionals_are_ignored(wa
     assert ended.code == 0
 
 
-def test_a_key_by_name_signs_and_is_trusted(wabbit):
-    wabbit.config.mkdir()
+def _list_key(line: CommandLine, certificates: str) -> None:
+    line.config.mkdir()
     key = {
         "name": "ci",
-        "keyPath": str(wabbit.directory / "wabbit.key"),
-        "certPath": str(wabbit.directory / "wabbit.crt"),
+        "keyPath": str(line.directory / "wabbit.key"),
+        "certPath": str(line.directory / certificates),
     }
-    (wabbit.config / "signingkeys.json").write_text(json.dumps({"default": "ci", "keys": [key]}))
+    (line.config / "signingkeys.json").write_text(json.dumps({"default": "ci", "keys": [key]}))
+
+
+def test_a_key_by_name_signs_and_is_trusted(wabbit):
+    _list_key(wabbit, "wabbit.crt")
     assert wabbit("sign", IMAGE).code == 0
     assert wabbit("sign", "-k", "ci", IMAGE).code == 0
     assert wabbit("verify", "-k", "ci", IMAGE).code == 0
+
+
+def test_a_key_by_name_trusts_its_own_certificate_and_not_its_issuer_s(wabbit):
+    root, leaf = ((wabbit.directory / name).read_bytes() for name in ("root.crt", "leaf.crt"))
+    (wabbit.directory / "root-first.crt").write_bytes(root + leaf)
+    _list_key(wabbit, "root-first.crt")
+    other = WABBIT.issue("CN=other,O=wabbit-networks.io,ST=WA,C=US", "EC-256")
+    (wabbit.directory / "other.key").write_bytes(other.pem_key() + other.pem_chain())
+    assert wabbit("sign", "-k", "other.key", IMAGE).code == 0
+    assert wabbit("verify", "-k", "root.crt", IMAGE).code == 0
+    assert wabbit("verify", "-k", "ci", IMAGE).code == 1
+    assert wabbit("sign", "-k", "ci", IMAGE).code == 0
+    assert wabbit("verify", "-k", "ci", IMAGE).code == 0
+
+
+def test_a_key_by_name_whose_own_certificate_cannot_be_told_is_not_trusted_by_guess(wabbit):
+    stranger = CA("Mallory").issue("CN=mallory,O=o,ST=WA,C=US", "EC-256")
+    leaf = (wabbit.directory / "leaf.crt").read_bytes()
+    (wabbit.directory / "two.crt").write_bytes(pem([stranger.leaf]) + leaf)
+    _list_key(wabbit, "two.crt")
+    ended = wabbit("verify", "-k", "ci", IMAGE)
+    assert ended.code == 2
+    assert "cannot tell the signing certificate of 'ci' among 2" in ended.err
 
 
 def test_a_passphrase_comes_from_a_file(wabbit):
