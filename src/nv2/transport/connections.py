@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nv2.errors import BadAnswer, Unreachable
-from nv2.transport.failures import Cut, unreachable
+from nv2.transport.failures import PROXY_HINT, Cut, unreachable
 from nv2.transport.interface import CONNECT_TIMEOUT, READ_TIMEOUT
 from nv2.transport.proxies import Proxy
 from nv2.transport.urls import Origin
@@ -142,7 +142,7 @@ def open_connection(
     """A connection to `origin`. Raises `Unreachable`, naming it (or the proxy), and what `context` raises."""
     first = proxy.origin if proxy else origin
     secure = origin.scheme == "https"
-    sock = _connect(first)
+    sock = _connect(first, proxy is not None)
     try:
         connection = Connection(sock, origin.place, proxied=proxy is not None and not secure)
         connection.be_patient_until(deadline)
@@ -156,14 +156,15 @@ def open_connection(
     return connection
 
 
-def _connect(origin: Origin) -> socket.socket:
+def _connect(origin: Origin, is_proxy: bool) -> socket.socket:
     try:
         # As bytes: a str would load the codec for international names, which 10 ms cannot pay back.
         host: str = origin.host.encode("ascii")  # type: ignore[assignment]
         sock = socket.create_connection((host, origin.port), CONNECT_TIMEOUT)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as e:
-        raise unreachable(e, origin.place, CONNECT_TIMEOUT) from None
+        found = unreachable(e, origin.place, CONNECT_TIMEOUT)
+        raise type(found)(found.message, at=found.at, hint=PROXY_HINT if is_proxy else found.hint) from None
     return sock
 
 

@@ -18,7 +18,8 @@ class Cut(Unreachable):
 PLAIN_HINT = "the registry speaks plain HTTP; use --insecure-registry if that is meant"
 TLS_HINT = "the registry speaks HTTPS; do not use --insecure-registry, nor list it in insecureRegistries"
 MAYBE_TLS_HINT = "it was asked by plain HTTP; perhaps it speaks HTTPS"
-CA_HINT = "let this machine trust the registry's CA, or name the CA's file in SSL_CERT_FILE"
+LOCALHOST_HINT = "the registry speaks HTTPS, and localhost with a port means plain HTTP: name it otherwise, as 127.0.0.1"
+CA_HINT = "name the file of the registry's CA with --ca-file, or let this machine trust it"
 
 _NOT_TLS = frozenset(
     {
@@ -40,6 +41,8 @@ _PLAIN_SENT_TO_TLS = (
 """How Go, nginx and Apache answer plain HTTP at a TLS port, with status 400."""
 
 _TLS_RECORD_TYPES = (b"\x15\x03", b"\x16\x03")
+
+PROXY_HINT = "this is the proxy that HTTPS_PROXY or HTTP_PROXY names; NO_PROXY lists the hosts to reach without it"
 
 _BY_NUMBER = {
     errno.ECONNREFUSED: ("the connection was refused", "is the registry running, and is the port right?"),
@@ -88,4 +91,5 @@ def asks_for_tls(body: bytes) -> bool:
 
 def wants_tls(place: str) -> Unreachable:
     """The failure of plain HTTP at a TLS port."""
-    return Unreachable("does not speak plain HTTP", at=place, hint=TLS_HINT)
+    hint = LOCALHOST_HINT if place.lower().startswith("localhost:") else TLS_HINT
+    return Unreachable("does not speak plain HTTP", at=place, hint=hint)

@@ -12,6 +12,9 @@ from nv2.errors import ConfigurationError
 if TYPE_CHECKING:
     import ssl
 
+_CA_FILE = "--ca-file names a file of certificates in PEM"
+_CLIENT = "--client-cert and --client-key name two files in PEM; the key must not be encrypted"
+
 
 class TlsSettings(NamedTuple):
     """Whom to believe, and who we are, on https connections."""
@@ -39,10 +42,10 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
     else:
         _trust_system(context)
     for path in settings.ca_files:
-        with _located(path, "certificates"):
+        with _located(path, "certificates", _CA_FILE):
             context.load_verify_locations(cafile=path)
     if settings.client_certificate:
-        with _located(settings.client_certificate, "a client certificate with its key"):
+        with _located(settings.client_certificate, "a client certificate with its key", _CLIENT):
             context.load_cert_chain(settings.client_certificate, settings.client_key, _no_passphrase)
     return context
 
@@ -68,15 +71,15 @@ def _is_hashed(directory: str) -> bool:
 
 
 @contextmanager
-def _located(path: str, what: str) -> Iterator[None]:
+def _located(path: str, what: str, hint: str) -> Iterator[None]:
     import ssl
 
     try:
         yield
     except ssl.SSLError as e:
-        raise ConfigurationError(f"cannot read {what}: {e.reason or e}", at=path) from None
+        raise ConfigurationError(f"cannot read {what}: {e.reason or e}", at=path, hint=hint) from None
     except OSError as e:
-        raise ConfigurationError(f"cannot read {what}: {e.strerror}", at=path) from None
+        raise ConfigurationError(f"cannot read {what}: {e.strerror}", at=path, hint=hint) from None
 
 
 def _no_passphrase() -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nv2.errors import ConfigurationError, Unreachable
+from nv2.transport import failures
 from nv2.transport.http import HttpSettings, HttpTransport
 from nv2.transport.interface import Request, send
 from nv2.transport.proxies import Proxies
@@ -135,3 +136,8 @@ def test_tls_goes_through_a_proxy_s_tunnel(identity: Identity) -> None:
     with proxy:
         assert send(HttpTransport(settings), Request("GET", "https://registry.test/v2/")).data() == b"through"
     assert said[-1].startswith(b"CONNECT registry.test:443 HTTP/1.1\r\n")
+
+
+def test_at_a_tls_port_of_localhost_the_hint_names_the_way_to_reach_it() -> None:
+    assert "127.0.0.1" in str(failures.wants_tls("localhost:5000").hint)
+    assert "--insecure-registry" in str(failures.wants_tls("registry.example.com:443").hint)
