@@ -35,7 +35,9 @@ def command_help(command: Command, path: str) -> str:
     if command.aliases:
         parts.append(f"Aliases:\n  {', '.join((command.name, *command.aliases))}")
     if command.examples:
-        parts.append("Examples:\n" + "\n".join(f"  {line}" for line in command.examples))
+        program = path.partition(" ")[0]
+        lines = (f"  {program} {line.removeprefix('nv2 ')}" for line in command.examples)
+        parts.append("Examples:\n" + "\n".join(lines))
     shown = [flag for flag in (*command.flags, HELP) if not flag.hidden]
     left = [_left(flag) for flag in shown]
     width = max(map(len, left)) + 3

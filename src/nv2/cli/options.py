@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from nv2.cli.command import Call, Flag, Kind
-from nv2.errors import UsageError
+from nv2.errors import InvalidReference, UsageError
 from nv2.notary.session import Session, Settings
 from nv2.oci.reference import AnyReference, parse, parse_layout
 
@@ -53,14 +54,20 @@ def read_reference(call: Call, text: str) -> AnyReference:
     """The reference that `text` names. Raises `InvalidReference`."""
     if "oci-layout" in call.values and call.on("oci-layout"):
         return parse_layout(text)
-    return parse(text)
+    try:
+        return parse(text)
+    except InvalidReference as e:
+        if "key" in call.values and os.path.isfile(text):
+            hint = "this is a file here: name keys and certificates with --key"
+            raise InvalidReference(e.message, at=e.at, hint=hint) from None
+        raise
 
 
 def references(call: Call) -> tuple[AnyReference, ...]:
     """All references of the call, each with a tag or digest. Raises `UsageError` if there is none."""
     texts = reference_texts(call)
     if not texts:
-        raise missing_reference(call.output.program)
+        raise missing_reference()
     return tuple(with_name(read_reference(call, text), text) for text in texts)
 
 
@@ -72,11 +79,11 @@ def only_reference(call: Call) -> AnyReference:
     return found[0]
 
 
-def missing_reference(program: str) -> UsageError:
+def missing_reference() -> UsageError:
     """What to say when there is no reference."""
     return UsageError(
         "missing reference to the artifact",
-        hint=f"name it as <registry>/<repository>@<digest>; see {program} --help",
+        hint="name it as <registry>/<repository>@<digest>, or as layout:<directory>@<digest>",
     )
 
 

@@ -99,7 +99,10 @@ def read_certificates(path: Path, *, regular: bool = False) -> tuple[Certificate
 
 
 def _read(path: Path, regular: bool) -> bytes:
-    return read_file(path, MAX_CERTIFICATE_FILE, "certificates", error=TrustStoreError, regular=regular)
+    absent = "see 'nv2 cert list'" if regular else None
+    return read_file(
+        path, MAX_CERTIFICATE_FILE, "certificates", error=TrustStoreError, absent=absent, regular=regular
+    )
 
 
 def _parse(data: bytes, path: Path) -> tuple[Certificate, ...]:

@@ -28,6 +28,8 @@ MAX_KEY_FILE = 1024 * 1024
 SIBLINGS = (".crt", ".pem")
 """Endings under which the certificates of `name.key` are looked for."""
 
+WHAT_SIGNS = "'nv2 key generate NAME --subject ...' makes a pair that can sign"
+
 
 class FileSigner:
     """A key that was read from a file, with its chain (`keys.interface.Signer`)."""
@@ -108,7 +110,9 @@ def _checked_chain(
         chain = parse_chain(tuple(certificate.der for certificate in ordered))
     except InvalidCertificate as e:
         where = f"{place}: {e.at}" if e.at and e.at != str(place) else str(place)
-        raise SigningKeyError(f"cannot be signed with: {e.message}", at=where, hint=e.hint) from None
+        raise SigningKeyError(
+            f"cannot be signed with: {e.message}", at=where, hint=e.hint or WHAT_SIGNS
+        ) from None
     if now is not None:
         _check_now(chain, now, place)
     return tuple(certificate.der for certificate in chain.certificates)
@@ -118,7 +122,7 @@ def _no_match(certificate: Certificate, key: Path, place: Path) -> SigningKeyErr
     return SigningKeyError(
         f"the certificate of {certificate.subject} does not match the key {key}",
         at=str(place),
-        hint="name the key's own certificate with --cert",
+        hint="name the file of the key's own certificate (--cert; of 'nv2 key add', --cert-file)",
     )
 
 

@@ -31,7 +31,7 @@ def show_policy(machine: Machine) -> Shown | None:
     file = load_policy(machine.paths, follow=True)
     is_old = file.path == machine.paths.old_policy
     try:
-        parse_policy(file.data, file.path.name)
+        parse_policy(file.data, str(file.path))
     except PolicyError as e:
         return Shown(file, e, is_old)
     return Shown(file, None, is_old)
@@ -47,7 +47,7 @@ def read_policy(path: Path) -> bytes:
     from nv2.trust.policy import parse_policy
 
     data = read_file(path, MAX_POLICY, "a trust policy")
-    parse_policy(data, path.name)
+    parse_policy(data, str(path))
     return data
 
 

@@ -104,6 +104,7 @@ def parse_registry(text: str) -> Reference:
     """Read `registry/repository[:tag][@digest]`. Raises `InvalidReference`."""
     rest, at_sign, digest_text = text.partition("@")
     digest = parse_digest(digest_text, at=text) if at_sign else None
+    _refuse_other_places(text)
     registry, slash, path = rest.partition("/")
     if not slash or not _looks_like_registry(registry):
         raise InvalidReference("a registry is missing", at=text, hint=_hint_without_registry(rest))
@@ -157,6 +158,16 @@ def is_registry(text: str) -> bool:
 
 def _looks_like_registry(first: str) -> bool:
     return first == "localhost" or any(c in first for c in ".:[") or first != first.lower()
+
+
+def _refuse_other_places(text: str) -> None:
+    scheme, is_url, place = text.partition("://")
+    if is_url and "/" not in scheme:
+        raise InvalidReference("a reference has no scheme", at=text, hint=f"write {place}")
+    if text.startswith((".", "/", "~")):
+        raise InvalidReference(
+            "a path is no reference to a registry", at=text, hint=f"an image layout is named layout:{text}"
+        )
 
 
 def _hint_without_registry(name: str) -> str:

@@ -34,7 +34,7 @@ _SINGLE = ("2.5.4.3", "2.5.4.5")
 """Of these Go keeps only the last value when it writes a name."""
 
 MANDATORY = ("C", "ST", "O")
-HINT = "an x509.subject identity needs C, ST and O, and one value for each attribute"
+HINT = "C, ST and O are needed, and one value for each attribute: C=US,ST=WA,O=example.com"
 
 Attributes = tuple[tuple[str, str], ...]
 """Dotted object identifier and value, in the order of the certificate."""
@@ -171,7 +171,7 @@ def parse_name(text: str, at: str, error: ErrorType) -> Name:
                 raise _Refusal(f"{short} has no value")
             found[short] = value
     except (_Refusal, UnicodeDecodeError) as e:
-        raise error(f"{text!r} is not a distinguished name to match: {e}", at=at, hint=HINT) from None
+        raise error(f"{text!r} is not a distinguished name: {e}", at=at, hint=HINT) from None
     if missing := [short for short in MANDATORY if short not in found]:
         raise error(f"{text!r} has no {' and no '.join(missing)}", at=at, hint=HINT)
     return Name(found)

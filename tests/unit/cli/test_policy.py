@@ -189,7 +189,7 @@ def test_an_invalid_policy_is_shown_and_explained(line: CommandLine) -> None:
     assert "Existing OCI trust policy configuration is invalid" in ended.err
     assert "version: unknown version '9'" in ended.err
     document = line("policy", "show", "-o", "json").document
-    assert document["error"]["at"] == "trustpolicy.oci.json: version"
+    assert document["error"]["at"] == f"{path_of(line)}: version"
 
 
 def test_without_a_policy_there_is_nothing_to_show(line: CommandLine) -> None:

@@ -84,6 +84,11 @@ def test_other_text_is_refused_with_the_text_as_place(text: str) -> None:
         ("team/app:1", "docker.io/team/app:1"),
         ("r.io/App", "lower case: app"),
         ("r.io/a:b:c", reference.EXPECTED),
+        ("https://r.io/app:v1", "write r.io/app:v1"),
+        ("./image:v1", "layout:./image:v1"),
+        ("../image:v1", "layout:../image:v1"),
+        ("/srv/image@sha256:" + "0" * 64, "layout:/srv/image@sha256:" + "0" * 64),
+        ("~/image:v1", "layout:~/image:v1"),
     ],
 )
 def test_the_hint_says_what_was_probably_meant(text: str, hint: str) -> None:
