@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from nv2.errors import EnvironmentFailure, Nv2Error
@@ -26,7 +27,7 @@ _SPACE = "free some space and try again; nothing was changed"
 _RIGHTS = "check the owner and the mode of the file and of the directories above it"
 
 _REASONS: dict[int, tuple[str, str | None]] = {
-    errno.ENOENT: ("no such file or directory", None),
+    errno.ENOENT: ("no such file or directory", "is the path right?"),
     errno.EACCES: ("permission denied", _RIGHTS),
     errno.EPERM: ("operation not permitted", _RIGHTS),
     errno.EISDIR: ("is a directory where a file belongs", "name a file"),
@@ -137,7 +138,8 @@ def write_atomically(
 
 def _write(path: Path, data: bytes, mode: int, replace: bool, directory: Path) -> None:
     temporary = directory / f".nv2-{os.urandom(8).hex()}.tmp"
-    try:
+    # Twice: an interruption that comes while the first one removes the file leaves it to the second.
+    with _gone_afterwards(temporary), _gone_afterwards(temporary):
         with open(
             temporary, "xb", opener=lambda name, flags: os.open(name, flags | _NO_SURPRISE, mode)
         ) as file:
@@ -148,10 +150,16 @@ def _write(path: Path, data: bytes, mode: int, replace: bool, directory: Path) -
             os.replace(temporary, path)
         else:
             _rename_to_new(temporary, path)
+    sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def _gone_afterwards(path: Path) -> Iterator[None]:
+    try:
+        yield
     finally:
         with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-    sync_directory(path.parent)
+            path.unlink()
 
 
 def _rename_to_new(temporary: Path, path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nv2.errors import EnvironmentFailure, Nv2Error, SigningKeyError, UsageError
-from nv2.files import FILE_MODE, delete_file, write_atomically
+from nv2.files import FILE_MODE, delete_file, read_file, write_atomically
 from nv2.home.paths import check_name
 from nv2.home.signing_keys import SigningKey, SigningKeys, change_signing_keys, load_signing_keys
 from nv2.notary.machine import Machine
@@ -108,8 +108,8 @@ def new_pair(
     files = zip(paths, made, (FILE_MODE, CERTIFICATE_MODE), strict=True)
     with _taken_back() as undo:
         for path, data, mode in files:
+            undo.append(partial(_drop, machine, name, path, data))
             write_atomically(path, data, mode, replace=False)
-            undo.append(partial(delete_file, path))
         key, cert = (str(path.absolute()) for path in paths)
         before = change_signing_keys(
             machine.paths, machine.lock, lambda keys: keys.add(SigningKey(name, key, cert), default=default)
@@ -137,6 +137,15 @@ def _taken_back() -> Iterator[list[Callable[[], None]]]:
             with suppress(Nv2Error):  # What went wrong first is what the caller should hear.
                 step()
         raise
+
+
+def _drop(machine: Machine, name: str, path: Path, data: bytes) -> None:
+    """Remove a file of a pair that came to nothing.
+
+    Not one of somebody else's, who was faster, nor one of a pair that an interruption found listed already.
+    """
+    if load_signing_keys(machine.paths).find(name) is None and read_file(path, len(data), "a file") == data:
+        delete_file(path)
 
 
 def _take_off(machine: Machine, name: str, default: str | None) -> None:
