@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from nv2.errors import BadAnswer
 from nv2.transport.interface import Request, Response
-from nv2.transport.urls import Origin, Reach, origin_of, reach_of, resolve_url
+from nv2.transport.urls import check_reach, origin_of, resolve_url
 
 MAX_REDIRECTS = 5
 """Steps: a registry, its storage, and a content network are two."""
@@ -37,13 +36,3 @@ def next_request(request: Request, response: Response) -> Request | None:
     check_reach(start, goal)
     headers = {k: v for k, v in request.headers.items() if k.lower() not in _BOUND_TO_ORIGIN}
     return request._replace(url=url, headers=headers)
-
-
-def check_reach(start: Origin, goal: Origin) -> None:
-    """Raise `BadAnswer` if `goal` is an address that `start` must not send anybody to."""
-    # Storage at a private address is common inside a company; the metadata service of a cloud
-    # (link-local) and this very machine (loopback) are nobody's storage.
-    there = reach_of(goal.host)
-    if there is Reach.ANYWHERE or there is Reach.PRIVATE or there is reach_of(start.host):
-        return
-    raise BadAnswer(f"sends to the {there.value} address {goal.place}", at=start.authority)

@@ -133,3 +133,13 @@ def _reach_of_literal(literal: str) -> Reach:
     if address.is_unspecified or address.is_multicast or address.is_reserved:
         return Reach.INVALID
     return Reach.ANYWHERE if address.is_global else Reach.PRIVATE
+
+
+def check_reach(start: Origin, goal: Origin) -> None:
+    """Raise `BadAnswer` if `goal` is an address that `start` must not send anybody to."""
+    # Storage at a private address is common inside a company; the metadata service of a cloud
+    # (link-local) and this very machine (loopback) are nobody's storage.
+    there = reach_of(goal.host)
+    if there is Reach.ANYWHERE or there is Reach.PRIVATE or there is reach_of(start.host):
+        return
+    raise BadAnswer(f"sends to the {there.value} address {goal.place}", at=start.authority)
