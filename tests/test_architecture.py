@@ -38,9 +38,7 @@ FLOORS = (
     Floor("questions", "discovery revocation closure", pure=True),
     Floor("verbs",     "verification signing copying inspection", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs"),
-    Floor("adapters",  "content.checked_stream content.endpoint content.fallback content.layout content.layout_directory "
-                       "content.layout_files content.layout_index content.layout_referrers content.manifest_answers "
-                       "content.memory content.referrers content.remote content.uploads "
+    Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream "
                        "transport.auth transport.challenges transport.connections transport.credentials "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from nv2.errors import NotTrusted as NotTrusted
     from nv2.errors import Nv2Error as Nv2Error
     from nv2.errors import Undecided as Undecided
-    from nv2.notary.copies import copy as copy
-    from nv2.notary.evaluation import evaluate as evaluate
-    from nv2.notary.evaluation import verify as verify
+    from nv2.notary.copying import copy as copy
     from nv2.notary.inspection import inspect_signatures as inspect_signatures
     from nv2.notary.listing import list_signatures as list_signatures
     from nv2.notary.session import Session as Session
     from nv2.notary.session import Settings as Settings
-    from nv2.notary.signature import sign as sign
+    from nv2.notary.signing import sign as sign
+    from nv2.notary.verification import evaluate as evaluate
+    from nv2.notary.verification import verify as verify
     from nv2.oci.reference import parse
 
     parse_reference = parse
@@ -31,13 +31,13 @@ _PUBLIC = {
     "Session": ("nv2.notary.session", "Session"),
     "Settings": ("nv2.notary.session", "Settings"),
     "Undecided": ("nv2.errors", "Undecided"),
-    "copy": ("nv2.notary.copies", "copy"),
-    "evaluate": ("nv2.notary.evaluation", "evaluate"),
+    "copy": ("nv2.notary.copying", "copy"),
+    "evaluate": ("nv2.notary.verification", "evaluate"),
     "inspect_signatures": ("nv2.notary.inspection", "inspect_signatures"),
     "list_signatures": ("nv2.notary.listing", "list_signatures"),
     "parse_reference": ("nv2.oci.reference", "parse"),
-    "sign": ("nv2.notary.signature", "sign"),
-    "verify": ("nv2.notary.evaluation", "verify"),
+    "sign": ("nv2.notary.signing", "sign"),
+    "verify": ("nv2.notary.verification", "verify"),
 }
 
 __all__ = [

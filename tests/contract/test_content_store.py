@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from nv2.content.interface import Store, opener
-from nv2.content.layout import LayoutStore
+from nv2.content.layout.store import LayoutStore
 from nv2.content.memory import MemoryStore
-from nv2.content.remote import RemoteStore
+from nv2.content.remote.store import RemoteStore
 from nv2.errors import ArtifactError, BadAnswer, ContentMismatch, NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe

@@ -6,7 +6,7 @@ from typing import BinaryIO, TypeVar
 import pytest
 
 from nv2.content.interface import Opener, Referrers, opener
-from nv2.content.layout import LayoutStore
+from nv2.content.layout.store import LayoutStore
 from nv2.content.memory import MemoryStore
 from nv2.copying import CopyEvent, Outcome, copy
 from nv2.errors import (

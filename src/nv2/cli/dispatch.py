@@ -23,20 +23,20 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "sign": Entry("nv2.cli.sign", "sign artifacts"),
-    "verify": Entry("nv2.cli.verify", "verify artifacts against a key or the trust policy"),
-    "list": Entry("nv2.cli.list", "list the signatures of an artifact", ("ls",)),
-    "inspect": Entry("nv2.cli.inspect", "show what the signatures of an artifact say"),
-    "copy": Entry("nv2.cli.copy", "copy an artifact with its signatures", ("cp",)),
-    "key": Entry("nv2.cli.key", "manage signing keys"),
-    "cert": Entry("nv2.cli.cert", "manage trusted certificates", ("certificate",)),
-    "policy": Entry("nv2.cli.policy", "manage the trust policy"),
-    "login": Entry("nv2.cli.login", "log in to a registry"),
-    "logout": Entry("nv2.cli.logout", "log out of a registry"),
-    "registry": Entry("nv2.cli.registry", "serve a registry on this machine"),
-    "demo": Entry("nv2.cli.demo", "watch an image get signed, verified, tampered with and refused"),
-    "completion": Entry("nv2.cli.completion", "print a completion script for a shell"),
-    "version": Entry("nv2.cli.version", "show the version"),
+    "sign": Entry("nv2.cli.commands.sign", "sign artifacts"),
+    "verify": Entry("nv2.cli.commands.verify", "verify artifacts against a key or the trust policy"),
+    "list": Entry("nv2.cli.commands.list", "list the signatures of an artifact", ("ls",)),
+    "inspect": Entry("nv2.cli.commands.inspect", "show what the signatures of an artifact say"),
+    "copy": Entry("nv2.cli.commands.copy", "copy an artifact with its signatures", ("cp",)),
+    "key": Entry("nv2.cli.commands.key", "manage signing keys"),
+    "cert": Entry("nv2.cli.commands.cert", "manage trusted certificates", ("certificate",)),
+    "policy": Entry("nv2.cli.commands.policy", "manage the trust policy"),
+    "login": Entry("nv2.cli.commands.login", "log in to a registry"),
+    "logout": Entry("nv2.cli.commands.logout", "log out of a registry"),
+    "registry": Entry("nv2.cli.commands.registry", "serve a registry on this machine"),
+    "demo": Entry("nv2.cli.commands.demo", "watch an image get signed, verified, tampered with and refused"),
+    "completion": Entry("nv2.cli.commands.completion", "print a completion script for a shell"),
+    "version": Entry("nv2.cli.commands.version", "show the version"),
 }
 
 

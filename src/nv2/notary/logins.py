@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nv2.content.endpoint import ping
+from nv2.content.remote.endpoint import ping
 from nv2.errors import CredentialError, UsageError
 from nv2.notary.session import Session
 from nv2.oci.reference import is_registry

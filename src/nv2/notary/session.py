@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeVar
 
 from nv2._version import __version__
 from nv2.content.interface import Store
-from nv2.content.layout import LayoutStore
-from nv2.content.remote import RemoteStore
+from nv2.content.layout.store import LayoutStore
+from nv2.content.remote.store import RemoteStore
 from nv2.errors import Nv2Error
 from nv2.home.config import Config, load_config
 from nv2.home.lock import host_lock

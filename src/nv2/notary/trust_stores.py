@@ -91,7 +91,7 @@ def generate_test_pair(machine: Machine, name: str, bits: int, *, default: bool)
     It is put on the list of keys and into the store `ca:<name>`. Nothing is left when this fails.
     Raises `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
     """
-    _, certificate = test_pair_paths(machine, name)
+    _, certificate = trial_pair_paths(machine, name)
     target = store.store_file(machine.paths, "ca", name, certificate.name)
     if target.exists():
         raise EnvironmentFailure("exists already", at=str(target), hint=f"see 'nv2 cert cleanup-test {name}'")
@@ -113,14 +113,14 @@ def clean_test_pair(machine: Machine, name: str) -> CleanedTest:
 
     Raises `TrustStoreError`, `SigningKeyError`, `UsageError`.
     """
-    _, certificate = test_pair_paths(machine, name)
+    _, certificate = trial_pair_paths(machine, name)
     stored = store.store_file(machine.paths, "ca", name, certificate.name).exists()
     if stored:
         store.delete_certificate(machine.paths, "ca", name, certificate.name)
     return CleanedTest(stored, clean_pair(machine, name))
 
 
-def test_pair_paths(machine: Machine, name: str) -> tuple[Path, Path]:
+def trial_pair_paths(machine: Machine, name: str) -> tuple[Path, Path]:
     """Where a test pair's key and certificate are. Raises `UsageError` for a name that cannot be one."""
     if not is_name(name):
         raise UsageError(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nv2 import strict_json
 from nv2.content.interface import Lock, Opener, Referrers, opener
-from nv2.content.layout_directory import LayoutDirectory, checked
-from nv2.content.layout_index import LayoutIndex
-from nv2.content.layout_referrers import Walked, line, walk
+from nv2.content.layout.directory import LayoutDirectory, checked
+from nv2.content.layout.index import LayoutIndex
+from nv2.content.layout.referrers import Walked, line, walk
 from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, parse_digest

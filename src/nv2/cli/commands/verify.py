@@ -8,9 +8,9 @@ from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
 from nv2.cli.verdicts import verdict_document, verdict_hint, verdict_lines
 from nv2.errors import Nv2Error, UsageError
-from nv2.notary.evaluation import Evaluated, evaluate_reference, failure
 from nv2.notary.session import Session
 from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
+from nv2.notary.verification import Evaluated, evaluate_reference, failure
 from nv2.oci.reference import AnyReference
 from nv2.trust.verdict import ArtifactVerdict, Verdict
 

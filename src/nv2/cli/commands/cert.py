@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nv2.cli import cert_test, exits
+from nv2.cli import exits
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, Kind, wants_json
+from nv2.cli.commands import cert_trial
 from nv2.errors import Nv2Error, TrustStoreError, UsageError
 
 if TYPE_CHECKING:
@@ -258,8 +259,8 @@ COMMAND = Group(
                 "nv2 cert delete --type ca --store acme-rockets --all --yes",
             ),
         ),
-        cert_test.GENERATE,
-        cert_test.CLEANUP,
+        cert_trial.GENERATE,
+        cert_trial.CLEANUP,
     ),
     aliases=("certificate",),
 )

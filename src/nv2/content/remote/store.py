@@ -15,18 +15,18 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from nv2.content.checked_stream import CheckedStream
-from nv2.content.endpoint import ACCEPT_MANIFESTS, Endpoint
-from nv2.content.fallback import Writer, attach_by_tag
 from nv2.content.interface import Lock, Opener, Referrers, opener
-from nv2.content.manifest_answers import check_pushed, check_size, describe_answer
-from nv2.content.referrers import (
+from nv2.content.remote.answers import check_pushed, check_size, describe_answer
+from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
+from nv2.content.remote.fallback import Writer, attach_by_tag
+from nv2.content.remote.referrers import (
     api_listing,
     fallback_index,
     fallback_listing,
     start_api,
     start_fallback,
 )
-from nv2.content.uploads import Uploads
+from nv2.content.remote.uploads import Uploads
 from nv2.errors import InvalidReference, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
@@ -231,7 +231,7 @@ class RemoteStore:
     def attach(self, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:
         """List `manifests` as referrers of `subject`: nothing to do where the registry does it itself.
 
-        See `Attacher.attach`; the fallback tag is written as fallback.py says.
+        See `Attacher.attach`; the fallback tag is written as `fallback` says.
         """
         unlisted = [m for m in manifests if self._force_tag or not self._is_listed(subject, m)]
         if not unlisted:

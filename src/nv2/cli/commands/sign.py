@@ -11,8 +11,8 @@ from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, w
 from nv2.errors import Nv2Error, UsageError
 from nv2.files import read_file
 from nv2.notary.session import Session
-from nv2.notary.signature import Signed, sign_reference
 from nv2.notary.signers import find_signer
+from nv2.notary.signing import Signed, sign_reference
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference
 from nv2.signing import Wish, check_expiry

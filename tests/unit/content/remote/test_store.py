@@ -1,7 +1,7 @@
 import pytest
 
-from nv2.content.endpoint import base_url, ping
 from nv2.content.interface import opener
+from nv2.content.remote.endpoint import base_url, ping
 from nv2.errors import (
     BadAnswer,
     ContentMismatch,
@@ -18,7 +18,7 @@ from nv2.transport.auth import Authenticated
 from nv2.transport.credentials import Credential
 from nv2.transport.failures import Cut
 from nv2.transport.interface import Request
-from tests.unit.content.registry_world import World, sign
+from tests.unit.content.remote.registry_world import World, sign
 from tests.world.artifacts import push_blob, push_image
 from tests.world.logins import BasicLogin, BearerLogin
 from tests.world.network import Answer, FunctionTransport, answer

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from nv2.content.fallback import MAX_ROUNDS
+from nv2.content.remote.fallback import MAX_ROUNDS
 from nv2.errors import BadAnswer, MalformedManifest, Unreachable
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import fallback_tag
-from tests.unit.content.registry_world import World, push_signature, sign
+from tests.unit.content.remote.registry_world import World, push_signature, sign
 from tests.world.artifacts import push_image
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from nv2.content import layout_directory, layout_files, layout_referrers
 from nv2.content.interface import opener
-from nv2.content.layout import LayoutStore
+from nv2.content.layout import directory as layout_directory
+from nv2.content.layout import files as layout_files
+from nv2.content.layout import referrers as layout_referrers
+from nv2.content.layout.store import LayoutStore
 from nv2.errors import ArtifactError, ContentMismatch, EnvironmentFailure, MalformedManifest, NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
@@ -467,7 +469,7 @@ def test_an_answer_that_would_be_too_long_is_cut(store: LayoutStore, monkeypatch
     image = push_image(store, b"layer")
     signatures = [push_referrer(store, image, b"%d" % number) for number in range(5)]
     store.attach(image, signatures)
-    monkeypatch.setattr("nv2.content.layout.MAX_LISTING", 2 * signatures[0].size)
+    monkeypatch.setattr("nv2.content.layout.store.MAX_LISTING", 2 * signatures[0].size)
     listing = store.referrers(image)
     assert (len(listing.descriptors), listing.complete) == (2, False)
 

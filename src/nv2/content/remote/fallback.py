@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nv2.content.endpoint import ACCEPT_MANIFESTS, Endpoint
 from nv2.content.interface import Lock, opener
-from nv2.content.referrers import FallbackIndex, fallback_index, start_fallback
+from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
+from nv2.content.remote.referrers import FallbackIndex, fallback_index, start_fallback
 from nv2.errors import BadAnswer, RemoteError
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor

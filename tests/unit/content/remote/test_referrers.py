@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from nv2.content import referrers as listing
+from nv2.content.remote import referrers as listing
 from nv2.errors import BadAnswer, NotFound, Refused
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import fallback_tag
-from tests.unit.content.registry_world import World, sign
+from tests.unit.content.remote.registry_world import World, sign
 from tests.world.artifacts import push_image, push_index
 
 UNSUPPORTED = ["false_200", "referrers_405"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from nv2.content.endpoint import Endpoint
 from nv2.content.interface import Opener
+from nv2.content.remote.endpoint import Endpoint
 from nv2.errors import BadAnswer
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor

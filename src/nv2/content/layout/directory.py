@@ -9,8 +9,8 @@ from typing import BinaryIO
 from nv2 import strict_json
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Lock, Opener
-from nv2.content.layout_files import LayoutFiles
-from nv2.content.layout_index import EMPTY_INDEX, MAX_INDEX, LayoutIndex, parse_index
+from nv2.content.layout.files import LayoutFiles
+from nv2.content.layout.index import EMPTY_INDEX, MAX_INDEX, LayoutIndex, parse_index
 from nv2.errors import EnvironmentFailure, MalformedManifest, NotFound
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest

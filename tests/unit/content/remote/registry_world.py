@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nv2.content.interface import Lock
-from nv2.content.remote import RemoteStore
+from nv2.content.remote.store import RemoteStore
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.transport.interface import Request, Transport

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from nv2 import strict_json
-from nv2.content.endpoint import ACCEPT_MANIFESTS, Endpoint, read_errors
 from nv2.content.interface import Referrers
+from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint, read_errors
 from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor

@@ -36,10 +36,10 @@ def generate(call: Call) -> int:
 def clean_up(call: Call) -> int:
     """Remove a test pair and everything that was made with it."""
     from nv2.notary.machine import Machine
-    from nv2.notary.trust_stores import clean_test_pair, test_pair_paths
+    from nv2.notary.trust_stores import clean_test_pair, trial_pair_paths
 
     machine, name = Machine.from_environment(), call.arguments[0]
-    key, certificate = test_pair_paths(machine, name)
+    key, certificate = trial_pair_paths(machine, name)
     question = (
         f"The test key {name} and its corresponding certificate will be cleaned up with the following changes:\n"
         f"- Delete certificate {name}.crt from trust store {name} of type ca\n"

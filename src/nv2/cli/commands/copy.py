@@ -5,7 +5,7 @@ from __future__ import annotations
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, wants_json
 from nv2.errors import UsageError
-from nv2.notary.copies import Copied, copy
+from nv2.notary.copying import Copied, copy
 
 
 def run(call: Call) -> int:

@@ -1,0 +1,1 @@
+"""OCI image layouts: `store` keeps the port, the others read and write the directory."""

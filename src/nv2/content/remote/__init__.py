@@ -1,0 +1,1 @@
+"""Registries: `store` keeps the port, the others speak the distribution specification."""
