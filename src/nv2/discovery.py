@@ -106,7 +106,7 @@ def discover(
     `ArtifactError` if the listing itself cannot be had.
     """
     listed = source.referrers(subject, mt.SIGNATURE)
-    problems = list(listed.problems)
+    problems = [one_line(problem) for problem in listed.problems]
     found = {d.digest: d for d in listed.descriptors if d.artifact_type == mt.SIGNATURE}
     untyped = {d.digest: d for d in listed.descriptors if _may_be_signature(d) and d.digest not in found}
     read, known = _read_untyped(source, list(untyped.values()), problems)

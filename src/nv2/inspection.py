@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nv2.content.interface import Source
-from nv2.discovery import Discovery, FoundSignature, open_signatures
+from nv2.discovery import Discovery, FoundSignature, one_line, open_signatures
 from nv2.envelope import Envelope, parse
 from nv2.envelope.payload import parse_payload
 from nv2.errors import ArtifactError
@@ -52,4 +52,4 @@ def _inspected(found: FoundSignature) -> Inspected | Unreadable:
         chain = parse_chain(envelope.unsigned.certificates)
         return Inspected(found.manifest, envelope, chain, parse_payload(envelope.payload))
     except ArtifactError as e:
-        return Unreadable(found.manifest, str(e))
+        return Unreadable(found.manifest, one_line(str(e)))

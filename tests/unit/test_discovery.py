@@ -329,3 +329,13 @@ def test_a_reason_is_one_bounded_line() -> None:
     assert problem.reason.startswith("a\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}b")
     assert len(problem.reason) == discovery.MAX_REASON + 1
     assert one_line("plain") == "plain"
+
+
+def test_a_problem_of_the_listing_is_one_bounded_line(store: CountingStore, image: Descriptor) -> None:
+    class Chatty(MemoryStore):
+        def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
+            return Referrers((), True, ("a\x1b[2J\n" + "b" * 100_000,))
+
+    (problem,) = discover(Chatty(), image).problems
+    assert problem.isprintable()
+    assert len(problem) <= discovery.MAX_REASON + 1
