@@ -31,8 +31,17 @@ class NotReady(Exception):
 
 
 @contextmanager
-def distribution(program: Path, folder: Path) -> Iterator[str]:
-    """CNCF Distribution, 2.8 or 3.1: no referrers API. Gives `localhost:PORT`."""
+def distribution(
+    program: Path,
+    folder: Path,
+    *,
+    auth: Mapping[str, object] | None = None,
+    tls: Mapping[str, object] | None = None,
+) -> Iterator[str]:
+    """CNCF Distribution, 2.8 or 3.1: no referrers API. Gives `localhost:PORT`, with TLS `127.0.0.1:PORT`.
+
+    `auth` and `tls` are those parts of its configuration.
+    """
     configuration = folder / "distribution.yml"
     # JSON is YAML. The port is chosen by the system and read from the log, so that no two can want the same.
     configuration.write_text(
@@ -44,13 +53,18 @@ def distribution(program: Path, folder: Path) -> Iterator[str]:
                     "filesystem": {"rootdirectory": str(folder / "content")},
                     "delete": {"enabled": True},
                 },
-                "http": {"addr": "127.0.0.1:0", "secret": "not used by more than one process"},
+                "http": {
+                    "addr": "127.0.0.1:0",
+                    "secret": "not used by more than one process",
+                    **({"tls": tls} if tls else {}),
+                },
+                **({"auth": auth} if auth else {}),
             }
         )
     )
     with _running([str(program), "serve", str(configuration)], folder) as (process, log):
         port = _wait(process, log, lambda: _port_in(log))
-        yield f"localhost:{port}"
+        yield f"{'127.0.0.1' if tls else 'localhost'}:{port}"
 
 
 @contextmanager
