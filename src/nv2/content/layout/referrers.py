@@ -15,10 +15,14 @@ from typing import NamedTuple
 from nv2.errors import NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
-from nv2.oci.manifest import Manifest, is_manifest
+from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest
 
 MAX_WALKED = 100_000
 """Manifests of a layout that are read: some minutes, and some 50 MB of memory."""
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Bytes of manifests of a layout that are read: a walk as long as the number above allows, at 5 kB each. In a
+hostile layout a thousand names may lead to one large file."""
 
 MAX_PROBLEMS = 100
 """Lines that somebody reads; a layout of junk has as many as files."""
@@ -49,11 +53,13 @@ def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) ->
     media_types: dict[Digest, str] = {}
     referrers: dict[Digest, list[Descriptor]] = {}
     problems: list[str] = []
-    while waiting and len(media_types) + len(waiting) <= MAX_WALKED:
+    room = MAX_BYTES
+    while waiting and room >= 0 and len(media_types) + len(waiting) <= MAX_WALKED:
         descriptor = waiting.popleft()
         if descriptor.digest in media_types or not is_manifest(descriptor.media_type):
             continue
         media_types[descriptor.digest] = descriptor.media_type
+        room -= descriptor.size if descriptor.size <= MAX_MANIFEST else 0  # larger ones are not read
         try:
             manifest = read(descriptor)
         except Nv2Error as e:
@@ -64,7 +70,7 @@ def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) ->
             referrers.setdefault(manifest.subject.digest, []).append(Descriptor(*descriptor[:3]))
         waiting.extend(manifest.manifests)
     found = {subject: tuple(descriptors) for subject, descriptors in referrers.items()}
-    return Walked(media_types, found, not waiting, tuple(problems[:MAX_PROBLEMS]))
+    return Walked(media_types, found, not waiting and room >= 0, tuple(problems[:MAX_PROBLEMS]))
 
 
 def line(error: Nv2Error) -> str:

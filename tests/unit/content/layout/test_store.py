@@ -465,6 +465,18 @@ def test_a_layout_with_too_many_manifests_is_listed_in_part(
     assert not listing.complete
 
 
+def test_a_layout_with_too_many_bytes_of_manifests_is_listed_in_part(
+    store: LayoutStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = push_image(store, b"layer")
+    signatures = [push_referrer(store, image, b"%d" % number) for number in range(5)]
+    store.attach(image, signatures)
+    monkeypatch.setattr(layout_referrers, "MAX_BYTES", image.size + 2 * signatures[0].size)
+    listing = store.referrers(image)
+    assert len(listing.descriptors) < 5
+    assert not listing.complete
+
+
 def test_an_answer_that_would_be_too_long_is_cut(store: LayoutStore, monkeypatch: pytest.MonkeyPatch) -> None:
     image = push_image(store, b"layer")
     signatures = [push_referrer(store, image, b"%d" % number) for number in range(5)]
