@@ -10,7 +10,7 @@ from nv2.errors import BadAnswer, NotFound, Nv2Error, Refused
 from nv2.oci import media_types as mt
 from nv2.transport.failures import Cut
 from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
-from nv2.transport.urls import origin_of, resolve_url
+from nv2.transport.urls import check_reach, origin_of, resolve_url
 
 MAX_ERROR_DOCUMENT = 64 * 1024
 """Bytes of an error answer that are looked at for its message."""
@@ -72,11 +72,13 @@ class Endpoint:
     def send_to(self, location: str, answer: Response, request: Request) -> Response:
         """Send `request` to the `location` that `answer` named: anonymously if that is another origin.
 
-        Raises `BadAnswer` if it leads from https to http.
+        Raises `BadAnswer` if it leads from https to http, or to an address that nobody must be sent to.
         """
         url = resolve_url(answer.url, location)
-        foreign = origin_of(url) != origin_of(self._base)
-        return self.send(request._replace(url=url, anonymous=foreign))
+        start, goal = origin_of(self._base), origin_of(url)
+        if goal != start:
+            check_reach(start, goal)
+        return self.send(request._replace(url=url, anonymous=goal != start))
 
     def read(self, pending: Pending, request: Request, what: str) -> tuple[Response, bytes]:
         """The answer with status 200 and its bytes; asked once more if the connection breaks meanwhile."""

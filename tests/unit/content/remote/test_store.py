@@ -216,6 +216,17 @@ def test_an_upload_never_steps_down_to_plain_http() -> None:
     assert world.asked("PUT") == []
 
 
+@pytest.mark.parametrize(
+    "location", ["http://169.254.169.254/latest", "http://127.0.0.1:2375/x", "http://[::1]/", "http://127.1/"]
+)
+def test_an_upload_is_not_sent_to_this_machine_or_to_a_metadata_service(location: str) -> None:
+    world = World()
+    world.registry.fail("POST", "/uploads/", status=202, headers={"location": location})
+    with pytest.raises(BadAnswer, match="sends to the"):
+        push_blob(world.store(), b"layer")
+    assert world.asked("PUT") == []
+
+
 def test_an_upload_without_location_is_a_bad_answer() -> None:
     world = World()
     world.registry.fail("POST", "/uploads/", status=202)
