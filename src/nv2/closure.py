@@ -88,7 +88,7 @@ class Closure(NamedTuple):
     """Referrers that were left out, one line each."""
 
 
-def close(source: Source, root: Descriptor, execute: Execute = in_order) -> Closure:
+def closure_of(source: Source, root: Descriptor, execute: Execute = in_order) -> Closure:
     """Everything that belongs to the manifest `root`.
 
     Raises `ArtifactError` or `NotFound` for a required manifest that is missing, malformed, too large, or

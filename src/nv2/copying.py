@@ -13,7 +13,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import BinaryIO, NamedTuple, cast
 
-from nv2.closure import MAX_LINE, UNUSABLE, Closure, Execute, Node, close, in_order, is_foreign
+from nv2.closure import MAX_LINE, UNUSABLE, Closure, Execute, Node, closure_of, in_order, is_foreign
 from nv2.content.interface import Mounter, Source, Store, opener
 from nv2.errors import ContentMismatch, Nv2Error
 from nv2.oci.descriptor import Descriptor
@@ -75,7 +75,7 @@ def copy(
     `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
     raise. A referrer that is not whole is a problem of the result.
     """
-    closure = close(source, source.resolve(name), execute)
+    closure = closure_of(source, source.resolve(name), execute)
     work = _Copy(source, destination, closure, execute, progress)
     work.copy_blobs()
     work.copy_manifests()
