@@ -77,20 +77,12 @@ def _add(kind: str, name: str) -> str:
 def unfit(certificates: Iterable[Certificate], kind: str) -> str | None:
     """Why one of `certificates` would spoil a store of type `kind`, if one would."""
     for certificate in certificates:
-        own = _signs_itself(certificate)
+        own = certificate.has_signed(certificate)
         if kind == "tsa" and not (own and certificate.is_self_issued):
             return f'certificate with subject "{certificate.subject}" is not a root CA certificate'
         if not (certificate.is_ca or own):
             return f'certificate with subject "{certificate.subject}" is neither a CA certificate nor self-signed'
     return None
-
-
-def _signs_itself(certificate: Certificate) -> bool:
-    try:
-        certificate.verify_child(certificate)
-    except InvalidCertificate:
-        return False
-    return True
 
 
 def read_certificates(path: Path, *, regular: bool = False) -> tuple[Certificate, ...]:

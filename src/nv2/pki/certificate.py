@@ -168,6 +168,14 @@ class Certificate:
         except (InvalidSignature, ValueError, UnsupportedAlgorithm):
             raise InvalidCertificate("its signature was not made by the issuer's key") from None
 
+    def has_signed(self, child: Certificate) -> bool:
+        """Whether `verify_child` finds nothing wrong."""
+        try:
+            self.verify_child(child)
+        except InvalidCertificate:
+            return False
+        return True
+
 
 def kind_of(key: object) -> str:
     """Kind and size in bits of a public key: `RSA-2048`, `EC-256`, `Ed25519`."""
