@@ -39,10 +39,15 @@ def algorithm_of(digest: Digest) -> str:
     return digest.partition(":")[0]
 
 
+def is_computable(digest: Digest) -> bool:
+    """Whether nv2 can compute digests of this algorithm."""
+    return algorithm_of(digest) in _HEX_LENGTH
+
+
 def hasher(digest: Digest) -> hashlib._Hash:
     """A new hash object of the digest's algorithm. Raises `ContentMismatch` if nv2 cannot compute it."""
     algorithm = algorithm_of(digest)
-    if algorithm not in _HEX_LENGTH:
+    if not is_computable(digest):
         raise ContentMismatch(f"cannot check digests of algorithm {algorithm!r}", at=digest)
     return hashlib.new(algorithm)
 

@@ -58,11 +58,7 @@ def parse_manifest(data: bytes, media_type: str, at: str | None = None) -> Manif
     Raises `MalformedManifest`, also if the document names another media type than `media_type`, or if
     one reader could take it for an image and another for an index.
     """
-    fields = Fields.of(strict_json.loads(data, MalformedManifest, at=at), at or "manifest", MalformedManifest)
-    said = fields.get("mediaType", str)
-    if said is not None and said != media_type:
-        raise MalformedManifest(f"says it is {said!r} but came as {media_type!r}", at=at)
-    _refuse_two_readings(fields, media_type, at)
+    fields = read_manifest(data, media_type, at)
     config, subject = fields.object("config"), fields.object("subject")
     layers = "blobs" if media_type == mt.ARTIFACT_MANIFEST else "layers"
     return Manifest(
@@ -76,11 +72,20 @@ def parse_manifest(data: bytes, media_type: str, at: str | None = None) -> Manif
     )
 
 
-def _refuse_two_readings(fields: Fields, media_type: str, at: str | None) -> None:
-    """Refuse an index with layers and an image with children (CVE-2021-41190)."""
+def read_manifest(data: bytes, media_type: str, at: str | None = None) -> Fields:
+    """The fields of a manifest, of which only the kind was looked at: one that others may store or pass on.
+
+    Raises `MalformedManifest` where `parse_manifest` says so of the media type: an index with layers and an
+    image with children are refused too (CVE-2021-41190).
+    """
+    fields = Fields.of(strict_json.loads(data, MalformedManifest, at=at), at or "manifest", MalformedManifest)
+    said = fields.get("mediaType", str)
+    if said is not None and said != media_type:
+        raise MalformedManifest(f"says it is {said!r} but came as {media_type!r}", at=at)
     for key in ("config", "layers") if media_type in mt.INDEXES else ("manifests",):
         if key in fields.value:
             raise MalformedManifest(f"came as {media_type!r} but has {key!r}", at=at)
+    return fields
 
 
 def _descriptors(fields: Fields, key: str) -> tuple[Descriptor, ...]:
