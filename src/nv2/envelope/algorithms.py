@@ -5,6 +5,7 @@ The signing certificate's key prescribes the algorithm; an envelope that names a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature as _BadSignature
@@ -50,7 +51,7 @@ BY_KEY = {algorithm.key: algorithm for algorithm in ALGORITHMS}
 BY_JWS = {algorithm.jws: algorithm for algorithm in ALGORITHMS}
 BY_COSE = {algorithm.cose: algorithm for algorithm in ALGORITHMS}
 
-_HASHES: dict[str, hashes.HashAlgorithm] = {
+HASHES: Mapping[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
@@ -92,7 +93,7 @@ def verify(algorithm: Algorithm, key: object, signature: bytes, data: bytes) -> 
     """
     if algorithm_of(key) != algorithm or len(signature) != algorithm.signature_size:
         raise InvalidSignature(f"the signature is not one of {algorithm.name} with the signing key")
-    hash_ = _HASHES[algorithm.hash]
+    hash_ = HASHES[algorithm.hash]
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, data, _pss(hash_), hash_)
@@ -110,7 +111,7 @@ def sign(algorithm: Algorithm, key: PrivateKey, data: bytes) -> bytes:
     """The raw signature of `data`: RSASSA-PSS, or r and s concatenated (RFC 7518, 3.4)."""
     if algorithm_of(key) != algorithm:
         raise SigningKeyError(f"the key cannot sign with {algorithm.name}")
-    hash_ = _HASHES[algorithm.hash]
+    hash_ = HASHES[algorithm.hash]
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(data, _pss(hash_), hash_)
     r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hash_)))

@@ -11,10 +11,10 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
+from nv2.content.interface import Lock
 from nv2.errors import EnvironmentFailure
 from nv2.files import FILE_MODE, failure, make_directory
 
@@ -24,9 +24,6 @@ LOCK_TIMEOUT = 300.0
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.05
 """Seconds between attempts: short against a request, long against the processor."""
-
-Lock = Callable[[str], AbstractContextManager[None]]
-"""Given a key, a lock that excludes every other holder of that key on this host."""
 
 
 def host_lock(directory: Path, *, timeout: float = LOCK_TIMEOUT) -> Lock:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from nv2.content.interface import Lock
 from nv2.errors import SigningKeyError, UsageError
 from nv2.files import read_file, write_atomically
 from nv2.home.json_files import json_text, read_object
-from nv2.home.lock import Lock
 from nv2.home.paths import Paths
 from nv2.strict_json import Fields
 

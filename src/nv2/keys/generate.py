@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from nv2.envelope.algorithms import BY_KEY, PrivateKey, algorithm_of
+from nv2.envelope.algorithms import BY_KEY, HASHES, PrivateKey, algorithm_of
 from nv2.errors import UsageError
 from nv2.pki.chain import parse_chain
 from nv2.pki.names import SHORT_NAMES, parse_name
@@ -26,11 +25,6 @@ _CURVES: Mapping[str, type[ec.EllipticCurve]] = {
     "EC-256": ec.SECP256R1,
     "EC-384": ec.SECP384R1,
     "EC-521": ec.SECP521R1,
-}
-_HASHES: Mapping[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
-    "sha256": hashes.SHA256(),
-    "sha384": hashes.SHA384(),
-    "sha512": hashes.SHA512(),
 }
 
 
@@ -99,7 +93,7 @@ def _certificate(name: x509.Name, key: PrivateKey, start: datetime, validity: ti
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    return builder.sign(key, _HASHES[algorithm_of(key).hash])
+    return builder.sign(key, HASHES[algorithm_of(key).hash])
 
 
 _USAGES = (

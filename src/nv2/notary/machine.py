@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from nv2.home.lock import Lock, host_lock
+from nv2.content.interface import Lock
+from nv2.home.lock import host_lock
 from nv2.home.paths import Paths
 
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from nv2.files import sync_directory
 from nv2.oci.digest import Digest
 from nv2.server.messages import FileSlice
 
@@ -50,12 +51,3 @@ class ContentFiles:
         """Remove the content; whoever has it open still reads it to the end."""
         with contextlib.suppress(FileNotFoundError):
             self.path(digest).unlink()
-
-
-def sync_directory(directory: Path) -> None:
-    """Bring the names in `directory` to the disk."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
