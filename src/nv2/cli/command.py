@@ -119,6 +119,8 @@ OUTPUT = Flag("output", "format of the output: text or json", short="o", default
 """For reading commands; `wants_json` reads it."""
 
 DEBUG = Flag("debug", "say what goes over the network, on standard error", Kind.BOOL, short="d")
+NO_NETWORK_DEBUG = DEBUG._replace(hidden=True)
+"""For commands that ask no network: accepted, as by notation, with nothing to say."""
 VERBOSE = Flag("verbose", "accepted for older scripts", Kind.BOOL, short="v", hidden=True)
 
 

@@ -89,12 +89,18 @@ def _entry(word: str, program: str) -> Entry:
     for name, entry in COMMANDS.items():
         if word == name or word in entry.aliases:
             return entry
+    raise _unknown(word, program, list(COMMANDS))
+
+
+def _unknown(word: str, path: str, known: Sequence[str]) -> UsageError:
     import difflib
 
-    near = difflib.get_close_matches(word, COMMANDS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"run '{program} --help' for usage"
+    near = difflib.get_close_matches(word, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"run '{path} --help' for usage"
+    if word.startswith("-"):
+        hint = f"flags come after the command; run '{path} --help' for usage"
     kind = "flag" if word.startswith("-") else "command"
-    raise UsageError(f'unknown {kind} "{word}" for "{program}"', hint=hint)
+    return UsageError(f'unknown {kind} "{word}" for "{path}"', hint=hint)
 
 
 def load(entry: Entry) -> Command | Group:
@@ -115,6 +121,8 @@ def _run_named(named: Command | Group, words: Sequence[str], path: str, output: 
         if position is not None and words[position] in (command.name, *command.aliases):
             rest = [*words[:position], *words[position + 1 :]]
             return run_command(command, rest, f"{path} {command.name}", output)
+    if position is not None and output.program != "notation":  # which prints the help and calls it a success
+        raise _unknown(words[position], path, [command.name for command in named.commands])
     from nv2.cli.help import group_help
 
     output.raw(group_help(named, path))

@@ -44,6 +44,12 @@ def show_stored(machine: Machine, kind: str, name: str, file: str) -> tuple[Cert
     return store.stored_certificates(machine.paths, kind, name, file)
 
 
+def check_type(kind: str) -> None:
+    """Raise `UsageError` unless `kind` is a type of stores, or empty for all of them."""
+    if kind not in ("", *STORE_TYPES):
+        raise UsageError(f"unsupported store type: {kind}", hint=f"types: {', '.join(STORE_TYPES)}")
+
+
 def check_store(machine: Machine, kind: str, name: str, file: str | None = None) -> None:
     """Raise `UsageError` unless the words can name a store, and a file in it."""
     if file is None:

@@ -98,7 +98,7 @@ def test_a_wrong_word_is_one_error_and_changes_nothing(
 
 def test_nothing_is_listed_as_nothing(line: CommandLine) -> None:
     assert line("cert", "list") == (0, "", "")
-    assert line("cert", "ls", "-t", "nope") == (0, "", "")
+    assert line("cert", "ls", "-t", "nope", program="notation") == (0, "", "")
 
 
 def test_the_list_is_a_table(stored: CommandLine) -> None:

@@ -21,6 +21,7 @@ def test_every_step_ends_as_it_must_and_nothing_stays(line: CommandLine, monkeyp
     assert ended.out.count("(exit code 1)") == 2
     assert ended.out.count("(exit code 3)") == 1
     assert "What to try next" in ended.out
+    assert "\n\nSuccessfully verified" not in ended.out.partition("copy ")[0]
     assert list(scratch.iterdir()) == []
     assert dict(os.environ) == before
     assert Path.cwd() == line.directory

@@ -18,7 +18,7 @@ import pytest
 from nv2.server.registry import serve
 from tests.unit.cli.command_line import CommandLine, Ended
 from tests.unit.cli.conftest import IMAGE, WABBIT
-from tests.world.ca import CA, SERVER_AUTH, pem
+from tests.world.ca import CA, SERVER_AUTH, pem, self_signed
 from tests.world.images import push_image
 
 TAGGED = "registry.example.com/image:v1"
@@ -74,6 +74,11 @@ def _expired_pair(line: CommandLine) -> None:
     (line.directory / "old.crt").write_bytes(pair.pem_chain())
 
 
+def _authority_pair(line: CommandLine) -> None:
+    pair = self_signed("CN=openssl,O=o,ST=WA,C=US", "EC-256", basic_constraints=(True, None))
+    (line.directory / "openssl.key").write_bytes(pair.pem_key() + pair.pem_chain())
+
+
 STRANGER = WABBIT.issue("CN=stranger,O=o,ST=WA,C=US", "EC-256")
 
 MISTAKES = (
@@ -99,7 +104,52 @@ MISTAKES = (
         "lower case: image",
         2,
     ),
+    Mistake(
+        "a scheme before the registry",
+        ("verify", "https://registry.example.com/image:v1"),
+        "a reference has no scheme",
+        "write registry.example.com/image:v1",
+        2,
+    ),
+    Mistake(
+        "a layout without its word",
+        ("list", "./image:v1"),
+        "a path is no reference to a registry",
+        "layout:./image:v1",
+        2,
+    ),
+    Mistake(
+        "a certificate without -k",
+        ("verify", "leaf.crt", IMAGE),
+        "leaf.crt: a registry is missing",
+        "name keys and certificates with --key",
+        2,
+    ),
     Mistake("misspelt command", ("verfy",), 'unknown command "verfy"', "did you mean verify?", 2),
+    Mistake(
+        "misspelt command under a word",
+        ("key", "genrate", "ci"),
+        'unknown command "genrate" for "nv2 key"',
+        "did you mean generate?",
+        2,
+    ),
+    Mistake("a flag before the command", ("-d", "list", IMAGE), 'unknown flag "-d"', "flags come after", 2),
+    Mistake(
+        "a subject without attributes",
+        ("key", "generate", "ci", "--subject", "wabbit"),
+        "'wabbit' is not a distinguished name",
+        "C=US,ST=WA,O=example.com",
+        2,
+    ),
+    Mistake(
+        "misspelt store type", ("cert", "list", "--type", "CA"), "unsupported store type: CA", "types: ca", 2
+    ),
+    Mistake(
+        "a certificate that is not in the store",
+        ("cert", "show", "--type", "ca", "--store", "acme", "acme.crt"),
+        "no such file",
+        "nv2 cert list",
+    ),
     Mistake("misspelt flag", ("sign", "--kye", "x", IMAGE), "unknown flag: --kye", "did you mean --key?", 2),
     Mistake("no policy", ("verify", TAGGED), "trust policy", "nv2 policy init"),
     Mistake(
@@ -149,7 +199,7 @@ MISTAKES = (
         "a certificate of another key",
         ("sign", "-k", "wabbit.key", "--cert", "other.crt", IMAGE),
         "other.crt",
-        "",
+        "--cert",
         prepare=_write("other.crt", STRANGER.pem_chain()),
     ),
     Mistake(
@@ -191,7 +241,19 @@ MISTAKES = (
         2,
         prepare=_write("junk", b"hello"),
     ),
-    Mistake("trust in nothing", ("verify", "-k", "absent.crt", IMAGE), "absent.crt", ""),
+    Mistake("trust in nothing", ("verify", "-k", "absent.crt", IMAGE), "absent.crt", "nv2 key list"),
+    Mistake(
+        "no build metadata", ("sign", "--metadata-file", "build.json"), "build.json: no such file", "path"
+    ),
+    Mistake("no policy to import", ("policy", "import", "policy.json"), "policy.json: no such file", "path"),
+    Mistake("no policy to show", ("policy", "show"), "does not exist", "nv2 policy init"),
+    Mistake(
+        "a certificate authority signs",
+        ("sign", "-k", "openssl.key", IMAGE),
+        "must not be a certificate authority",
+        "nv2 key generate",
+        prepare=_authority_pair,
+    ),
     Mistake("trust in a directory", ("verify", "-k", "image", IMAGE), "image: ", "name a file"),
     Mistake("no such layout", ("verify", "-k", "leaf.crt", "layout:nowhere:v1"), "nowhere", ""),
     Mistake(
@@ -326,6 +388,7 @@ class TestRegistries:
         ended = self._mistake(wabbit, f"{registry}/image:v9")
         assert "v9" in ended.err
         assert registry in ended.err
+        assert "hint: is the name right, and was it pushed?" in ended.err
 
     def test_registry_down(self, wabbit: CommandLine) -> None:
         ended = self._mistake(wabbit, "localhost:1/image:v1")
@@ -350,6 +413,20 @@ class TestRegistries:
         with _tls_server(tmp_path) as port:
             ended = self._mistake(wabbit, f"127.0.0.1:{port}/image:v1")
         assert "certificate" in ended.err
+        assert "hint: name the file of the registry's CA with --ca-file" in ended.err
+
+    def test_a_proxy_that_is_down(self, wabbit: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        ended = self._mistake(wabbit, "registry.example.com/image:v1")
+        assert "127.0.0.1:1: the connection was refused" in ended.err
+        assert "this is the proxy" in ended.err
+
+    def test_a_client_certificate_without_its_key(self, wabbit: CommandLine, tmp_path: Path) -> None:
+        with _tls_server(tmp_path) as port:
+            ended = self._mistake(wabbit, "--client-cert", "leaf.crt", f"127.0.0.1:{port}/image:v1")
+        assert "leaf.crt: " in ended.err
+        assert "--client-key" in ended.err
 
     def test_wrong_credentials(self, wabbit: CommandLine) -> None:
         with _locked_server() as port:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nv2.cli import exits
-from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, Kind, wants_json
+from nv2.cli.command import NO_NETWORK_DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, Kind, wants_json
 from nv2.cli.commands import cert_trial
 from nv2.errors import Nv2Error, TrustStoreError, UsageError
 
@@ -63,9 +63,11 @@ def add(call: Call) -> int:
 def list_all(call: Call) -> int:
     """List the files of stores."""
     from nv2.notary.machine import Machine
-    from nv2.notary.trust_stores import list_stored
+    from nv2.notary.trust_stores import check_type, list_stored
 
     as_json = wants_json(call)
+    if call.output.program != "notation":  # which lists nothing, as if there were nothing
+        check_type(call.string("type") or "")
     found = list(list_stored(Machine.from_environment(), *_store(call)))
     good = [listed for listed in found if not listed.problem]
     if as_json:
@@ -157,7 +159,8 @@ def delete(call: Call) -> int:
     if not call.on("all") and not call.arguments:
         raise UsageError(
             "delete requires either the certificate file name that needs to be deleted or --all flag to delete "
-            "all certificates in the given named trust store"
+            "all certificates in the given named trust store",
+            hint="see 'nv2 cert list'",
         )
     machine = Machine.from_environment()
     return _delete_store(call, machine) if call.on("all") else _delete_file(call, machine)
@@ -225,7 +228,7 @@ COMMAND = Group(
                 Flag("type", _TYPE_HELP, short="t"),
                 Flag("store", _STORE_HELP, short="s"),
                 OUTPUT,
-                DEBUG,
+                NO_NETWORK_DEBUG,
                 VERBOSE,
             ),
             aliases=("ls",),
@@ -236,7 +239,7 @@ COMMAND = Group(
             "show",
             "show the certificates of one file of a trust store",
             show,
-            flags=(_TYPE, _STORE, OUTPUT, DEBUG, VERBOSE),
+            flags=(_TYPE, _STORE, OUTPUT, NO_NETWORK_DEBUG, VERBOSE),
             usage="<cert_fileName>",
             arguments=(1, 1),
             missing="missing certificate file name",

@@ -136,6 +136,7 @@ def _play(call: Call, steps: Iterator[Step]) -> None:
     for step in steps:
         call.output.lines(("", f"# {step.say}", f"$ nv2 {step.words}"))
         call.output.flush()
+        call.output.warned = False  # or the empty line after an earlier step's warning comes now
         code = main(step.words.split(), call.output)
         call.output.flush()
         if code != step.code:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nv2.cli import exits, passphrase
-from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, Kind, wants_json
+from nv2.cli.command import NO_NETWORK_DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, Kind, wants_json
 from nv2.errors import UsageError
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ COMMAND = Group(
                 Flag("plugin", "signing plugin name"),
                 Flag("id", "key id (required if --plugin is set)"),
                 Flag("plugin-config", "passed to the plugin as it is", Kind.PAIRS),
-                DEBUG,
+                NO_NETWORK_DEBUG,
                 VERBOSE,
             ),
             usage="<key_name>",
@@ -233,7 +233,7 @@ COMMAND = Group(
             "update",
             "update a key in the list of signing keys",
             update,
-            flags=(_DEFAULT, DEBUG, VERBOSE),
+            flags=(_DEFAULT, NO_NETWORK_DEBUG, VERBOSE),
             usage="<key_name>",
             arguments=(1, None),
             missing="missing key name",
@@ -244,7 +244,7 @@ COMMAND = Group(
             "delete",
             "remove keys from the list of signing keys",
             delete,
-            flags=(DEBUG, VERBOSE),
+            flags=(NO_NETWORK_DEBUG, VERBOSE),
             usage="<key_name>...",
             arguments=(1, None),
             missing="missing key names",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nv2.cli import exits
-from nv2.cli.command import DEBUG, VERBOSE, Call, Command
+from nv2.cli.command import NO_NETWORK_DEBUG, VERBOSE, Call, Command
 from nv2.errors import CredentialError
 
 
@@ -26,7 +26,7 @@ COMMAND = Command(
     "logout",
     "log out of a registry",
     run,
-    flags=(DEBUG, VERBOSE),
+    flags=(NO_NETWORK_DEBUG, VERBOSE),
     usage="<server>",
     arguments=(1, None),
     missing="no hostname specified",

@@ -82,7 +82,7 @@ def show(call: Call) -> int:
     if shown is None:
         raise PolicyError(
             "failed to show OCI trust policy as it does not exist",
-            hint=f"you can import one using `{program} policy import <path-to-policy.json>`",
+            hint=f"make one with '{program} policy init', or bring one with '{program} policy import FILE'",
         )
     if shown.is_old:
         call.output.warn(

@@ -22,6 +22,7 @@ FORMATS = {"jws": mt.JWS, "cose": mt.COSE}
 NOT_YET = {
     "plugin": "signing plugins are",
     "id": "signing plugins are",
+    "plugin-config": "signing plugins are",
     "timestamp-url": "timestamps are",
     "timestamp-root-cert": "timestamps are",
 }

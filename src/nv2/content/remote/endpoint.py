@@ -20,6 +20,9 @@ MAX_MESSAGE = 300
 
 ACCEPT_MANIFESTS = {"Accept": ", ".join(mt.MANIFESTS)}
 
+NOT_THERE = "is the name right, and was it pushed?"
+"""The hint where a registry answers 404."""
+
 _API_HOSTS = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
 
 
@@ -101,9 +104,9 @@ class Endpoint:
             hint = f"nv2 login {self.registry}"
             return Refused(f"access to {what} was refused ({status}){more}", at=self.name, hint=hint)
         if status == 404 and "NAME_UNKNOWN" in codes:
-            return NotFound(f"no such repository, so no {what}", at=self.name)
+            return NotFound(f"no such repository, so no {what}", at=self.name, hint=NOT_THERE)
         if status == 404:
-            return NotFound(f"no such {what}", at=self.name)
+            return NotFound(f"no such {what}", at=self.name, hint=NOT_THERE)
         later = "the registry limits how much it is asked; try again later" if status == 429 else None
         method = response.request.method
         return BadAnswer(f"answered {status} to {method} of {what}{more}", at=self.name, hint=later)
