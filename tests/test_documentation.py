@@ -1,0 +1,109 @@
+"""The pages say what the commands can: every command has a page, and every flag stands on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nv2.cli import options
+from nv2.cli.command import Command, Flag
+from nv2.cli.dispatch import COMMANDS, load
+
+REPOSITORY = Path(__file__).parent.parent
+DOCS = REPOSITORY / "docs"
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (DOCS / "commands").glob("*.md")}
+CONNECTION = (DOCS / "connection.md").read_text(encoding="utf-8")
+OF_THE_CONNECTION = {flag.name for flag in options.CONNECTION} | {"debug"}
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
+FENCE = re.compile(r"^(```).*?^\1$", re.MULTILINE | re.DOTALL)
+
+
+def _commands(name: str) -> tuple[Command, ...]:
+    found = load(COMMANDS[name])
+    return (found,) if isinstance(found, Command) else found.commands
+
+
+def _flags() -> Iterator[tuple[str, str, Flag]]:
+    for name in COMMANDS:
+        for command in _commands(name):
+            for flag in command.flags:
+                if not flag.hidden:
+                    yield name, command.name, flag
+
+
+def _names(page: str, flag: Flag) -> bool:
+    words = [f"--{flag.name}", *([f"-{flag.short}"] if flag.short else [])]
+    return any(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", page) for word in words)
+
+
+def test_every_command_has_a_page_and_every_page_a_command() -> None:
+    assert set(PAGES) == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("page", "command", "flag"),
+    [pytest.param(*row, id=f"{row[0]}-{row[1]}-{row[2].name}") for row in _flags()],
+)
+def test_every_flag_stands_on_the_page_of_its_command(page: str, command: str, flag: Flag) -> None:
+    text = PAGES[page]
+    if flag.name in OF_THE_CONNECTION and "connection.md)" in text:
+        text += CONNECTION
+    assert _names(text, flag), f"docs/commands/{page}.md does not mention --{flag.name} of {command}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_page_mentions_every_command_under_its_word_and_every_other_name(name: str) -> None:
+    found = load(COMMANDS[name])
+    words = [alias for alias in COMMANDS[name].aliases if alias != "certificate"]
+    if not isinstance(found, Command):
+        words += [word for command in found.commands for word in (command.name, *command.aliases)]
+    for word in words:
+        assert re.search(rf"\b{re.escape(word)}\b", PAGES[name]), f"docs/commands/{name}.md: {word}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_page_names_the_json_documents_of_its_command(name: str) -> None:
+    for command in _commands(name):
+        if command.schema:
+            assert f'"{command.schema}"' in PAGES[name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_writes_no_flag_that_its_command_does_not_have(name: str) -> None:
+    known = {flag.name for command in _commands(name) for flag in command.flags} | {"help", "version"}
+    of_others = {flag.name for _, _, flag in _flags()}
+    for line in PAGES[name].splitlines():
+        if re.match(rf"\s*(?:\$ )?nv2 {name}\b", line):
+            used = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", line))
+            assert used <= known, f"docs/commands/{name}.md: {line}"
+    used = set(re.findall(r"`--([a-z][a-z-]*)", PAGES[name]))
+    assert used <= known | of_others
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_index_leads_to_every_command(name: str) -> None:
+    assert f"(commands/{name}.md)" in (DOCS / "index.md").read_text(encoding="utf-8")
+
+
+def _pages() -> list[Path]:
+    return sorted([*DOCS.rglob("*.md"), *REPOSITORY.glob("*.md")])
+
+
+@pytest.mark.parametrize("page", _pages(), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target, section in LINK.findall(text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        found = page.parent / target
+        assert found.exists(), f"{target} of {page.name}"
+        if section:
+            assert section in _sections(found.read_text(encoding="utf-8")), f"{target}#{section}"
+
+
+def _sections(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
