@@ -36,6 +36,10 @@ class LayoutDirectory:
         self._last: tuple[bytes, LayoutIndex] | None = None
         self._listed: tuple[object, frozenset[Digest]] | None = None
 
+    def close(self) -> None:
+        """Write nothing more, and remove what is half-written."""
+        self._files.close()
+
     def create(self) -> None:
         """Make a new layout if the directory is absent or empty; finish one that was interrupted."""
         with self._lock(self._key):

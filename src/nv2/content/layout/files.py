@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterable
 from typing import BinaryIO
 
@@ -42,6 +43,17 @@ class LayoutFiles:
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
+        self._unfinished: set[str] | None = set()
+        """Files that are being written; None once nothing may be written any more."""
+        self._guard = threading.Lock()
+
+    def close(self) -> None:
+        """Write nothing more, and remove what is half-written, though other threads are at it."""
+        with self._guard:
+            unfinished, self._unfinished = self._unfinished, None
+        for path in unfinished or ():
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
     def open(self, relative: str) -> BinaryIO:
         """The file as a stream. Raises `NotFound`, `MalformedManifest` if it is no regular file."""
@@ -94,7 +106,7 @@ class LayoutFiles:
         beside = os.path.join(self.root, UNFINISHED + os.urandom(8).hex())
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(os.open(beside, _WRITE, 0o666), "wb") as stream:
+            with open(self._begin(beside), "wb") as stream:
                 stream.writelines(chunks)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -105,6 +117,20 @@ class LayoutFiles:
             if isinstance(e, OSError):
                 raise failure(e, target) from e
             raise
+        finally:
+            self._end(beside)
+
+    def _begin(self, path: str) -> int:
+        with self._guard:
+            if self._unfinished is None:
+                raise InterruptedError(errno.EINTR, "interrupted")
+            self._unfinished.add(path)
+            return os.open(path, _WRITE, 0o666)
+
+    def _end(self, path: str) -> None:
+        with self._guard:
+            if self._unfinished is not None:
+                self._unfinished.discard(path)
 
     def make_directory(self, relative: str) -> None:
         """Make a directory and those above it, if they are not there."""

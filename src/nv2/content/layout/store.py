@@ -48,6 +48,10 @@ class LayoutStore:
             self._directory.create()
         self._directory.check()
 
+    def close(self) -> None:
+        """Write nothing more, and remove what is half-written, though other threads are at it."""
+        self._directory.close()
+
     def resolve(self, name: str) -> Descriptor:
         """The plain descriptor of a tag or digest. Every manifest here has a digest, listed or not."""
         found = self._by_digest(parse_digest(name)) if ":" in name else self._by_tag(name)
