@@ -39,7 +39,7 @@ FLOORS = (
     Floor("verbs",     "verification signing copying inspection", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream "
-                       "transport.auth transport.challenges transport.connections transport.credentials "
+                       "transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
                        "keys.encodings keys.file keys.generate  programs.run  home.*",

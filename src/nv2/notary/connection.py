@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +82,16 @@ class Connection:
                 return found
         return None
 
+    def check_registries(self, registries: Iterable[str]) -> None:
+        """Raise `CredentialError` if there are explicit credentials, and several registries to be asked.
+
+        To be called before any of them is: the first one to ask for credentials would get them, and that may be
+        the one they are not for.
+        """
+        found = sorted(set(registries))
+        if self._explicit is not None and len(found) > 1:
+            raise _two_registries(*found[:2])
+
     def credential_store(self) -> CredentialStore:
         """Where `login` puts credentials and `logout` takes them from: notation's settings, else Docker's."""
         return next(iter(self._stores()))
@@ -91,10 +101,7 @@ class Connection:
             if self._explicit_host is None:
                 self._explicit_host = host
         if host != self._explicit_host:
-            raise CredentialError(
-                f"one user name and password, and two registries: {self._explicit_host} and {host}",
-                hint="log in to each with 'nv2 login', and leave --username and --password out",
-            )
+            raise _two_registries(self._explicit_host, host)
         return self._explicit
 
     def _stores(self) -> list[CredentialStore]:
@@ -111,6 +118,13 @@ class Connection:
         )
         saying = [config for config in configs if config.says_something] or [configs[-1]]
         return [CredentialStore(config, programs) for config in saying]
+
+
+def _two_registries(one: str, other: str) -> CredentialError:
+    return CredentialError(
+        f"one user name and password, and two registries: {one} and {other}",
+        hint="log in to each with 'nv2 login', and leave --username and --password out",
+    )
 
 
 def _explicit(settings: Settings, environ: Mapping[str, str]) -> Credential | None:

@@ -35,6 +35,7 @@ def copy(
     target = parse(destination) if isinstance(destination, str) else destination
     target = target._replace(tag=target.tag or wanted.tag, digest=None)
     with using(session) as shared:
+        shared.check_registries(wanted, target)
         found = shared.resolve(wanted)
         store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
         result = copy_content(found.store, store, found.subject.digest, target.tag, execute=_some_at_once)

@@ -27,7 +27,7 @@ def inspect_signatures(
 ) -> Inspection:
     """Open the signatures of the artifact without verifying them."""
     with using(session) as shared:
-        artifact = shared.resolve(parse(reference) if isinstance(reference, str) else reference)
+        artifact = shared.resolve(parse(reference) if isinstance(reference, str) else reference, hurried=True)
         found = discover(artifact.store, artifact.subject)
         opened = list(inspect(artifact.store, artifact.subject, found, max_signatures))
     return Inspection(

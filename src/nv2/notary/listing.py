@@ -22,6 +22,6 @@ class Listed(NamedTuple):
 def list_signatures(reference: str | AnyReference, *, session: Session | None = None) -> Listed:
     """The signature manifests that are attached to the artifact, in the order they would be judged."""
     with using(session) as shared:
-        artifact = shared.resolve(parse(reference) if isinstance(reference, str) else reference)
+        artifact = shared.resolve(parse(reference) if isinstance(reference, str) else reference, hurried=True)
         found = discover(artifact.store, artifact.subject)
     return Listed(artifact, found.signatures, found.complete, found.problems)

@@ -19,12 +19,17 @@ from nv2.home.lock import host_lock
 from nv2.home.paths import Paths
 from nv2.notary.connection import Connection
 from nv2.oci.descriptor import Descriptor
-from nv2.oci.reference import AnyReference, LayoutReference
+from nv2.oci.reference import AnyReference, LayoutReference, Reference
+from nv2.transport.deadline import Hurried
 
 T = TypeVar("T")
 
 MAX_AT_ONCE = 8
 """References that are worked on at the same time; the transport bounds requests per host besides."""
+
+MAX_READING = 600.0
+"""Seconds for everything that is asked about one artifact to judge or to show it. A thousand signatures over a
+slow line take one minute; without a limit, a registry that drips its answers could hold us for days."""
 
 
 def _ignore(_: str) -> None:
@@ -104,14 +109,19 @@ class Session:
         push: bool = False,
         force_referrers_tag: bool = False,
         create: bool = False,
+        hurried: bool = False,
     ) -> Store:
-        """The content store of `reference`; with `push` to write to, `create` makes a layout that is not there."""
+        """The content store of `reference`; with `push` to write to, `create` makes a layout that is not there.
+
+        With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer.
+        """
         if isinstance(reference, LayoutReference):
             return LayoutStore(Path(reference.directory), create=create, lock=self._lock)
+        transport = self.connection.transport()
         return RemoteStore(
             reference.registry,
             reference.repository,
-            self.connection.transport(),
+            Hurried(transport, MAX_READING) if hurried else transport,
             plain_http=self.connection.plain_http(reference.registry),
             lock=self._lock,
             force_referrers_tag=force_referrers_tag,
@@ -119,16 +129,27 @@ class Session:
         )
 
     def resolve(
-        self, reference: AnyReference, *, push: bool = False, force_referrers_tag: bool = False
+        self,
+        reference: AnyReference,
+        *,
+        push: bool = False,
+        force_referrers_tag: bool = False,
+        hurried: bool = False,
     ) -> Artifact:
         """The artifact that `reference` names now. Its bytes' own digest was computed.
 
         Raises `NotFound` and what the store raises.
         """
-        store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag)
+        store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag, hurried=hurried)
         # Only these three are ever signed or compared; a layout's index adds annotations of its own.
         subject = Descriptor(*store.resolve(reference.wanted or "")[:3])
         return Artifact(reference, store, subject)
+
+    def check_registries(self, *references: AnyReference) -> None:
+        """Raise `CredentialError` if one user name and password would have to do for several registries."""
+        self.connection.check_registries(
+            reference.registry for reference in references if isinstance(reference, Reference)
+        )
 
     def pass_on_warnings(self, store: Store) -> None:
         """Tell the caller what went wrong in `store` without harm, such as a superseded index that stayed."""
@@ -139,7 +160,11 @@ class Session:
     def each(
         self, references: Sequence[AnyReference], work: Callable[[AnyReference], T]
     ) -> Iterator[tuple[AnyReference, T | Nv2Error]]:
-        """`work` on every reference, several at once, in order; an error takes the place of its result."""
+        """`work` on every reference, several at once, in order; an error takes the place of its result.
+
+        Raises `CredentialError` as `check_registries`.
+        """
+        self.check_registries(*references)
         if len(references) == 1:
             yield references[0], _attempt(work, references[0])
             return
