@@ -25,6 +25,7 @@ help: ## Show this list
 
 demo: $(VENV)/.ready-build ## See an image signed, listed, inspected, verified, tampered with and refused
 	@$(BIN)/nv2 demo
+	@echo 'nv2 is $(BIN)/nv2 here; `pip install .` puts it on the path of an environment'
 
 test: $(VENV)/.ready-dev ## Run every test, against the real programs of other projects too
 	@$(PY) -m tests.peers.install --soft
