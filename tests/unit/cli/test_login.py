@@ -82,6 +82,7 @@ def test_wrong_credentials_are_not_kept(
     ended = helped("login", "-u", "alice", "--password-stdin", registry)
     assert (ended.code, ended.out) == (3, "")
     assert f"failed to log in to {registry}: " in ended.error_lines[0]
+    assert ended.error_lines[1].startswith("hint: are the user name and the password right?")
     assert "looking-glass" not in ended.err
     assert not (helped.directory / "secret").exists()
 

@@ -38,5 +38,7 @@ def claim(directory: Path) -> BinaryIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise UsageError("another registry serves this directory", at=str(directory)) from None
+        raise UsageError(
+            "another registry serves this directory", at=str(directory), hint="name another one with --dir"
+        ) from None
     return lock
