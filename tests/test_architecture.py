@@ -29,7 +29,7 @@ class Floor(NamedTuple):
 
 # fmt: off
 FLOORS = (
-    Floor("errors",    "errors strict_json _version", pure=True),
+    Floor("errors",    "errors strict_json plain_text _version", pure=True),
     Floor("names",     "oci.*", pure=True),
     Floor("formats",   "envelope.* pki.*", pure=True),
     Floor("decisions", "trust.*", pure=True),

@@ -18,6 +18,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
+from nv2.plain_text import one_line
 
 MAX_MANIFESTS = 50_000
 """Manifests that belong to one artifact: fifty platforms with a thousand signatures each."""
@@ -30,9 +31,6 @@ MAX_NESTING = 8
 
 MAX_ROUNDS = 8
 """Referrers of referrers. A signature of an SBOM of an image is the second."""
-
-MAX_LINE = 500
-"""Characters of a problem; longer ones quote hostile content."""
 
 UNUSABLE = (ArtifactError, NotFound, BadAnswer)
 """What a source raises when one piece of content cannot be had, rather than nothing at all."""
@@ -119,7 +117,7 @@ class _Walk:
         self._room = MAX_TOTAL
 
     def report(self, problem: str) -> None:
-        self.problems[problem[:MAX_LINE]] = None
+        self.problems[one_line(problem)] = None
 
     def follow(self, wanted: Sequence[Descriptor], claims: _Claims | None = None) -> list[Node]:
         """Enter `wanted` and their children; the new nodes. With `claims`, they are referrers, not required."""

@@ -13,11 +13,12 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import BinaryIO, NamedTuple, cast
 
-from nv2.closure import MAX_LINE, UNUSABLE, Closure, Execute, Node, closure_of, in_order, is_foreign
+from nv2.closure import UNUSABLE, Closure, Execute, Node, closure_of, in_order, is_foreign
 from nv2.content.interface import Mounter, Source, Store, opener
 from nv2.errors import ContentMismatch, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
+from nv2.plain_text import one_line
 
 
 class Outcome(Enum):
@@ -212,7 +213,7 @@ class _Copy:
 
     def _drop(self, node: Node, reason: str) -> None:
         self._dropped.add(node.descriptor.digest)
-        self._problems.append(f"{node.descriptor.digest}: left out: {reason}"[:MAX_LINE])
+        self._problems.append(one_line(f"{node.descriptor.digest}: left out: {reason}"))
         self._total -= 1
 
     def _enter(self, outcome: Outcome, descriptor: Descriptor) -> None:

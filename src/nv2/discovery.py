@@ -25,6 +25,7 @@ from nv2.oci.manifest import (
     parse_manifest,
     signature_manifest,
 )
+from nv2.plain_text import one_line
 
 MAX_REFERRERS = 10_000
 """Signatures of one artifact that are looked at: ten times what anybody was seen to have."""
@@ -43,9 +44,6 @@ BATCH = 32
 
 MAX_BATCH = 64 * 1024 * 1024
 """Bytes of manifests, or of envelopes, that are asked for at once, so that they fit in memory together."""
-
-MAX_REASON = 400
-"""Characters of a reason; longer ones come from hostile content and would flood a log."""
 
 _UNTYPED = (None, "", mt.EMPTY)
 """What registries and clients write in place of the artifact type that they should have derived."""
@@ -191,12 +189,6 @@ def _batches(descriptors: Sequence[Descriptor]) -> Iterator[Sequence[Descriptor]
             yield descriptors[start:i]
             start, size = i, min(descriptor.size, MAX_MANIFEST)
     yield descriptors[start:]
-
-
-def one_line(text: str) -> str:
-    """`text` as one line of bounded length without control characters."""
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: MAX_REASON + 1])
-    return line if len(line) <= MAX_REASON else line[:MAX_REASON] + "…"
 
 
 def _manifests(

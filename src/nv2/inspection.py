@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nv2.content.interface import Source
-from nv2.discovery import Discovery, FoundSignature, one_line, open_signatures
+from nv2.discovery import Discovery, FoundSignature, open_signatures
 from nv2.envelope import Envelope, parse
 from nv2.envelope.payload import parse_payload
 from nv2.errors import ArtifactError
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.chain import Chain, parse_chain
+from nv2.plain_text import one_line
 
 
 class Inspected(NamedTuple):

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2.content.interface import Source
-from nv2.discovery import Discovery, FoundSignature, Problem, discover, one_line, open_signatures
+from nv2.discovery import Discovery, FoundSignature, Problem, discover, open_signatures
 from nv2.envelope.attributes import Scheme
 from nv2.errors import (
     ArtifactError,
@@ -26,6 +26,7 @@ from nv2.errors import (
 )
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, digest_of
+from nv2.plain_text import one_line
 from nv2.revocation import RevocationChecker, WithoutNetwork
 from nv2.trust import validations
 from nv2.trust.identity import Identity

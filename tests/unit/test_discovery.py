@@ -8,7 +8,7 @@ import pytest
 from nv2 import discovery
 from nv2.content.interface import Referrers
 from nv2.content.memory import MemoryStore
-from nv2.discovery import BATCH, FoundSignature, Problem, discover, one_line, open_signatures
+from nv2.discovery import BATCH, FoundSignature, Problem, discover, open_signatures
 from nv2.errors import (
     ArtifactError,
     BadAnswer,
@@ -22,6 +22,7 @@ from nv2.errors import (
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.manifest import MAX_ENVELOPE, MAX_MANIFEST
+from nv2.plain_text import MAX_LINE
 from tests.world.signed import artifact, attach, put
 
 
@@ -327,8 +328,7 @@ def test_what_is_asked_for_at_once_fits_in_memory() -> None:
 def test_a_reason_is_one_bounded_line() -> None:
     problem = Problem(Descriptor("", discovery.Digest(""), 0), MalformedManifest("a\x1b[2J\nb" + "c" * 1000))
     assert problem.reason.startswith("a\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}b")
-    assert len(problem.reason) == discovery.MAX_REASON + 1
-    assert one_line("plain") == "plain"
+    assert len(problem.reason) == MAX_LINE + 1
 
 
 def test_a_problem_of_the_listing_is_one_bounded_line(store: CountingStore, image: Descriptor) -> None:
@@ -338,4 +338,4 @@ def test_a_problem_of_the_listing_is_one_bounded_line(store: CountingStore, imag
 
     (problem,) = discover(Chatty(), image).problems
     assert problem.isprintable()
-    assert len(problem) <= discovery.MAX_REASON + 1
+    assert len(problem) <= MAX_LINE + 1

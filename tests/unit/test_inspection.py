@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from nv2.content.memory import MemoryStore
-from nv2.discovery import MAX_REASON, discover
+from nv2.discovery import discover
 from nv2.inspection import Inspected, Unreadable, inspect
+from nv2.plain_text import MAX_LINE
 from tests.world.ca import CA
 from tests.world.signed import artifact, attach, sign
 
@@ -31,4 +32,4 @@ def test_what_cannot_be_read_is_reported_in_one_bounded_line() -> None:
     for item in shown:
         assert isinstance(item, Unreadable)
         assert item.reason.isprintable()
-        assert len(item.reason) <= MAX_REASON + 1
+        assert len(item.reason) <= MAX_LINE + 1

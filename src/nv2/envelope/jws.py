@@ -30,6 +30,7 @@ from nv2.envelope.protected import (
 from nv2.envelope.values import Draft, Envelope
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
+from nv2.plain_text import rfc3339
 from nv2.strict_json import Fields
 
 _MEMBERS = ("payload", "protected", "header", "signature")
@@ -68,10 +69,6 @@ def _zone(sign: str, hours: int, minutes: int) -> timezone:
     return timezone(-offset if sign == "-" else offset)
 
 
-def _write_time(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 DIALECT = Dialect(
     algorithm="alg",
     critical="crit",
@@ -80,7 +77,7 @@ DIALECT = Dialect(
     # signingTime: notation refuses it here, though not in COSE.
     never_critical=frozenset((*_REGISTERED, SIGNING_TIME)),
     read_time=_read_time,
-    write_time=_write_time,
+    write_time=rfc3339,
     place=lambda label: f"protected.{label}",
 )
 

@@ -15,6 +15,7 @@ from nv2.files import FILE_MODE, delete_file, read_file, write_atomically
 from nv2.home.paths import check_name
 from nv2.home.signing_keys import SigningKey, SigningKeys, change_signing_keys, load_signing_keys
 from nv2.notary.machine import Machine
+from nv2.plain_text import rfc3339
 
 CERTIFICATE_MODE = 0o644
 """A certificate is there to be handed out."""
@@ -115,8 +116,7 @@ def new_pair(
             machine.paths, machine.lock, lambda keys: keys.add(SigningKey(name, key, cert), default=default)
         )
         undo.append(partial(_take_off, machine, name, before.default))
-        until = f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}"
-        yield Pair(*paths, certificate.thumbprint, certificate.subject, until)
+        yield Pair(*paths, certificate.thumbprint, certificate.subject, rfc3339(certificate.not_after))
 
 
 def _check_absent(path: Path) -> None:

@@ -14,6 +14,7 @@ from nv2.home.store import STORE_TYPES as STORE_TYPES
 from nv2.home.store import StoredFile
 from nv2.notary.keyring import Cleaned, Pair, clean_pair, new_pair
 from nv2.notary.machine import Machine
+from nv2.plain_text import rfc3339
 
 if TYPE_CHECKING:
     from nv2.pki.certificate import Certificate
@@ -84,8 +85,8 @@ def describe_certificate(certificate: Certificate) -> dict[str, Any]:
     return {
         "subject": certificate.subject,
         "issuer": certificate.issuer,
-        "notBefore": f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}",
-        "notAfter": f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "notBefore": rfc3339(certificate.not_before),
+        "notAfter": rfc3339(certificate.not_after),
         "isCA": certificate.is_ca,
         "SHA256Thumbprint": certificate.thumbprint,
     }

@@ -14,6 +14,7 @@ from nv2 import strict_json
 from nv2.errors import MalformedManifest
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import NO_ANNOTATIONS, Descriptor, describe, parse_descriptor
+from nv2.plain_text import rfc3339
 from nv2.strict_json import Fields
 
 MAX_MANIFEST = 4 * 1024 * 1024
@@ -147,7 +148,7 @@ def build_signature_manifest(
     config = describe(EMPTY_CONFIG, mt.SIGNATURE if legacy else mt.EMPTY)
     annotations = {
         mt.THUMBPRINTS: json.dumps(list(thumbprints), separators=(",", ":")),
-        mt.CREATED: created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        mt.CREATED: rfc3339(created),
     }
     document = {
         "schemaVersion": 2,

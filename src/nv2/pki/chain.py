@@ -13,9 +13,14 @@ from typing import NamedTuple
 from nv2.errors import InvalidCertificate
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.profile import check_code_signing
+from nv2.plain_text import one_line, rfc3339
 
 MAX_CHAIN = 10
 """Certificates. Chains of the field have 1 to 4; each one costs the check of a signature."""
+
+
+MAX_SUBJECT = 120
+"""Characters of a subject in a message."""
 
 
 class Chain(NamedTuple):
@@ -54,9 +59,8 @@ def parse_chain(ders: tuple[bytes, ...]) -> Chain:
 
 
 def place(number: int, certificate: Certificate) -> str:
-    """`certificate #2 (CN=…)`: the words of a certificate are shown so that they cannot drive a terminal."""
-    subject = "".join(c if c.isprintable() else "?" for c in certificate.subject)
-    return f"certificate #{number} ({subject[:120]})"
+    """`certificate #2 (CN=…)`, for messages."""
+    return f"certificate #{number} ({one_line(certificate.subject, MAX_SUBJECT)})"
 
 
 def _check_links(certificates: tuple[Certificate, ...], places: tuple[str, ...]) -> None:
@@ -92,10 +96,10 @@ def check_validity(chain: Chain, instant: datetime) -> None:
     for number, certificate in enumerate(chain.certificates, 1):
         if instant < certificate.not_before:
             raise InvalidCertificate(
-                f"is not valid before {certificate.not_before:%Y-%m-%dT%H:%M:%SZ}",
+                f"is not valid before {rfc3339(certificate.not_before)}",
                 at=place(number, certificate),
             )
         if instant > certificate.not_after:
             raise InvalidCertificate(
-                f"expired at {certificate.not_after:%Y-%m-%dT%H:%M:%SZ}", at=place(number, certificate)
+                f"expired at {rfc3339(certificate.not_after)}", at=place(number, certificate)
             )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from nv2 import strict_json
 from nv2.errors import CredentialError, EnvironmentFailure
+from nv2.plain_text import one_line
 from nv2.programs.interface import Finished, Programs
 from nv2.strict_json import Fields
 
@@ -152,7 +153,7 @@ def _complaint(found: Finished) -> str:
     # On failure helpers print their message on standard output.
     text = (found.output.strip() or found.errors.strip()).decode("utf-8", "replace")
     line = text.splitlines()[0] if text else f"exit status {found.status}"
-    return "".join(c for c in line if c.isprintable())[:MAX_MESSAGE]
+    return one_line(line, MAX_MESSAGE)
 
 
 def _names(host: str) -> Iterator[str]:

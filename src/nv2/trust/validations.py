@@ -8,7 +8,7 @@ What this module does not do: revocation and timestamps (they need a network), a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +18,7 @@ from nv2.envelope.attributes import VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_MIN
 from nv2.errors import ConfigurationError, EnvironmentFailure, InvalidCertificate, MalformedEnvelope
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.chain import Chain, check_validity, parse_chain
+from nv2.plain_text import rfc3339
 from nv2.trust.level import Validation
 from nv2.trust.policy import TimestampWhen
 from nv2.trust.verdict import Finding, Outcome, SignatureFacts
@@ -192,11 +193,6 @@ def facts(proven: Proven) -> SignatureFacts:
         expiry=None if attributes.expiry is None else rfc3339(attributes.expiry),
         user_metadata=tuple(sorted(proven.content.target.annotations.items())),
     )
-
-
-def rfc3339(instant: datetime) -> str:
-    """`instant` in UTC, in whole seconds."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _quoted(value: object) -> str:

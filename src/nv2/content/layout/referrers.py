@@ -16,6 +16,7 @@ from nv2.errors import NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest
+from nv2.plain_text import one_line
 
 MAX_WALKED = 100_000
 """Manifests of a layout that are read: some minutes, and some 50 MB of memory."""
@@ -26,9 +27,6 @@ hostile layout a thousand names may lead to one large file."""
 
 MAX_PROBLEMS = 100
 """Lines that somebody reads; a layout of junk has as many as files."""
-
-MAX_LINE = 500
-"""Characters of such a line."""
 
 
 class Walked(NamedTuple):
@@ -64,15 +62,10 @@ def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) ->
             manifest = read(descriptor)
         except Nv2Error as e:
             if descriptor.digest in listed or not isinstance(e, NotFound):
-                problems.append(line(e))
+                problems.append(one_line(str(e)))
             continue
         if manifest.subject:
             referrers.setdefault(manifest.subject.digest, []).append(Descriptor(*descriptor[:3]))
         waiting.extend(manifest.manifests)
     found = {subject: tuple(descriptors) for subject, descriptors in referrers.items()}
     return Walked(media_types, found, not waiting and room >= 0, tuple(problems[:MAX_PROBLEMS]))
-
-
-def line(error: Nv2Error) -> str:
-    """`error` as a problem: its text may quote what somebody else wrote."""
-    return str(error)[:MAX_LINE]

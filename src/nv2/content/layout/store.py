@@ -15,12 +15,13 @@ from nv2 import strict_json
 from nv2.content.interface import Lock, Opener, Referrers, opener
 from nv2.content.layout.directory import LayoutDirectory, checked
 from nv2.content.layout.index import LayoutIndex
-from nv2.content.layout.referrers import Walked, line, walk
+from nv2.content.layout.referrers import Walked, walk
 from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, parse_digest
 from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
 from nv2.oci.reference import is_tag
+from nv2.plain_text import one_line
 from nv2.strict_json import Fields
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class LayoutStore:
             try:
                 manifest = self._manifest(descriptor)
             except Nv2Error as e:
-                problems.append(line(e))
+                problems.append(one_line(str(e)))
                 continue
             if artifact_type in (None, manifest.kind):
                 kind, annotations = manifest.kind, manifest.annotations

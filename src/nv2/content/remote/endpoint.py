@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from nv2 import strict_json
 from nv2.errors import BadAnswer, NotFound, Nv2Error, Refused
 from nv2.oci import media_types as mt
+from nv2.plain_text import one_line
 from nv2.transport.failures import Cut
 from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
 from nv2.transport.urls import check_reach, origin_of, resolve_url
@@ -141,7 +142,7 @@ def read_errors(response: Response) -> tuple[frozenset[str], str]:
         document = {}
     errors = [item for item in _list(document, "errors") if isinstance(item, dict)]
     codes = frozenset(item["code"] for item in errors if isinstance(item.get("code"), str))
-    return codes, _printable("; ".join(_line(item) for item in errors))
+    return codes, one_line("; ".join(_line(item) for item in errors), MAX_MESSAGE)
 
 
 def _list(document: Any, key: str) -> Iterable[Any]:
@@ -151,8 +152,3 @@ def _list(document: Any, key: str) -> Iterable[Any]:
 
 def _line(item: Mapping[str, Any]) -> str:
     return ": ".join(str(item[key]) for key in ("code", "message") if isinstance(item.get(key), str))
-
-
-def _printable(text: str) -> str:
-    # A registry must not be able to move the cursor of whoever reads the message.
-    return "".join(c if c.isprintable() else " " for c in text)[:MAX_MESSAGE]
