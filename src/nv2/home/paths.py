@@ -1,4 +1,4 @@
-"""Where the files of notation and of nv2 are (DESIGN, "Files").
+"""Where the files of notation and of nv2 are.
 
 The configuration directory is the Notary Project's own: `$NOTATION_CONFIG`, else `notation` in the user's
 configuration directory. What this module does not do: touch the disk.
