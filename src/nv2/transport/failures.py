@@ -18,7 +18,9 @@ class Cut(Unreachable):
 PLAIN_HINT = "the registry speaks plain HTTP; use --insecure-registry if that is meant"
 TLS_HINT = "the registry speaks HTTPS; do not use --insecure-registry, nor list it in insecureRegistries"
 MAYBE_TLS_HINT = "it was asked by plain HTTP; perhaps it speaks HTTPS"
-LOCALHOST_HINT = "the registry speaks HTTPS, and localhost with a port means plain HTTP: name it otherwise, as 127.0.0.1"
+LOCALHOST_HINT = (
+    "the registry speaks HTTPS, and localhost with a port means plain HTTP: name it otherwise, as 127.0.0.1"
+)
 CA_HINT = "name the file of the registry's CA with --ca-file, or let this machine trust it"
 
 _NOT_TLS = frozenset(
@@ -42,7 +44,9 @@ _PLAIN_SENT_TO_TLS = (
 
 _TLS_RECORD_TYPES = (b"\x15\x03", b"\x16\x03")
 
-PROXY_HINT = "this is the proxy that HTTPS_PROXY or HTTP_PROXY names; NO_PROXY lists the hosts to reach without it"
+PROXY_HINT = (
+    "this is the proxy that HTTPS_PROXY or HTTP_PROXY names; NO_PROXY lists the hosts to reach without it"
+)
 
 _BY_NUMBER = {
     errno.ECONNREFUSED: ("the connection was refused", "is the registry running, and is the port right?"),
