@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2.errors import ConfigurationError
-from nv2.files import read_file
 from nv2.home.json_files import read_object
 from nv2.home.paths import Paths
 from nv2.strict_json import Fields
@@ -36,10 +34,9 @@ class Config(NamedTuple):
 
 def load_config(paths: Paths) -> Config:
     """The settings, or the defaults when there is no file. Raises `ConfigurationError`."""
-    if not os.path.lexists(paths.settings):
+    fields = read_object(paths.settings, MAX_CONFIG, "a configuration", ConfigurationError)
+    if fields is None:
         return Config()
-    data = read_file(paths.settings, MAX_CONFIG, "a configuration", error=ConfigurationError, regular=True)
-    fields = read_object(paths.settings, data, ConfigurationError)
     return Config(
         frozenset(name.lower() for name in fields.strings("insecureRegistries") or ()),
         fields.get("credsStore", str) or None,

@@ -6,14 +6,13 @@ open the keys.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from nv2.content.interface import Lock
 from nv2.errors import SigningKeyError, UsageError
-from nv2.files import read_file, write_atomically
+from nv2.files import write_atomically
 from nv2.home.json_files import json_text, read_object
 from nv2.home.paths import Paths
 from nv2.strict_json import Fields
@@ -115,11 +114,8 @@ def _not_empty(name: str) -> str:
 
 def load_signing_keys(paths: Paths) -> SigningKeys:
     """The list, empty when there is no file. Raises `SigningKeyError`."""
-    path = paths.signing_keys
-    if not os.path.lexists(path):
-        return SigningKeys()
-    data = read_file(path, MAX_KEY_LIST, "a list of keys", error=SigningKeyError, regular=True)
-    return _parse(read_object(path, data, SigningKeyError))
+    fields = read_object(paths.signing_keys, MAX_KEY_LIST, "a list of keys", SigningKeyError)
+    return SigningKeys() if fields is None else _parse(fields)
 
 
 def change_signing_keys(
