@@ -47,7 +47,7 @@ class Terminated(BaseException):
 def main(words: Sequence[str], output: Output) -> int:
     """Run the command line `words` (without the program's name) and return the exit code.
 
-    Exit codes: DESIGN, "The command line". Under the name `notation` every other code than 0 is 1.
+    The codes stand in `exits`. Under the name `notation` every other code than 0 is 1.
     """
     code = _run(words, output)
     return min(code, 1) if output.program == "notation" else code

@@ -1,4 +1,4 @@
-"""One inspected signature, as the tree and the JSON document of notation's main branch."""
+"""Inspected signatures, as the tree and the JSON document of notation's main branch."""
 
 from __future__ import annotations
 
