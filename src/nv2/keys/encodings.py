@@ -5,11 +5,12 @@ What this module does not do: ask for files, or say whether a key and a certific
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from nv2.envelope.algorithms import PrivateKey, algorithm_of
 from nv2.errors import InvalidCertificate, SigningKeyError
+from nv2.pki.pem import blocks_of, certificates_from, is_pem
 
 Passphrase = Callable[[str], bytes]
 """Asked with the key's name, and only for a key that is encrypted."""
@@ -38,7 +39,7 @@ class Held(NamedTuple):
 
 def read_private_key(data: bytes, at: str, passphrase: Passphrase) -> Held:
     """The one private key in `data`. Raises `SigningKeyError` at `at`."""
-    if b"-----BEGIN " in data:
+    if is_pem(data):
         return _from_pem(data, at, passphrase)
     if _is_pkcs12(data):
         return _from_pkcs12(data, at, passphrase)
@@ -60,25 +61,10 @@ def _nobody_to_ask(at: str) -> bytes:
     )
 
 
-class _Block(NamedTuple):
-    label: str
-    text: bytes
-
-
-def _blocks(data: bytes, at: str) -> Iterator[_Block]:
-    for part in data.split(b"-----BEGIN ")[1:]:
-        label, _, rest = part.partition(b"-----")
-        body, end, _ = rest.partition(b"-----END " + label + b"-----")
-        name = label.decode("ascii", "replace")
-        if not end:
-            raise SigningKeyError(f"damaged PEM: no end of {name!r}", at=at)
-        yield _Block(name, b"-----BEGIN " + label + b"-----" + body + end + b"\n")
-
-
 def _from_pem(data: bytes, at: str, passphrase: Passphrase) -> Held:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    blocks = list(_blocks(data, at))
+    blocks = list(blocks_of(data, at, SigningKeyError))
     keys = [block.text for block in blocks if block.label in _PRIVATE]
     if not keys:
         raise _something_else({block.label for block in blocks}, at)
@@ -94,8 +80,6 @@ def _from_pem(data: bytes, at: str, passphrase: Passphrase) -> Held:
 
 
 def _certificates(data: bytes, at: str) -> tuple[bytes, ...]:
-    from nv2.pki.pem import certificates_from
-
     try:
         return tuple(certificate.der for certificate in certificates_from(data, at, mixed=True))
     except InvalidCertificate as e:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from nv2.errors import InvalidCertificate
 from nv2.pki import der
 from nv2.pki.certificate import Certificate, parse_certificate, spki_of
+from nv2.strict_json import ErrorType
 
 MAX_BUNDLE = 1000
 """Certificates in one file. The bundle of a whole operating system has about 150."""
@@ -19,25 +21,32 @@ _CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE")
 _PUBLIC_KEYS = ("PUBLIC KEY", "RSA PUBLIC KEY")
 
 
-def blocks_of(data: bytes, at: str) -> Iterator[tuple[str, bytes]]:
-    """The label and the DER of every PEM block. Text between blocks is ignored.
+class Block(NamedTuple):
+    """One PEM block: what it says it is, and all of it from `-----BEGIN` on."""
 
-    Raises `InvalidCertificate` for a block that does not end or is not base64.
-    """
+    label: str
+    text: bytes
+
+
+def blocks_of(data: bytes, at: str, error: ErrorType = InvalidCertificate) -> Iterator[Block]:
+    """Every PEM block; text between blocks is ignored. Raises `error` for a block that does not end."""
     position = 0
     while (begin := data.find(_BEGIN, position)) >= 0:
         line = _LABEL.match(data, begin)
-        end = data.find(_END + line[1] + b"-----", line.end()) if line else -1
+        last = _END + line[1] + b"-----" if line else b""
+        end = data.find(last, line.end()) if line else -1
         if not line or end < 0:
-            raise InvalidCertificate("a PEM block is cut short or malformed", at=at)
-        label, body = line[1].decode(), data[line.end() : end]
-        try:
-            yield label, binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
-        except binascii.Error:
-            # An encrypted private key has header lines, which are not base64; it is not ours to read.
-            if label in (*_CERTIFICATES, *_PUBLIC_KEYS):
-                raise InvalidCertificate(f"a PEM block ({label}) is not base64", at=at) from None
-        position = end + len(_END)
+            raise error("a PEM block is cut short or malformed", at=at)
+        position = end + len(last)
+        yield Block(line[1].decode(), data[begin:position] + b"\n")
+
+
+def _der_of(block: Block, at: str) -> bytes:
+    body = block.text.split(b"-----", 2)[2].rpartition(_END)[0]
+    try:
+        return binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
+    except binascii.Error:
+        raise InvalidCertificate(f"a PEM block ({block.label}) is not base64", at=at) from None
 
 
 def is_pem(data: bytes) -> bool:
@@ -64,11 +73,11 @@ def _certificate_blocks(data: bytes, at: str, mixed: bool) -> list[bytes]:
         except der.NotDer:
             raise InvalidCertificate("is neither PEM nor a certificate in DER", at=at) from None
     found = []
-    for label, block in blocks_of(data, at):
-        if label in _CERTIFICATES:
-            found.append(block)
+    for block in blocks_of(data, at):
+        if block.label in _CERTIFICATES:
+            found.append(_der_of(block, at))
         elif not mixed:
-            raise InvalidCertificate(f"holds a {label.lower()} beside certificates", at=at)
+            raise InvalidCertificate(f"holds a {block.label.lower()} beside certificates", at=at)
     if len(found) > MAX_BUNDLE:
         raise InvalidCertificate(f"holds more than {MAX_BUNDLE} certificates", at=at)
     return found
@@ -94,7 +103,7 @@ def public_key_from(data: bytes, at: str) -> bytes | None:
 def _public_key_der(data: bytes, at: str) -> bytes | None:
     if is_pem(data):
         blocks = list(blocks_of(data, at))
-        return blocks[0][1] if len(blocks) == 1 and blocks[0][0] in _PUBLIC_KEYS else None
+        return _der_of(blocks[0], at) if len(blocks) == 1 and blocks[0].label in _PUBLIC_KEYS else None
     try:
         kind, key = der.children(der.single(data, der.SEQUENCE))
     except ValueError:

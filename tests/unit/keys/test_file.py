@@ -204,7 +204,7 @@ def test_what_is_no_private_key_is_called_what_it_is(tmp_path: Path, pair: Pair)
         (pair.pem_public_key(), "is a public key; signing needs the private one"),
         (ssh, "is a key in OpenSSH's own format"),
         (b"-----BEGIN NOTHING-----\n-----END NOTHING-----\n", "holds no private key"),
-        (b"-----BEGIN PRIVATE KEY-----\nAA==", "damaged PEM: no end of 'PRIVATE KEY'"),
+        (b"-----BEGIN PRIVATE KEY-----\nAA==", "a PEM block is cut short or malformed"),
         (
             b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n",
             "is not a private key that can be read",

@@ -52,6 +52,7 @@ def test_an_old_encrypted_key_beside_them_is_skipped_when_expected() -> None:
         (PAIR.pem_chain()[:-20], "cut short"),
         (b"-----BEGIN CERTIFICATE", "cut short"),
         (b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----", "not base64"),
+        (pem([PAIR.leaf]).replace(b"\n-----END", b"\n-----junk-----END"), "not base64"),
         (b"-----BEGIN CERTIFICATE-----\nTQ\n-----END CERTIFICATE-----", "not base64"),
         (b"-----BEGIN CERTIFICATE-----\nTQ==\n-----END CERTIFICATE-----", "not a certificate"),
         (b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----", "not a certificate"),
