@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, NamedTuple, Protocol
 
-from nv2.errors import Nv2Error
+from nv2.errors import BadAnswer, Nv2Error
 from nv2.oci.descriptor import Descriptor
 
 Opener = Callable[[], BinaryIO]
@@ -107,3 +107,18 @@ class Mounter(Protocol):
 def opener(data: bytes) -> Opener:
     """`data` as an `Opener`."""
     return lambda: io.BytesIO(data)
+
+
+def check_size(descriptor: Descriptor, limit: int) -> None:
+    """Raise `BadAnswer` before anything is read if the content would be longer than `limit` bytes."""
+    if descriptor.size > limit:
+        raise BadAnswer(f"has {descriptor.size} bytes; at most {limit} are read", at=descriptor.digest)
+
+
+def one_by_one(fetcher: Fetcher, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
+    """`fetch_many` for stores that have nothing to wait for."""
+    for descriptor in descriptors:
+        try:
+            yield fetcher.fetch(descriptor, limit)
+        except Nv2Error as e:
+            yield e

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
-from nv2.content.interface import Opener, Referrers
-from nv2.errors import BadAnswer, NotFound, Nv2Error
+from nv2.content.interface import Opener, Referrers, check_size, one_by_one
+from nv2.errors import NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest
@@ -42,19 +42,14 @@ class MemoryStore:
 
     def fetch(self, descriptor: Descriptor, limit: int) -> bytes:
         """The whole content."""
-        if descriptor.size > limit:
-            raise BadAnswer(f"{descriptor.size} bytes are more than {limit}", at=descriptor.digest)
+        check_size(descriptor, limit)
         data = self._content(descriptor)
         descriptor.check(data)
         return data
 
     def fetch_many(self, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
         """`fetch` of each; an error takes the place of its content."""
-        for descriptor in descriptors:
-            try:
-                yield self.fetch(descriptor, limit)
-            except Nv2Error as e:
-                yield e
+        return one_by_one(self, descriptors, limit)
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """The content as a checked stream."""
@@ -67,8 +62,8 @@ class MemoryStore:
 
     def push(self, descriptor: Descriptor, source: Opener) -> None:
         """Store a blob or manifest."""
-        if is_manifest(descriptor.media_type) and descriptor.size > MAX_MANIFEST:
-            raise BadAnswer(f"a manifest of more than {MAX_MANIFEST} bytes", at=descriptor.digest)
+        if is_manifest(descriptor.media_type):
+            check_size(descriptor, MAX_MANIFEST)
         data = bytearray()
         with source() as stream:
             while len(data) <= descriptor.size and (chunk := stream.read(descriptor.size + 1 - len(data))):

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from nv2 import strict_json
-from nv2.content.interface import Lock, Opener, Referrers, opener
+from nv2.content.interface import Lock, Opener, Referrers, check_size, one_by_one, opener
 from nv2.content.layout.directory import LayoutDirectory, checked
 from nv2.content.layout.index import LayoutIndex
 from nv2.content.layout.referrers import Walked, walk
-from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
+from nv2.errors import MalformedManifest, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, parse_digest
 from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
@@ -63,17 +63,12 @@ class LayoutStore:
 
     def fetch(self, descriptor: Descriptor, limit: int) -> bytes:
         """The whole content."""
-        if descriptor.size > limit:
-            raise BadAnswer(f"{descriptor.size} bytes are more than {limit}", at=descriptor.digest)
+        check_size(descriptor, limit)
         return self._directory.read(descriptor)
 
     def fetch_many(self, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
         """`fetch` of each; an error takes the place of its content."""
-        for descriptor in descriptors:
-            try:
-                yield self.fetch(descriptor, limit)
-            except Nv2Error as e:
-                yield e
+        return one_by_one(self, descriptors, limit)
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """The content as a checked stream."""
@@ -93,8 +88,7 @@ class LayoutStore:
             if not self._has(descriptor):
                 self._directory.write(descriptor, source)
             return
-        if descriptor.size > MAX_MANIFEST:
-            raise BadAnswer(f"a manifest of more than {MAX_MANIFEST} bytes", at=descriptor.digest)
+        check_size(descriptor, MAX_MANIFEST)
         data = b"".join(checked(descriptor, source))
         manifest = parse_manifest(data, descriptor.media_type, at=descriptor.digest)
         if not self._has(descriptor):

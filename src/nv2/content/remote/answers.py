@@ -39,12 +39,6 @@ def _header_digest(response: Response, at: str) -> Digest | None:
     return digest if is_computable(digest) else None
 
 
-def check_size(descriptor: Descriptor, limit: int) -> None:
-    """Raise `BadAnswer` before anything is read if the content would be longer than `limit` bytes."""
-    if descriptor.size > limit:
-        raise BadAnswer(f"has {descriptor.size} bytes; at most {limit} are read", at=descriptor.digest)
-
-
 def check_pushed(response: Response, descriptor: Descriptor, at: str) -> None:
     """Raise `ContentMismatch` if the registry stored a manifest under another digest of the same algorithm."""
     said = _header_digest(response, at)

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from nv2.content.checked_stream import CheckedStream
-from nv2.content.interface import Lock, Opener, Referrers, opener
-from nv2.content.remote.answers import check_pushed, check_size, describe_answer
+from nv2.content.interface import Lock, Opener, Referrers, check_size, opener
+from nv2.content.remote.answers import check_pushed, describe_answer
 from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
 from nv2.content.remote.fallback import Writer, attach_by_tag
 from nv2.content.remote.referrers import (
