@@ -16,7 +16,6 @@ from typing import NamedTuple
 import pytest
 
 from nv2.server.registry import serve
-from tests.interop import peers
 from tests.interop.home import SUBJECT, Home, new_home
 from tests.world.ca import CA, pem
 from tests.world.images import push_image

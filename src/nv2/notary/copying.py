@@ -54,4 +54,5 @@ def _some_at_once(jobs: Sequence[Callable[[], T]], /) -> Iterator[T]:
     try:
         yield from pool.map(lambda job: job(), jobs)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # Not waited for: who interrupts a copy of gigabytes wants it to end. The session ends what is half-written.
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -81,6 +81,7 @@ class Session:
         self.config: Config = load_config(paths)
         self.connection = Connection(settings, self.config, environ)
         self._lock = host_lock(paths.locks)
+        self._written: list[LayoutStore] = []
 
     @classmethod
     def from_environment(
@@ -94,6 +95,9 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # After an interruption threads may be writing still; what they began goes with the session.
+        for layout in self._written:
+            layout.close()
         self.connection.close()
 
     def signing_agent(self, program: str = "nv2") -> str:
@@ -116,7 +120,10 @@ class Session:
         With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer.
         """
         if isinstance(reference, LayoutReference):
-            return LayoutStore(Path(reference.directory), create=create, lock=self._lock)
+            layout = LayoutStore(Path(reference.directory), create=create, lock=self._lock)
+            if push:
+                self._written.append(layout)
+            return layout
         transport = self.connection.transport()
         return RemoteStore(
             reference.registry,
