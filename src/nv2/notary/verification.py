@@ -82,8 +82,12 @@ def evaluate(
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
     session: Session | None = None,
+    all_signatures: bool = True,
 ) -> Evaluated:
-    """The verdict of the artifact, whatever it is; every signature is looked at. As `verify` otherwise."""
+    """The verdict of the artifact, whatever it is. As `verify` otherwise.
+
+    Without `all_signatures`, the first trusted one ends the search.
+    """
     parsed = parse(reference) if isinstance(reference, str) else reference
     with using(session) as shared:
         return evaluate_reference(
@@ -92,7 +96,7 @@ def evaluate(
             trust_in_file(shared, key) if key is not None else trust_by_policy(shared, scope),
             max_signatures=max_signatures,
             user_metadata=user_metadata,
-            all_signatures=True,
+            all_signatures=all_signatures,
         )
 
 
@@ -117,6 +121,7 @@ def verify(
         max_signatures=max_signatures,
         user_metadata=user_metadata,
         session=session,
+        all_signatures=False,
     )
     if evaluated.verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
         return evaluated
