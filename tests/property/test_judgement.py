@@ -6,17 +6,19 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nv2.content.memory import MemoryStore
+from nv2.errors import ContentMismatch
 from nv2.pki.chain import Chain, parse_chain
 from nv2.trust.level import LEVELS, OVERRIDES, Action, Level, Validation, custom_level
 from nv2.trust.store import CertificateAnchors
 from nv2.trust.verdict import Finding, Outcome, Verdict, any_one, conclude, judge
 from nv2.verification import Trust, evaluate
 from tests.world.ca import CA
-from tests.world.signed import NOW, artifact, attach, sealed
+from tests.world.signed import NOW, artifact, attach, put, sealed
 
 RANK = {Verdict.NOT_TRUSTED: 0, Verdict.UNDECIDED: 1, Verdict.TRUSTED: 2}
 WORSE = {
@@ -192,3 +194,23 @@ def test_a_signature_with_a_changed_byte_is_never_trusted(at: int, change: int) 
     store = MemoryStore()
     attach(store, IMAGE, bytes(envelope))
     assert judged(store) is Verdict.NOT_TRUSTED
+
+
+ORIGINAL = MemoryStore()
+MANIFEST = ORIGINAL.fetch(artifact(ORIGINAL), IMAGE.size)
+
+
+@given(at=st.integers(0, IMAGE.size - 1), change=st.integers(1, 255))
+def test_an_artifact_with_a_changed_byte_is_never_trusted(at: int, change: int) -> None:
+    changed = bytearray(MANIFEST)
+    changed[at] ^= change
+    store = MemoryStore()
+    # Somebody may well list the good signature for it; or a registry send it in place of the good one.
+    forged = put(store, bytes(changed), IMAGE.media_type)
+    attach(store, forged, ENVELOPES["good"])
+    attach(store, IMAGE, ENVELOPES["good"], listed_for=forged)
+    assert evaluate(store, forged, TRUST, revocation=Passes(), now=NOW).verdict is Verdict.NOT_TRUSTED
+    artifact(store)
+    store.contents[IMAGE.digest] = bytes(changed)
+    with pytest.raises(ContentMismatch):
+        store.resolve(IMAGE.digest)

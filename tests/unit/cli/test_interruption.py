@@ -167,7 +167,7 @@ def command(request: pytest.FixtureRequest) -> Interrupted:
     return request.param
 
 
-def _nothing_unfinished(here: Path) -> None:
+def nothing_unfinished(here: Path) -> None:
     assert [
         str(path) for path in here.rglob("*") if path.name.startswith(".nv2-") or ".tmp" in path.name
     ] == []
@@ -226,7 +226,7 @@ def test_before_and_after_every_call_that_touches_a_file(
         line = CommandLine(here, monkeypatch)
         came = _interrupted(line, command, moment)
         command.whole(here)
-        _nothing_unfinished(here)
+        nothing_unfinished(here)
         if not came:
             break
         moments += 1
@@ -239,7 +239,7 @@ def test_before_and_after_every_call_that_touches_a_file(
     assert 2 < moments < MOST
 
 
-def _environment(here: Path) -> dict[str, str]:
+def environment(here: Path) -> dict[str, str]:
     return {"PYTHONPATH": SOURCE, **{variable: str(here / name) for variable, name in ENVIRONMENT.items()}}
 
 
@@ -252,7 +252,7 @@ def _killed(here: Path, words: tuple[str, ...], number: signal.Signals, after: f
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *words],
         cwd=here,
-        env=_environment(here),
+        env=environment(here),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -278,4 +278,4 @@ def test_a_signal_at_any_moment(wabbit: CommandLine, command: Interrupted, tmp_p
         # Before nv2 has said what to do with it, a signal does what signals do.
         assert ended in (0, code, -number), said
         command.whole(here)
-        _nothing_unfinished(here)
+        nothing_unfinished(here)

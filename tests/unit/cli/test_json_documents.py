@@ -1,0 +1,107 @@
+"""`--output json`: one versioned document on standard output, on success and on failure alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nv2.cli import dispatch
+from nv2.cli.command import Command, Group
+from tests.unit.cli.command_line import CommandLine
+from tests.unit.cli.conftest import IMAGE
+
+DOCS = Path(__file__).parents[3] / "docs" / "commands"
+
+ABSENT = "layout:absent:v1"
+# fmt: off
+FAILURES = (
+    # words                                                     schema               code
+    (("list", ABSENT),                                          "nv2.list/v1",       3),
+    (("inspect", ABSENT),                                       "nv2.inspect/v1",    3),
+    (("copy", ABSENT, "layout:there:v1"),                       "nv2.copy/v1",       3),
+    (("verify", "-k", "absent.crt", IMAGE),                     "nv2.verify/v1",     3),
+    (("verify", "--scope", "a.example/b", IMAGE),               "nv2.verify/v1",     3),
+    (("sign", "-k", "absent.key", IMAGE),                       "nv2.sign/v1",       3),
+    (("key", "list"),                                           "nv2.key.list/v1",   3),
+    (("cert", "show", "-t", "ca", "-s", "wabbit", "absent.crt"), "nv2.cert.show/v1", 3),
+    (("policy", "show"),                                        "nv2.policy.show/v1", 3),
+)
+IN_RESULTS = (
+    (("verify", "-k", "leaf.crt", ABSENT),                      "nv2.verify/v1",     3),
+    (("sign", "-k", "wabbit.key", ABSENT),                      "nv2.sign/v1",       3),
+)
+# fmt: on
+
+
+@pytest.fixture
+def spoilt(wabbit: CommandLine) -> CommandLine:
+    wabbit.config.mkdir()
+    (wabbit.config / "signingkeys.json").write_text("{")
+    return wabbit
+
+
+@pytest.mark.parametrize(
+    ("words", "schema", "code"),
+    FAILURES,
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
+)
+def test_a_failure_is_a_document(spoilt: CommandLine, words: tuple[str, ...], schema: str, code: int) -> None:
+    ended = spoilt(*words, "-o", "json")
+    assert ended.code == code, ended.err
+    assert ended.document["schema"] == schema
+    assert {"kind", "message"} <= set(ended.document["error"])
+    assert ended.document["error"]["message"] in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "schema", "code"),
+    IN_RESULTS,
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
+)
+def test_a_failure_of_one_reference_stands_in_its_result(
+    wabbit: CommandLine, words: tuple[str, ...], schema: str, code: int
+) -> None:
+    ended = wabbit(*words, "-o", "json")
+    assert ended.code == code, ended.err
+    assert ended.document["schema"] == schema
+    [result] = ended.document["results"]
+    assert result["reference"] == ABSENT
+    assert {"kind", "message"} <= set(result["error"])
+
+
+def test_a_mistake_in_the_words_is_no_document(wabbit: CommandLine) -> None:
+    ended = wabbit("list", "-o", "json", "--nonsense", IMAGE)
+    assert (ended.code, ended.out) == (2, "")
+
+
+def _commands() -> list[tuple[str, Command]]:
+    found: list[tuple[str, Command]] = []
+    for name, entry in dispatch.COMMANDS.items():
+        loaded = dispatch.load(entry)
+        if isinstance(loaded, Group):
+            found += [(f"{name} {command.name}", command) for command in loaded.commands]
+        else:
+            found.append((name, loaded))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), _commands(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_document_has_a_schema_that_its_page_names(name: str, command: Command) -> None:
+    has_output = any(flag.name == "output" for flag in command.flags)
+    assert has_output == (command.schema is not None)
+    if command.schema:
+        assert command.schema.endswith("/v1")
+        page = (DOCS / f"{name.split()[0]}.md").read_text()
+        # The document of `inspect` is notation's own, but for failures.
+        assert json.dumps(command.schema) in page or command.schema in page
+
+
+READING = {"verify", "list", "inspect", "key list", "cert list", "cert show", "policy show", "version"}
+
+
+def test_every_reading_command_can_say_it_in_json() -> None:
+    assert {name for name, command in _commands() if command.schema} >= READING
