@@ -82,6 +82,7 @@ SIGNATURES: dict[str, tuple[Made, ...]] = {
     "with-crl": (Made(_leaf(crl_urls=(f"{UNREACHABLE}/crl",))),),
     "with-ocsp": (Made(_leaf(ocsp_urls=(f"{UNREACHABLE}/ocsp",))),),
     "authority-scheme": (Made(_leaf(), scheme=Scheme.SIGNING_AUTHORITY),),
+    "authority-scheme-cose": (Made(_leaf(), mt.COSE, scheme=Scheme.SIGNING_AUTHORITY),),
     "authority-scheme-outside": (
         Made(_leaf(not_before=NOW - DAY), scheme=Scheme.SIGNING_AUTHORITY, signed=-2 * DAY),
     ),

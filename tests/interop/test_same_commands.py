@@ -15,7 +15,11 @@ from typing import NamedTuple
 
 import pytest
 
+from nv2.cli.command import Group, Kind
+from nv2.cli.dispatch import COMMANDS as DISPATCHED
+from nv2.cli.dispatch import load
 from nv2.server.registry import serve
+from tests.interop import peers
 from tests.interop.home import SUBJECT, Home, new_home
 from tests.world.ca import CA, pem
 from tests.world.images import push_image
@@ -222,3 +226,37 @@ def test_every_step_looks_the_same_and_leaves_the_same(world: World) -> None:
             seen.append(_run(command, home, step, words))
         theirs, ours = seen
         assert ours == theirs, f"step {number}: {step.words}"
+
+
+COMMANDS = (
+    "sign",
+    "verify",
+    "list",
+    "inspect",
+    "login",
+    "logout",
+    *(f"key {name}" for name in ("add", "delete", "list", "update")),
+    *(f"cert {name}" for name in ("add", "delete", "list", "show", "generate-test")),
+    *(f"policy {name}" for name in ("import", "show")),
+    "version",
+)
+FLAG = re.compile(r"^ +(?:-(\w), |    )--([a-z0-9-]+)(?: (\w+))?", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_flag_of_notation_is_one_of_nv2(notation: Path, tmp_path: Path, name: str) -> None:
+    environment = {"NOTATION_EXPERIMENTAL": "1", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    shown = peers.run(notation, *name.split(), "--help", home=tmp_path, environment=environment).stdout
+    theirs = set(FLAG.findall(shown))
+    assert theirs
+    word, *rest = name.split()
+    command = load(DISPATCHED[word])
+    if isinstance(command, Group):
+        command = next(found for found in command.commands if found.name == rest[0])
+    ours = {flag.name: flag for flag in command.flags}
+    for short, long, value in theirs:
+        if long == "help":
+            continue
+        assert long in ours, long
+        assert ours[long].short == short or not short, long
+        assert (ours[long].kind is Kind.BOOL) == (not value), long

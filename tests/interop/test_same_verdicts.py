@@ -154,6 +154,8 @@ CASES = (
     Case("no timestamp, needed by now",         "expired-certificate", NOT_TRUSTED, stores=("ca:wabbit", "tsa:wabbit"), verify_timestamp="afterCertExpiry"),
     # signing authority
     Case("authority, its store",                "authority-scheme", TRUSTED, stores=("signingAuthority:wabbit",)),
+    Case("authority in COSE, its store",        "authority-scheme-cose", TRUSTED, stores=("signingAuthority:wabbit",)),
+    Case("authority in COSE, ca store only",    "authority-scheme-cose", NOT_TRUSTED),
     Case("authority, ca store only",            "authority-scheme", NOT_TRUSTED),
     Case("authority, time outside",             "authority-scheme-outside", NOT_TRUSTED, stores=("signingAuthority:wabbit",)),
     Case("authority, time inside, expired now", "authority-scheme-past", TRUSTED, stores=("signingAuthority:wabbit",)),

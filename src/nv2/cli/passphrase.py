@@ -40,6 +40,8 @@ def _from_descriptor(number: int) -> bytes:
     try:
         with os.fdopen(number, "rb", closefd=False) as stream:
             return stream.read(MAX_PASSPHRASE)
+    except ValueError:
+        raise UsageError("--passphrase-fd: a file descriptor is not negative") from None
     except OSError as e:
         raise EnvironmentFailure(f"cannot read the passphrase: {e.strerror}", at=f"fd {number}") from None
 

@@ -6,8 +6,6 @@ The limit of file size stands for the disk: it fails a write in the middle, at a
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +19,15 @@ from tests.unit.cli.test_interruption import COMMANDS, Interrupted, environment,
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits are of POSIX")
 
+PROGRAM = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+from nv2.cli.__main__ import run
+run()
+"""
+
 
 class Ended(NamedTuple):
     """How a process ended."""
@@ -29,14 +36,10 @@ class Ended(NamedTuple):
     errors: list[str]
 
 
-def _run(here: Path, words: tuple[str, ...], *, limit: int | None = None, stdout: str = os.devnull) -> Ended:
-    def full() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
+def _run(here: Path, words: tuple[str, ...], *, limit: int = -1, stdout: str = os.devnull) -> Ended:
     with open(stdout, "wb") as output:
         finished = subprocess.run(
-            [sys.executable, "-m", "nv2.cli", *words],
+            [sys.executable, "-c", PROGRAM, str(limit), *words],
             cwd=here,
             env=environment(here),
             stdin=subprocess.DEVNULL,
@@ -44,7 +47,6 @@ def _run(here: Path, words: tuple[str, ...], *, limit: int | None = None, stdout
             stderr=subprocess.PIPE,
             text=True,
             timeout=60,
-            preexec_fn=full if limit is not None else None,
         )
     assert "Traceback" not in finished.stderr
     return Ended(

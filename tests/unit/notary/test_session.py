@@ -1,0 +1,71 @@
+"""Many references in one run share what they can, and errors stay with their reference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from nv2.server.connections import Connections
+from nv2.server.registry import serve
+from nv2.transport.http import PER_HOST
+from tests.unit.cli.command_line import CommandLine
+from tests.unit.cli.conftest import line, wabbit  # noqa: F401  fixtures
+from tests.world.images import push_image
+
+MANY = 24
+
+
+@pytest.fixture
+def requests(tmp_path, monkeypatch) -> Iterator[tuple[str, list[str], list[object]]]:
+    """A registry: its address, the requests that it got, and the connections that it accepted."""
+    log: list[str] = []
+    accepted: list[object] = []
+    admit = Connections.admit
+
+    def counted(self: Connections, connection: object) -> bool:
+        accepted.append(connection)
+        return admit(self, connection)
+
+    monkeypatch.setattr(Connections, "admit", counted)
+    with serve(tmp_path / "registry", "127.0.0.1", 0, log.append) as registry:
+        yield registry.address, log, accepted
+
+
+def test_many_references_share_few_connections(wabbit: CommandLine, requests) -> None:  # noqa: F811
+    address, log, accepted = requests
+    references = [
+        f"{address}/image{number}@{push_image(address, f'image{number}')}" for number in range(MANY)
+    ]
+    for words in (("sign", "-k", "wabbit.key"), ("verify", "-k", "leaf.crt")):
+        log.clear()
+        accepted.clear()
+        ended = wabbit(*words, *references)
+        assert ended.code == 0, ended.err
+        assert ended.out.count(f"Successfully {'signed' if words[0] == 'sign' else 'verified'}") == MANY
+        assert len(accepted) <= PER_HOST
+        assert len(log) > 3 * MANY
+
+
+def test_results_come_in_the_order_of_the_references(wabbit: CommandLine, requests) -> None:  # noqa: F811
+    address, _, _ = requests
+    references = [f"{address}/image{number}:v1" for number in range(MANY)]
+    for number in range(0, MANY, 2):
+        push_image(address, f"image{number}")
+    results = wabbit("sign", "-k", "wabbit.key", "-o", "json", *references).document["results"]
+    assert [result["reference"] for result in results] == references
+    assert ["error" in result for result in results] == [bool(number % 2) for number in range(MANY)]
+
+
+def test_what_was_built_is_signed_and_not_what_the_tag_became(wabbit: CommandLine, requests) -> None:  # noqa: F811
+    address, _, _ = requests
+    built = push_image(address, "app", text="built")
+    metadata = {"containerimage.digest": built, "image.name": f"{address}/app:v1"}
+    (wabbit.directory / "build.json").write_text(json.dumps(metadata))
+    moved = push_image(address, "app", text="somebody else's")
+    ended = wabbit("sign", "-k", "wabbit.key", "--metadata-file", "build.json")
+    assert ended.code == 0, ended.err
+    assert f"Successfully signed {address}/app@{built}" in ended.out
+    assert wabbit("verify", "-k", "leaf.crt", f"{address}/app@{built}").code == 0
+    assert wabbit("verify", "-k", "leaf.crt", f"{address}/app@{moved}").code == 1
