@@ -11,6 +11,7 @@ import json
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -279,3 +280,28 @@ def test_a_signal_at_any_moment(wabbit: CommandLine, command: Interrupted, tmp_p
         assert ended in (0, code, -number), said
         command.whole(here)
         nothing_unfinished(here)
+
+
+@pytest.mark.parametrize("references", [1, 3])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_silent_registry_holds_nobody(
+    wabbit: CommandLine, references: int, number: signal.Signals, code: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        words = [f"localhost:{silent.getsockname()[1]}/image{i}:v1" for i in range(references)]
+        with subprocess.Popen(
+            [sys.executable, "-m", "nv2.cli", "verify", "-k", "leaf.crt", *words],
+            cwd=wabbit.directory,
+            env=environment(wabbit.directory),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            connection, _ = silent.accept()
+            connection.recv(1)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=10)
+            connection.close()
+    assert (process.returncode, out) == (code, "")
+    assert "Traceback" not in err
