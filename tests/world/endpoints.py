@@ -106,12 +106,24 @@ def _put_manifest(registry: Registry, call: Call) -> Response:
         return error(call.request, 400, "DIGEST_INVALID")
     call.repository.manifests[digest] = (media_type, data)
     if ":" not in call.target and not ("forgets_fallback" in registry.quirks and "sha256-" in call.target):
-        call.repository.tags[call.target] = digest
+        if "displaces" in registry.quirks and "sha256-" in call.target:
+            _keep_newest(call.repository, call.target, document)
+        else:
+            call.repository.tags[call.target] = digest
     headers = {"Location": f"/v2/{call.name}/manifests/{digest}", "Docker-Content-Digest": digest}
     subject = document.get("subject")
     if subject and (registry.referrers_api or "subject_without_api" in registry.quirks):
         headers["OCI-Subject"] = subject["digest"]
     return answer(call.request, 201, b"", headers)
+
+
+def _keep_newest(repository: Repository, tag: str, document: dict[str, Any]) -> None:
+    """As if whoever writes had read the index before anybody else wrote it."""
+    before = repository.manifests.get(repository.tags.get(tag, ""))
+    known = [item["digest"] for item in json.loads(before[1])["manifests"]] if before else []
+    fresh = [item for item in document["manifests"] if item["digest"] not in known]
+    if fresh:
+        repository.add(json.dumps({**document, "manifests": fresh}).encode(), mt.IMAGE_INDEX, tag)
 
 
 def _delete_manifest(registry: Registry, call: Call, digest: str) -> Response:

@@ -45,6 +45,7 @@ QUIRKS = {
     "no_delete": "nothing can be deleted",
     "no_mount": "a mount opens an upload instead",
     "forgets_fallback": "a fallback tag is accepted and not kept",
+    "displaces": "of a fallback tag only the entries are kept that the last writer added: a rival who had not seen the others",
 }
 
 

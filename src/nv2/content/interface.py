@@ -22,6 +22,16 @@ Lock = Callable[[str], AbstractContextManager[None]]
 """Given a key, a lock that excludes other threads and processes of this host; wiring has the real one."""
 
 
+class Journal(Protocol):
+    """Remembers what was attached to a subject (`registry/repository@digest`); wiring has one that lasts."""
+
+    def recall(self, subject: str) -> tuple[Descriptor, ...]:
+        """What was recorded of `subject`. Raises `EnvironmentFailure`."""
+
+    def record(self, subject: str, manifests: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+        """Record what is about to be attached; what was recorded before. Raises `EnvironmentFailure`."""
+
+
 class Referrers(NamedTuple):
     """The answer to "who refers to this?"."""
 

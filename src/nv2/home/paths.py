@@ -99,6 +99,11 @@ class Paths(NamedTuple):
         """Files that processes of this host lock."""
         return self.state / "locks"
 
+    @property
+    def attached(self) -> Path:
+        """What was attached to which artifact, where the registry keeps no list by itself."""
+        return self.state / "attached"
+
 
 class _Kind(NamedTuple):
     """Where the user's directories of one kind are, per platform."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from nv2._version import __version__
-from nv2.content.interface import Store
+from nv2.content.interface import Journal, Store
 from nv2.content.layout.store import LayoutStore
 from nv2.content.remote.store import RemoteStore
 from nv2.errors import Nv2Error
@@ -133,7 +133,13 @@ class Session:
             lock=self._lock,
             force_referrers_tag=force_referrers_tag,
             push=push,
+            journal=self._journal() if push else None,
         )
+
+    def _journal(self) -> Journal:
+        from nv2.home.journal import FileJournal
+
+        return FileJournal(self.paths.attached, self._lock)
 
     def resolve(
         self,

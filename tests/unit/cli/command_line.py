@@ -11,6 +11,8 @@ import pytest
 
 from nv2.cli.dispatch import main
 from nv2.cli.output import Output
+from nv2.notary.connection import Connection
+from tests.world.network import Answer, FunctionTransport
 
 ENVIRONMENT = {
     "NOTATION_CONFIG": "config",
@@ -50,6 +52,13 @@ class CommandLine:
         for variable in ("NV2_CONFIG", "NOTATION_USERNAME", "NOTATION_PASSWORD", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.delenv(variable, raising=False)
         monkeypatch.chdir(directory)
+        self._monkeypatch = monkeypatch
+
+    def reach(self, registry: Answer) -> None:
+        """From now on, `registry` answers every request, without a socket and without waiting."""
+        transport = FunctionTransport(registry)
+        self._monkeypatch.setattr(Connection, "transport", lambda _: transport)
+        self._monkeypatch.setattr("nv2.content.remote.fallback.MIN_WAIT", 0.0)
 
     def __call__(self, *words: str, program: str = "nv2") -> Ended:
         out, err = io.StringIO(), io.StringIO()

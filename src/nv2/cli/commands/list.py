@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nv2.cli import exits, options
-from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, wants_json
+from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
 from nv2.cli.tree import Tree
 from nv2.notary.listing import Listed, list_signatures
 from nv2.oci import media_types as mt
@@ -15,16 +15,25 @@ def run(call: Call) -> int:
     reference = options.only_reference(call)
     limit = options.check_max_signatures(call)
     options.warn_of_tag(call.output.warn, reference, "list")
-    listed = list_signatures(reference, session=options.session(call))
+    listed = list_signatures(reference, heal=call.on("heal"), session=options.session(call))
     if as_json:
         _print_json(call, str(reference), listed, limit)
     else:
         _print_tree(call, listed, limit)
+    if call.on("heal"):
+        call.output.note(_healed(listed))
     for problem in listed.problems:
         call.output.warn(problem)
     if len(listed.signatures) > limit:
         call.output.warn(f"exceeded configured limit of max signatures {limit} to examine")
     return exits.DONE
+
+
+def _healed(listed: Listed) -> str:
+    restored = len(listed.restored)
+    if not restored:
+        return "nothing to restore: no signature that this machine attached was displaced from the list"
+    return f"restored {restored} signature{'s' if restored > 1 else ''} that had been displaced from the list"
 
 
 def _print_tree(call: Call, listed: Listed, limit: int) -> None:
@@ -46,6 +55,7 @@ def _print_json(call: Call, reference: str, listed: Listed, limit: int) -> None:
             "signatures": [signature.to_json() for signature in shown],
             "complete": listed.complete and len(shown) == len(listed.signatures),
             "problems": list(listed.problems),
+            "restored": [signature.digest for signature in listed.restored],
         }
     )
 
@@ -57,6 +67,7 @@ COMMAND = Command(
     flags=(
         options.REFERENCE,
         options.MAX_SIGNATURES,
+        Flag("heal", "first list again what this machine attached and others displaced", Kind.BOOL),
         options.OCI_LAYOUT,
         *options.CONNECTION,
         OUTPUT,

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nv2.content.interface import Lock, opener
+from nv2.content.interface import Journal, Lock, opener
 from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
 from nv2.content.remote.referrers import FallbackIndex, fallback_index, start_fallback
-from nv2.errors import BadAnswer, RemoteError
+from nv2.errors import BadAnswer, EnvironmentFailure, RemoteError
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor
 from nv2.oci.digest import fallback_tag
@@ -50,6 +50,24 @@ class Writer(NamedTuple):
     exists: Callable[[Descriptor], bool]
     sleep: Callable[[float], object]
     warn: Callable[[str], None]
+    journal: Journal
+
+
+class RunJournal:
+    """A `Journal` that ends with the run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Descriptor]] = {}
+
+    def recall(self, subject: str) -> tuple[Descriptor, ...]:
+        """See `Journal`."""
+        return tuple(self._known.get(subject, {}).values())
+
+    def record(self, subject: str, manifests: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+        """See `Journal`."""
+        before = self.recall(subject)
+        self._known.setdefault(subject, {}).update((item.digest, item) for item in manifests)
+        return before
 
 
 class _Round(NamedTuple):
@@ -72,17 +90,47 @@ class _Put(enum.Enum):
     """The registry refuses entries whose manifests are gone."""
 
 
-def attach_by_tag(
-    writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor] = ()
-) -> None:
+def attach_by_tag(writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:
     """Make `manifests` entries of the fallback index of `subject`, in one write for all.
 
-    `restore` are entries of ours that were there once: they are put back if they are gone and their
-    manifests are not. Raises `BadAnswer` if the entries do not stay, or the index becomes too large.
+    Entries that this host attached earlier are put back if they are gone and their manifests are not.
+    Raises `BadAnswer` if the entries do not stay, or the index becomes too large.
     """
+    _write_until_kept(writer, subject, manifests, _record(writer, subject, manifests))
+
+
+def restore_by_tag(writer: Writer, subject: Descriptor, listed: frozenset[str]) -> tuple[Descriptor, ...]:
+    """Put back what this host attached to `subject`, and is not among the digests `listed` any more.
+
+    What has no manifest any more is left out. Returns what was missing. Raises as `attach_by_tag`, and
+    `EnvironmentFailure` if the record cannot be read.
+    """
+    known = writer.journal.recall(_name(writer, subject))
+    missing = tuple(item for item in known if item.digest not in listed and writer.exists(item))
+    if missing:
+        _write_until_kept(writer, subject, (), missing)
+    return missing
+
+
+def _name(writer: Writer, subject: Descriptor) -> str:
+    return f"{writer.endpoint.name}@{subject.digest}"
+
+
+def _record(writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+    """Before anything is written: who is interrupted, or displaced, can still be helped."""
+    try:
+        return writer.journal.record(_name(writer, subject), manifests)
+    except EnvironmentFailure as e:
+        writer.warn(f"the signature is not recorded here, so that 'nv2 list --heal' will not know it: {e}")
+        return ()
+
+
+def _write_until_kept(
+    writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor]
+) -> None:
     replaced: set[str] = set()
     for _ in range(MAX_ROUNDS):
-        with writer.lock(f"{writer.endpoint.name}@{subject.digest}"):
+        with writer.lock(_name(writer, subject)):
             done = _merge(writer, subject, manifests, restore)
         if not done.written:
             _delete(writer, replaced - {done.found or "", subject.digest})

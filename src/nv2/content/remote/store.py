@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from nv2.content.checked_stream import CheckedStream
-from nv2.content.interface import Lock, Opener, Referrers, check_size, opener
+from nv2.content.interface import Journal, Lock, Opener, Referrers, check_size, opener
 from nv2.content.remote.answers import check_pushed, describe_answer
 from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
-from nv2.content.remote.fallback import Writer, attach_by_tag
+from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag
 from nv2.content.remote.referrers import (
     api_listing,
     fallback_index,
@@ -62,6 +62,7 @@ class RemoteStore:
     """The repository `repository` at `registry` (`host[:port]`); keeps `Store` and `Mounter`.
 
     `push` says that this store is going to be written, so that one token is asked for everything.
+    `journal` remembers what was attached; without one that ends with this store.
     `warnings` collects what went wrong without harm.
     """
 
@@ -76,18 +77,20 @@ class RemoteStore:
         force_referrers_tag: bool = False,
         push: bool = False,
         sleep: Callable[[float], object] = time.sleep,
+        journal: Journal | None = None,
     ) -> None:
         self.registry = registry
         self.repository = repository
         self.warnings: list[str] = []
         self._endpoint = Endpoint(registry, repository, transport, plain_http=plain_http, push=push)
         self._uploads = Uploads(self._endpoint)
-        self._writer = Writer(self._endpoint, lock, self.exists, sleep, self.warnings.append)
+        self._writer = Writer(
+            self._endpoint, lock, self.exists, sleep, self.warnings.append, journal or RunJournal()
+        )
         self._force_tag = force_referrers_tag
         self._api = _Api.UNKNOWN
         self._pushed: dict[Digest, str] = {}
         """Manifests that this store put, and the subject that the registry says it noted (OCI-Subject)."""
-        self._attached: dict[Digest, dict[Digest, Descriptor]] = {}
         self._manifests: dict[str, _Remembered] = {}
         self._mutex = threading.Lock()
 
@@ -234,11 +237,19 @@ class RemoteStore:
         See `Attacher.attach`; the fallback tag is written as `fallback` says.
         """
         unlisted = [m for m in manifests if self._force_tag or not self._is_listed(subject, m)]
-        if not unlisted:
-            return
-        earlier = self._attached.setdefault(subject.digest, {})
-        attach_by_tag(self._writer, subject, unlisted, tuple(earlier.values()))
-        earlier.update((item.digest, item) for item in unlisted)
+        if unlisted:
+            attach_by_tag(self._writer, subject, unlisted)
+
+    def heal(self, subject: Descriptor) -> tuple[Descriptor, ...]:
+        """List again what the journal knows of and the fallback tag lost; what was put back.
+
+        Nothing to do where the registry lists by itself. Raises `BadAnswer` as `attach`,
+        `EnvironmentFailure` if the journal cannot be read.
+        """
+        listed = self.referrers(subject)
+        if self._api is _Api.THERE:
+            return ()
+        return restore_by_tag(self._writer, subject, frozenset(item.digest for item in listed.descriptors))
 
     def _is_listed(self, subject: Descriptor, manifest: Descriptor) -> bool:
         """Whether the registry lists it by itself: OCI-Subject at the push, and an API that does not lack."""
