@@ -21,19 +21,21 @@ ALWAYS = "argparse asyncio dataclasses inspect logging importlib.metadata unitte
 NO_NETWORK = "socket ssl http.client urllib.request"
 NO_CRYPTOGRAPHY = "cryptography"
 NO_PROGRAMS = "subprocess multiprocessing"
+NO_LOGIN = "nv2.transport.challenges nv2.transport.credentials nv2.keys.file shutil"
+"""What those need who are asked to log in, who show a private key, or who delete."""
 NOTHING_HEAVY = f"{ALWAYS} {NO_NETWORK} {NO_CRYPTOGRAPHY} {NO_PROGRAMS}"
 
 # fmt: off
 COMMANDS = (
     # command                           exit  must not load
     ("--help",                           0,   f"{NOTHING_HEAVY} json pathlib"),
-    ("--version",                        0,   f"{NOTHING_HEAVY} json pathlib"),
+    ("--version",                        0,   f"{NOTHING_HEAVY} json pathlib typing re datetime"),
     ("version",                          0,   f"{NOTHING_HEAVY} json pathlib"),
     ("no-such-command",                  2,   NOTHING_HEAVY),
     ("list layout:image:v1",             0,   NOTHING_HEAVY),
     ("copy layout:image:v1 layout:copy:v1", 0, NOTHING_HEAVY),
     ("key list",                         0,   f"{ALWAYS} {NO_NETWORK} {NO_PROGRAMS}"),
-    ("verify --scope a.example/b layout:image:v1", 1,   f"{ALWAYS} {NO_PROGRAMS} ssl http.client"),
+    ("verify --scope a.example/b layout:image:v1", 1,   f"{ALWAYS} {NO_PROGRAMS} {NO_LOGIN} ssl http.client"),
 )
 # fmt: on
 

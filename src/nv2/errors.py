@@ -28,8 +28,7 @@ An error says where (`at`), what (`message`), and what to do (`hint`, may be abs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # without loading `typing`: `nv2 --version` needs errors, and nothing of it
 if TYPE_CHECKING:
     from nv2.trust.verdict import ArtifactVerdict
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
 
 from nv2.cli.dispatch import Terminated, main
 from nv2.cli.exits import BROKEN_PIPE, exit_code
 from nv2.cli.output import Output
 from nv2.errors import EnvironmentFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def _terminated(*_: object) -> NoReturn:

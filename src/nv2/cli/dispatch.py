@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
-from nv2.cli.exits import BROKEN_PIPE, INTERRUPTED, TERMINATED, exit_code
+from nv2.cli.exits import BROKEN_PIPE, DONE, INTERRUPTED, TERMINATED, exit_code
 from nv2.cli.output import Output, error_document
 from nv2.errors import Nv2Error, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nv2.cli.command import Command, Group
 
 
-class Entry(NamedTuple):
+class Entry:
     """Where a command lives, loaded only when it is called: its module has `COMMAND`."""
 
-    module: str
-    summary: str
-    aliases: tuple[str, ...] = ()
+    __slots__ = ("aliases", "module", "summary")
+
+    def __init__(self, module: str, summary: str, aliases: tuple[str, ...] = ()) -> None:
+        self.module = module
+        self.summary = summary
+        self.aliases = aliases
 
 
 COMMANDS = {
@@ -71,9 +73,19 @@ def _dispatch(words: Sequence[str], output: Output) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         return _help(words[1:] if words[:1] == ["help"] else (), output)
     if words[0] == "--version":
+        if len(words) == 1:
+            return _version(output)
         words = ["version", *words[1:]]
     entry = _entry(words[0], output.program)
     return _run_named(load(entry), words[1:], f"{output.program} {words[0]}", output)
+
+
+def _version(output: Output) -> int:
+    """What scripts ask first, and often: without the machinery of flags, which would double its time."""
+    from nv2.cli.version_text import version_lines
+
+    output.lines(version_lines(output.program))
+    return DONE
 
 
 def _help(words: Sequence[str], output: Output) -> int:

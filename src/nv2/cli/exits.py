@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
-
 from nv2.cli.output import Output, error_document
 from nv2.errors import NotTrusted, Nv2Error, UsageError
 
-R = TypeVar("R")
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
+
+    R = TypeVar("R")
+    T = TypeVar("T")
 
 DONE = 0
 NOT_TRUSTED = 1

@@ -7,10 +7,13 @@ rewrite the reader's terminal.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TextIO
 
 from nv2.errors import EnvironmentFailure, Nv2Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, TextIO
 
 
 def printable(text: str) -> str:

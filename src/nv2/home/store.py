@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -209,6 +208,8 @@ def delete_store(paths: Paths, kind: str, store: str) -> Path:
     directory = store_directory(paths, kind, store)
     if not directory.is_dir() or directory.is_symlink():
         raise _no_store(directory, kind, store, None)
+    import shutil  # it loads every compressor there is, and those who verify delete nothing
+
     # Out of the way first: nobody must meet a store that is half deleted.
     doomed = paths.trust_stores.parent / f".nv2-{os.urandom(8).hex()}.tmp"
     try:

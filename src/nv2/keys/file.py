@@ -16,14 +16,12 @@ from nv2.envelope.algorithms import Algorithm, PrivateKey
 from nv2.errors import InvalidCertificate, SigningKeyError
 from nv2.files import read_file
 from nv2.keys.encodings import Passphrase, public_key_of, read_private_key
+from nv2.keys.interface import MAX_KEY_FILE
 from nv2.pki.certificate import Certificate, parse_certificate, spki_of
 from nv2.pki.chain import Chain, check_validity, parse_chain
 from nv2.pki.pem import certificates_from
 
 __all__ = ["MAX_KEY_FILE", "FileSigner", "load_key", "public_key_of"]
-
-MAX_KEY_FILE = 1024 * 1024
-"""Bytes of a file with a key, certificates, or both: a chain of 100 certificates fits."""
 
 SIBLINGS = (".crt", ".pem")
 """Endings under which the certificates of `name.key` are looked for."""

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from nv2.envelope.algorithms import Algorithm
 
+MAX_KEY_FILE = 1024 * 1024
+"""Bytes of a file with a key, certificates, or both: a chain of 100 certificates fits."""
+
 
 class Signer(Protocol):
     """Whoever holds a private key. Its bytes never leave it."""

@@ -11,7 +11,6 @@ from nv2.errors import CredentialError
 from nv2.files import read_file
 from nv2.home.config import Config
 from nv2.transport.auth import Authenticated
-from nv2.transport.credentials import Credential, CredentialConfig, CredentialStore, parse_docker_config
 from nv2.transport.http import HttpSettings, HttpTransport
 from nv2.transport.interface import Transport
 from nv2.transport.proxies import Proxies
@@ -20,6 +19,7 @@ from nv2.transport.trace import Traced
 
 if TYPE_CHECKING:
     from nv2.notary.session import Settings
+    from nv2.transport.credentials import Credential, CredentialConfig, CredentialStore
 
 MAX_DOCKER_CONFIG = 1024 * 1024
 """Bytes of Docker's `config.json`: thousands of registries."""
@@ -106,6 +106,7 @@ class Connection:
 
     def _stores(self) -> list[CredentialStore]:
         from nv2.programs.run import LocalPrograms
+        from nv2.transport.credentials import CredentialConfig, CredentialStore
 
         programs = LocalPrograms(self._environ)
         configs = (
@@ -133,10 +134,14 @@ def _explicit(settings: Settings, environ: Mapping[str, str]) -> Credential | No
     password = settings.password if settings.password is not None else environ.get("NOTATION_PASSWORD", "")
     if not username and not password:
         return None
+    from nv2.transport.credentials import Credential  # only those who log in need it
+
     return Credential(username, password) if username else Credential(identity_token=password)
 
 
 def _docker_config(environ: Mapping[str, str]) -> CredentialConfig:
+    from nv2.transport.credentials import CredentialConfig, parse_docker_config
+
     folder = environ.get("DOCKER_CONFIG")
     home = environ.get("HOME") or environ.get("USERPROFILE")
     if not folder and not home:

@@ -11,7 +11,7 @@ from nv2.files import read_file
 from nv2.home.policy import load_policy
 from nv2.home.signing_keys import load_signing_keys
 from nv2.home.store import load_store
-from nv2.keys.file import MAX_KEY_FILE, public_key_of
+from nv2.keys.interface import MAX_KEY_FILE
 from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, LayoutReference
 from nv2.pki.certificate import Certificate
@@ -48,6 +48,8 @@ def _anchor(session: Session, key: str) -> Anchors:
     if spki is not None:
         return KeyAnchor(spki)
     if b"PRIVATE KEY-----" in data:
+        from nv2.keys.file import public_key_of  # rare: -k should name what may be handed out
+
         session.warn(
             f"{key} is a private key: only its public half is used. "
             f"Hand out {path.with_suffix('.crt').name} to those who verify, never the key"

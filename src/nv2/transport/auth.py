@@ -9,14 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import closing
+from typing import TYPE_CHECKING
 
-from nv2.transport.challenges import Challenge, choose
-from nv2.transport.credentials import Credential
 from nv2.transport.interface import Pending, Request, Response, Transport
 from nv2.transport.tokens import Token, TokenStore, fetch_token, split_scopes
 from nv2.transport.urls import Origin, origin_of
 
-CredentialsFor = Callable[[str], Credential | None]
+if TYPE_CHECKING:
+    from nv2.transport.challenges import Challenge
+    from nv2.transport.credentials import Credential
+
+CredentialsFor = Callable[[str], "Credential | None"]
 """Given `host[:port]`, its credentials or None. May run a program; asked once per host."""
 
 Conversation = Generator[Request, Response, Response]
@@ -56,6 +59,8 @@ def login(request: Request, account: Account) -> Conversation:
     response = yield _authorized(request, sent)
     if response.status != 401 or origin_of(response.url) != account.origin:
         return response
+    from nv2.transport.challenges import choose  # only those who are asked to log in need it
+
     challenge = choose(response.headers.get("www-authenticate", ""))
     if challenge is None:
         return response

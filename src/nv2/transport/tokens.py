@@ -7,16 +7,18 @@ import re
 import threading
 import time
 from collections.abc import Generator, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from nv2 import strict_json
 from nv2.errors import BadAnswer, Refused
 from nv2.strict_json import Fields
-from nv2.transport.challenges import Challenge, check_realm
-from nv2.transport.credentials import Credential
 from nv2.transport.interface import Request, Response
 from nv2.transport.urls import Origin
+
+if TYPE_CHECKING:
+    from nv2.transport.challenges import Challenge
+    from nv2.transport.credentials import Credential
 
 MAX_TOKEN_ANSWER = 128 * 1024
 """Bytes of a token server's answer: a token that names many scopes has about 10,000."""
@@ -99,6 +101,8 @@ def fetch_token(
     Raises `Refused` if the credentials do not suffice, `BadAnswer` for a realm that must not be asked
     and for an answer without a token.
     """
+    from nv2.transport.challenges import check_realm  # only those who are asked to log in need it
+
     check_realm(challenge.realm, registry)
     response = yield _token_request(challenge, scopes, credential)
     data, at = response.data(), registry.authority

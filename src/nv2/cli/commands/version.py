@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from nv2._version import __version__
 from nv2.cli import exits
 from nv2.cli.command import OUTPUT, Call, Command, wants_json
+from nv2.cli.version_text import machine, python_version, version_lines
 
 
 def run(call: Call) -> int:
     """Show the version of nv2 and of what it runs on."""
-    as_json = wants_json(call)
-    python = ".".join(map(str, sys.version_info[:3]))
-    machine = _machine()
-    if as_json:
-        call.output.json(
-            {
-                "schema": "nv2.version/v1",
-                "version": __version__,
-                "python": python,
-                "os": sys.platform,
-                "arch": machine,
-            }
-        )
+    if not wants_json(call):
+        call.output.lines(version_lines(call.output.program))
         return exits.DONE
-    name = "Notation" if call.output.program == "notation" else "nv2"
-    call.output.lines(
-        (
-            f"{name} - a tool to sign and verify artifacts.",
-            "",
-            f"Version:     {__version__}",
-            f"Python:      {python}",
-            f"OS/Arch:     {sys.platform}/{machine}",
-        )
+    call.output.json(
+        {
+            "schema": COMMAND.schema,
+            "version": __version__,
+            "python": python_version(),
+            "os": sys.platform,
+            "arch": machine(),
+        }
     )
     return exits.DONE
-
-
-def _machine() -> str:
-    """What `platform.machine()` says, without loading all of `platform`."""
-    return os.environ.get("PROCESSOR_ARCHITECTURE", "") if os.name == "nt" else os.uname().machine
 
 
 COMMAND = Command(
