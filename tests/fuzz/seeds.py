@@ -1,0 +1,240 @@
+"""Good inputs to begin with, from the world of the tests: what is changed a little gets past the first check."""
+
+from __future__ import annotations
+
+import functools
+import json
+from base64 import b64encode, urlsafe_b64decode
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from nv2.content.memory import MemoryStore
+from nv2.envelope import cbor
+from nv2.envelope.attributes import ExtendedAttribute, Scheme
+from nv2.errors import MalformedEnvelope
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.pki.certificate import Certificate, parse_certificate
+from tests.world.artifacts import push_image, push_index
+from tests.world.ca import CA, Pair, pem, self_signed
+from tests.world.signed import SIGNED_AT, artifact, sealed, sign
+
+LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
+_DIGEST = "sha256:" + "ab" * 32
+
+
+def _documents(*documents: Any) -> tuple[bytes, ...]:
+    return tuple(json.dumps(document).encode() for document in documents)
+
+
+def references() -> tuple[bytes, ...]:
+    return (
+        b"localhost:5000/net-monitor:v1",
+        f"registry.example.com/a/b__c/d-e@{_DIGEST}".encode(),
+        f"[::1]:5000/x:y@{_DIGEST}".encode(),
+        b"layout:/tmp/images:v1",
+        f"layout:a b@{_DIGEST}".encode(),
+        b"docker:busybox",
+        b"https://registry.example.com/x",
+    )
+
+
+# --- envelopes and certificates ---------------------------------------------------------------------------
+
+
+@functools.cache
+def pair() -> Pair:
+    return CA("Root").intermediate("Middle").issue("build", key="EC-256")
+
+
+@functools.cache
+def leaf() -> Certificate:
+    return parse_certificate(pair().leaf)
+
+
+@functools.cache
+def image() -> Descriptor:
+    """The image that everything in `blobs` is about."""
+    return artifact(MemoryStore())
+
+
+@functools.cache
+def envelopes(media_type: str) -> tuple[bytes, ...]:
+    extended = [ExtendedAttribute("com.example.x", {"a": [1, None, True, "é"]}, True)]
+    later = SIGNED_AT + timedelta(days=1)
+    return (
+        sealed(image(), pair(), media_type=media_type),
+        sealed(
+            image(),
+            self_signed(key="EC-384"),
+            media_type=media_type,
+            scheme=Scheme.SIGNING_AUTHORITY,
+            expiry=later,
+            user_metadata={"a": "b"},
+            extended=extended,
+        ),
+    )
+
+
+def jws_headers() -> tuple[bytes, ...]:
+    return tuple(urlsafe_b64decode(json.loads(data)["protected"] + "==") for data in envelopes(mt.JWS))
+
+
+def jws_around(protected: bytes) -> bytes:
+    """An envelope with this protected header, which is base64url already."""
+    return json.dumps({**json.loads(envelopes(mt.JWS)[0]), "protected": protected.decode()}).encode()
+
+
+def cose_headers() -> tuple[bytes, ...]:
+    return tuple(cbor.decode(data, MalformedEnvelope).value[0] for data in envelopes(mt.COSE))
+
+
+def cose_around(protected: bytes) -> bytes:
+    """An envelope with this protected header."""
+    _, *rest = cbor.decode(envelopes(mt.COSE)[0], MalformedEnvelope).value
+    return cbor.encode(cbor.Tag(18, [protected, *rest]))
+
+
+@functools.cache
+def certificates() -> tuple[bytes, ...]:
+    urls: dict[str, Any] = {
+        "ocsp_urls": ["http://ocsp.example.com"],
+        "crl_urls": ["http://crl.example.com/a"],
+    }
+    return (
+        *pair().chain,
+        self_signed(key="RSA-2048", **urls).leaf,
+        self_signed("CN=a+OU=b,O=x\\,y,ST=WA,C=US,1.2.3.4=z", key="EC-521").leaf,
+    )
+
+
+@functools.cache
+def chains() -> tuple[bytes, ...]:
+    return frame(pair().chain), frame(self_signed(key="RSA-2048").chain)
+
+
+def frame(parts: Iterable[bytes]) -> bytes:
+    """Each part after its length in two bytes."""
+    return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+
+
+def unframe(data: bytes) -> tuple[bytes, ...]:
+    """The parts of whatever bytes there are; the last one may be short."""
+    parts: list[bytes] = []
+    while data:
+        end = 2 + int.from_bytes(data[:2], "big")
+        parts.append(data[2:end])
+        data = data[end:]
+    return tuple(parts)
+
+
+def pem_files() -> tuple[bytes, ...]:
+    chain = pair().chain
+    return pem(chain), pair().pem_public_key(), pair().pem_key() + pem(chain[:1]), b"".join(chain)
+
+
+# --- manifests and layouts --------------------------------------------------------------------------------
+
+
+@functools.cache
+def _store() -> tuple[MemoryStore, Descriptor]:
+    """A signed image, an index with it, and two signatures; and the index."""
+    store = MemoryStore()
+    made = artifact(store)
+    sign(store, made, pair())
+    sign(store, made, pair(), media_type=mt.COSE)
+    return store, push_index(store, [made, push_image(store, b"layer", subject=made)], subject=made)
+
+
+def blobs() -> tuple[tuple[Descriptor, bytes], ...]:
+    store, _ = _store()
+    return tuple(
+        (store.manifests.get(digest, Descriptor("application/blob", digest, len(data))), data)
+        for digest, data in store.contents.items()
+    )
+
+
+def _manifests(media_type: str) -> tuple[bytes, ...]:
+    return tuple(data for descriptor, data in blobs() if descriptor.media_type == media_type)
+
+
+def manifests() -> tuple[bytes, ...]:
+    return _manifests(mt.IMAGE_MANIFEST)
+
+
+def indexes() -> tuple[bytes, ...]:
+    return _manifests(mt.IMAGE_INDEX)
+
+
+def layout_manifests() -> tuple[bytes, ...]:
+    return (*manifests(), *indexes())
+
+
+def layout_indexes() -> tuple[bytes, ...]:
+    store, index = _store()
+    listed = [descriptor.to_json() for descriptor in store.manifests.values()]
+    tagged = {**index.to_json(), "annotations": {mt.REF_NAME: "v1"}}
+    whole = {"schemaVersion": 2, "mediaType": mt.IMAGE_INDEX, "manifests": [tagged, *listed]}
+    return _documents(whole, {"schemaVersion": 2, "manifests": [tagged]}, {"manifests": None})
+
+
+# --- the files of the set-up ------------------------------------------------------------------------------
+
+
+def policies() -> tuple[bytes, ...]:
+    return _documents(
+        {
+            "version": "1.0",
+            "trustPolicies": [
+                {
+                    "name": "images",
+                    "registryScopes": ["registry.example.com/a", "localhost:5000/b"],
+                    "signatureVerification": {
+                        "level": "permissive",
+                        "override": {"expiry": "enforce"},
+                        "verifyTimestamp": "afterCertExpiry",
+                    },
+                    "trustStores": ["ca:wabbit", "tsa:clock", "signingAuthority:acme"],
+                    "trustedIdentities": [
+                        "x509.subject: C=US, ST=WA, O=wabbit-networks.io",
+                        "x509.subject: C=US, ST=WA, O=acme\\, \\C3\\A9, CN=x",
+                    ],
+                },
+                {
+                    "name": "rest",
+                    "registryScopes": ["*"],
+                    "signatureVerification": {"level": "strict"},
+                    "trustStores": ["ca:wabbit"],
+                    "trustedIdentities": ["*"],
+                },
+                {
+                    "name": "unsigned",
+                    "registryScopes": ["localhost:5000/c"],
+                    "signatureVerification": {"level": "skip"},
+                    "trustStores": None,
+                },
+            ],
+        }
+    )
+
+
+def configs() -> tuple[bytes, ...]:
+    settings = {"insecureRegistries": ["localhost:5000"], "credsStore": "pass", "signatureFormat": "cose"}
+    return _documents({**settings, "credHelpers": {"docker.io": "x"}}, {"insecureRegistries": None})
+
+
+def docker_configs() -> tuple[bytes, ...]:
+    auths = {
+        "https://index.docker.io/v1/": {"auth": b64encode(b"user:password").decode()},
+        "localhost:5000": {"username": "user", "password": "password"},
+        "registry.example.com": {"identitytoken": "abc"},
+    }
+    helped = {"credsStore": "pass", "credHelpers": {"docker.io": "x"}}
+    return _documents({"auths": auths}, {"auths": auths, **helped})
+
+
+def signing_keys() -> tuple[bytes, ...]:
+    pairs = {"name": "files", "keyPath": "/k.key", "certPath": "/k.crt", "note": {"é": "<&>"}}
+    plugin = {"name": "vault", "id": "1", "pluginName": "p", "pluginConfig": {"a": "b"}}
+    return _documents({"default": "files", "keys": [pairs, plugin], "x": [1]}, {"keys": None})

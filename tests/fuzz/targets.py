@@ -1,0 +1,277 @@
+"""Every reader of what strangers wrote, as a function of bytes: it accepts, or raises a documented error.
+
+What is accepted is used as its callers use it, too: a reader must not let through what breaks later. The
+errors stand in the table `TARGETS`; whatever else a function raises is a finding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tempfile
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from nv2 import envelope
+from nv2.content.layout.index import parse_index
+from nv2.content.layout.store import LayoutStore
+from nv2.errors import (
+    ConfigurationError,
+    ContentMismatch,
+    CredentialError,
+    EnvironmentFailure,
+    InvalidCertificate,
+    InvalidReference,
+    InvalidSignature,
+    MalformedEnvelope,
+    MalformedManifest,
+    NotFound,
+    Nv2Error,
+    PolicyError,
+    SigningKeyError,
+)
+from nv2.home.config import load_config
+from nv2.home.paths import Paths
+from nv2.home.signing_keys import load_signing_keys
+from nv2.oci import media_types as mt
+from nv2.oci import reference
+from nv2.oci.descriptor import describe
+from nv2.oci.manifest import is_signature, parse_manifest, signature_manifest
+from nv2.pki.certificate import parse_certificate
+from nv2.pki.chain import check_validity, parse_chain
+from nv2.pki.pem import certificates_from, public_key_from
+from nv2.pki.profile import check_code_signing
+from nv2.transport.credentials import CredentialStore, parse_docker_config
+from nv2.trust.policy import parse_policy
+from tests.fuzz import seeds
+from tests.world.signed import NOW
+
+
+class Target(NamedTuple):
+    """A function to fuzz, the errors that it may raise, the most bytes it gets, and where to begin."""
+
+    run: Callable[[bytes], None]
+    errors: tuple[type[Nv2Error], ...]
+    limit: int
+    seeds: Callable[[], tuple[bytes, ...]]
+
+    def __call__(self, data: bytes) -> bool:
+        """Whether `data` is accepted. Raises what must not be raised."""
+        try:
+            self.run(data[: self.limit])
+        except self.errors as e:
+            assert type(e) in self.errors, f"{type(e).__name__} is more than was promised"
+            return False
+        return True
+
+
+# --- names and manifests ----------------------------------------------------------------------------------
+
+
+def _reference(data: bytes) -> None:
+    found = reference.parse(data.decode("utf-8", "surrogateescape"))
+    assert reference.parse(str(found)) == found
+    _ = found.name, found.wanted
+
+
+def _manifest(data: bytes) -> None:
+    found = parse_manifest(data, mt.IMAGE_MANIFEST)
+    _ = found.kind, found.blobs
+    if is_signature(found):
+        signature_manifest(found, "signature")
+
+
+def _index(data: bytes) -> None:
+    assert parse_manifest(data, mt.IMAGE_INDEX).layers == ()
+
+
+# --- envelopes and certificates ---------------------------------------------------------------------------
+
+
+def _envelope(media_type: str, data: bytes) -> None:
+    found = envelope.parse(media_type, data)
+    chain = parse_chain(found.unsigned.certificates)
+    assert found.open(chain.leaf.public_key).envelope is found
+
+
+def _jws_header(data: bytes) -> None:
+    protected = urlsafe_b64encode(data).rstrip(b"=")
+    envelope.parse(mt.JWS, seeds.jws_around(protected))
+
+
+def _cose_header(data: bytes) -> None:
+    envelope.parse(mt.COSE, seeds.cose_around(data))
+
+
+def _certificate(data: bytes) -> None:
+    found = parse_certificate(data, "certificate")
+    _ = repr(found), found.key_kind, found.spki, found.has_revocation_information, found.path_length
+    found.has_signed(found)
+    check_code_signing((found,))
+
+
+def _chain(data: bytes) -> None:
+    chain = parse_chain(seeds.unframe(data))
+    assert len(chain.thumbprints) == len(chain.certificates)
+    check_validity(chain, NOW)
+
+
+def _pem(data: bytes) -> None:
+    public_key_from(data, "file")
+    assert certificates_from(data, "file", mixed=True)
+
+
+# --- the files of the set-up ------------------------------------------------------------------------------
+
+
+def _policy(data: bytes) -> None:
+    policy = parse_policy(data, "trustpolicy.json")
+    for statement in policy.statements:
+        assert all(policy.statement_for(scope) is statement for scope in statement.scopes if scope != "*")
+        assert statement.level.skips or (statement.identities and statement.stores)
+        _ = [identity.matches(seeds.leaf()) for identity in statement.identities]
+    policy.statement_for("registry.example.com/elsewhere")
+
+
+_SCRATCH: list[tempfile.TemporaryDirectory[str]] = []
+
+
+@functools.cache
+def _home() -> Path:
+    """A directory of this process, which goes with it."""
+    _SCRATCH.append(tempfile.TemporaryDirectory(prefix="nv2-fuzz-"))
+    return Path(_SCRATCH[0].name)
+
+
+@functools.cache
+def _paths() -> Paths:
+    paths = Paths.from_environment({"HOME": str(_home())}, "linux")
+    paths.config.mkdir(parents=True)
+    return paths
+
+
+def _config(data: bytes) -> None:
+    _paths().settings.write_bytes(data)
+    config = load_config(_paths())
+    _ = config.is_insecure("Localhost:5000")
+
+
+def _signing_keys(data: bytes) -> None:
+    _paths().signing_keys.write_bytes(data)
+    keys = load_signing_keys(_paths())
+    _paths().signing_keys.write_bytes(keys.encode())
+    assert load_signing_keys(_paths()) == keys
+    for key in keys.keys:
+        assert keys.get(key.name) is key
+
+
+class _NoPrograms:
+    """Nothing is installed."""
+
+    def run(self, arguments: tuple[str, ...], standard_input: bytes, *, timeout: float = 0) -> NoReturn:
+        raise EnvironmentFailure("no such program", at=arguments[0])
+
+
+def _docker_config(data: bytes) -> None:
+    config = parse_docker_config(data, "config.json")
+    store = CredentialStore(config, _NoPrograms())
+    for host in ("docker.io", "localhost:5000", "registry.example.com"):
+        if found := store.get(host):
+            _ = found.basic
+
+
+# --- layouts ----------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _layout() -> Path:
+    """A layout with a signed image."""
+    directory = _home() / "layout"
+    (directory / "blobs" / "sha256").mkdir(parents=True)
+    (directory / "oci-layout").write_bytes(seeds.LAYOUT_FILE)
+    for descriptor, data in seeds.blobs():
+        (directory / "blobs" / "sha256" / descriptor.digest.partition(":")[2]).write_bytes(data)
+    return directory
+
+
+def _nobody_else(key: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def _store() -> LayoutStore:
+    return LayoutStore(_layout(), lock=_nobody_else)
+
+
+def _layout_index(data: bytes) -> None:
+    """The bytes are index.json: read, edited, written, and the store asked about what it names."""
+    index = parse_index(data, "index.json")
+    edited = index.tagging(seeds.image(), "fuzz").listing([seeds.image()])
+    assert parse_index(edited.to_json(), "index.json").entries == edited.entries
+    (_layout() / "index.json").write_bytes(data)
+    store = _store()
+    store.referrers(seeds.image())
+    for tag in index.tags[:5]:
+        store.resolve(tag)
+
+
+def _layout_file(data: bytes) -> None:
+    (_layout() / "oci-layout").write_bytes(data)
+    try:
+        _store()
+    finally:
+        (_layout() / "oci-layout").write_bytes(seeds.LAYOUT_FILE)
+
+
+def _layout_manifest(data: bytes) -> None:
+    """The bytes are a manifest or index that the layout lists, and which may refer to another."""
+    listed = describe(data, mt.IMAGE_INDEX if b'"manifests"' in data else mt.IMAGE_MANIFEST)
+    path = _layout() / "blobs" / "sha256" / listed.digest.partition(":")[2]
+    known = path.exists()
+    path.write_bytes(data)
+    (_layout() / "index.json").write_bytes(parse_index(b"{}", "").listing([listed]).to_json())
+    try:
+        _store().referrers(seeds.image())
+        _store().resolve(listed.digest)
+    finally:
+        if not known:
+            path.unlink()
+
+
+_CONFIG_BYTES = 16 * 1024
+_ENVELOPE_BYTES = 16 * 1024
+
+# What comes after the reader, as in use, has errors of its own: an envelope may hold a bad chain.
+_ENVELOPE_ERRORS = (MalformedEnvelope, InvalidCertificate, InvalidSignature)
+_LAYOUT_ERRORS = (MalformedManifest, NotFound, ContentMismatch)
+
+TARGETS: dict[str, Target] = {
+    "reference": Target(_reference, (InvalidReference,), 512, seeds.references),
+    "manifest": Target(_manifest, (MalformedManifest,), 8192, seeds.manifests),
+    "index": Target(_index, (MalformedManifest,), 8192, seeds.indexes),
+    "jws": Target(
+        functools.partial(_envelope, mt.JWS),
+        _ENVELOPE_ERRORS,
+        _ENVELOPE_BYTES,
+        functools.partial(seeds.envelopes, mt.JWS),
+    ),
+    "jws-header": Target(_jws_header, (MalformedEnvelope,), 4096, seeds.jws_headers),
+    "cose": Target(
+        functools.partial(_envelope, mt.COSE),
+        _ENVELOPE_ERRORS,
+        _ENVELOPE_BYTES,
+        functools.partial(seeds.envelopes, mt.COSE),
+    ),
+    "cose-header": Target(_cose_header, (MalformedEnvelope,), 4096, seeds.cose_headers),
+    "certificate": Target(_certificate, (InvalidCertificate,), 8192, seeds.certificates),
+    "chain": Target(_chain, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.chains),
+    "pem": Target(_pem, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.pem_files),
+    "policy": Target(_policy, (PolicyError,), _CONFIG_BYTES, seeds.policies),
+    "config.json": Target(_config, (ConfigurationError,), _CONFIG_BYTES, seeds.configs),
+    "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),
+    "signingkeys.json": Target(_signing_keys, (SigningKeyError,), _CONFIG_BYTES, seeds.signing_keys),
+    "layout-index": Target(_layout_index, _LAYOUT_ERRORS, _CONFIG_BYTES, seeds.layout_indexes),
+    "layout-file": Target(_layout_file, (MalformedManifest,), 8192, lambda: (seeds.LAYOUT_FILE,)),
+    "layout-manifest": Target(_layout_manifest, _LAYOUT_ERRORS, 8192, seeds.layout_manifests),
+}
