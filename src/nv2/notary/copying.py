@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from nv2.copying import CopyResult
 from nv2.copying import copy as copy_content
 from nv2.notary.session import Artifact, Session, using
+from nv2.notary.threads import at_once
 from nv2.oci.reference import AnyReference, LayoutReference, parse
-
-T = TypeVar("T")
-
-MAX_JOBS = 8
-"""Pieces that are copied at the same time; the transport bounds requests per host besides."""
 
 
 class Copied(NamedTuple):
@@ -38,21 +33,6 @@ def copy(
         shared.check_registries(wanted, target)
         found = shared.resolve(wanted)
         store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
-        result = copy_content(found.store, store, found.subject.digest, target.tag, execute=_some_at_once)
+        result = copy_content(found.store, store, found.subject.digest, target.tag, execute=at_once)
         shared.pass_on_warnings(store)
     return Copied(found, target, result)
-
-
-def _some_at_once(jobs: Sequence[Callable[[], T]], /) -> Iterator[T]:
-    """The results of `jobs`, in order; those that have not begun when one fails are dropped."""
-    if len(jobs) < 2:
-        yield from (job() for job in jobs)
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    pool = ThreadPoolExecutor(MAX_JOBS)
-    try:
-        yield from pool.map(lambda job: job(), jobs)
-    finally:
-        # Not waited for: who interrupts a copy of gigabytes wants it to end. The session ends what is half-written.
-        pool.shutdown(wait=False, cancel_futures=True)

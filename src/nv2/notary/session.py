@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -18,14 +19,12 @@ from nv2.home.config import Config, load_config
 from nv2.home.lock import host_lock
 from nv2.home.paths import Paths
 from nv2.notary.connection import Connection
+from nv2.notary.threads import at_once
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import AnyReference, LayoutReference, Reference
 from nv2.transport.deadline import Hurried
 
 T = TypeVar("T")
-
-MAX_AT_ONCE = 8
-"""References that are worked on at the same time; the transport bounds requests per host besides."""
 
 MAX_READING = 600.0
 """Seconds for everything that is asked about one artifact to judge or to show it. A thousand signatures over a
@@ -178,16 +177,8 @@ class Session:
         Raises `CredentialError` as `check_registries`.
         """
         self.check_registries(*references)
-        if len(references) == 1:
-            yield references[0], _attempt(work, references[0])
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        pool = ThreadPoolExecutor(MAX_AT_ONCE)
-        try:
-            yield from zip(references, pool.map(lambda item: _attempt(work, item), references), strict=True)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        results = at_once([partial(_attempt, work, reference) for reference in references])
+        yield from zip(references, results, strict=True)
 
 
 @contextmanager

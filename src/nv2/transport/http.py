@@ -6,6 +6,7 @@ line why a host cannot be reached. What it does not do: log in (auth), or judge 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -33,6 +34,9 @@ PER_HOST = 8
 
 GRACE = 1.0
 """Seconds that the waiting caller grants the worker to report a time-out by itself."""
+
+NOTICE = 0.5
+"""Seconds. A signal that comes just before a wait does not end it: each wait is short, then Python looks."""
 
 
 class HttpSettings(NamedTuple):
@@ -80,9 +84,11 @@ class _Job:
 
     def response(self) -> Response:
         """Wait for the answer. Raises `Unreachable` when the request's time is over, too."""
-        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic()) + GRACE
-        if not self._settled.wait(left):
-            self._give_up()
+        end = math.inf if self.deadline is None else max(self.deadline, time.monotonic()) + GRACE
+        while not self._settled.wait(NOTICE):
+            if time.monotonic() > end:
+                self._give_up()
+                break
         if self._error:
             raise self._error
         if not self._response:

@@ -10,6 +10,9 @@ from nv2.errors import UsageError
 
 LISTEN = "127.0.0.1:5000"
 
+NOTICE = 0.5
+"""Seconds. A signal that comes just before a wait does not end it: each wait is short, then Python looks."""
+
 
 def run(call: Call) -> int:
     """Serve until a signal ends it; the registry is closed in good order on the way out."""
@@ -24,7 +27,9 @@ def run(call: Call) -> int:
         call.output.line(registry.address)
         call.output.flush()
         call.output.note(f"serving {directory}, to this machine only; Ctrl-C ends it")
-        threading.Event().wait()
+        ended = threading.Event()
+        while not ended.wait(NOTICE):
+            pass  # until a signal raises
     return exits.DONE
 
 
