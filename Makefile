@@ -8,17 +8,24 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python3
+# What measures coverage needs a newer Python than nv2 does.
+FUZZ := .venv-fuzz
+SECONDS ?= 60
+TARGETS ?=
 
 # An environment knows the folder it was made in: a clone that was moved needs a new one.
 ifneq ($(shell cat $(VENV)/.made-in 2>/dev/null),$(CURDIR))
 MOVED := moved
 endif
+ifneq ($(shell cat $(FUZZ)/.made-in 2>/dev/null),$(CURDIR))
+FUZZ_MOVED := moved
+endif
 
-LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url --no-emit-find-links
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
+	--no-emit-find-links --python-version
 UV := uv>=0.13,<0.14
 
-.PHONY: help demo test check format peers bench lock clean moved
+.PHONY: help demo test check format fuzz peers bench lock clean moved
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +47,9 @@ check: $(VENV)/.ready-dev ## Format, lint, types, architecture, start-up
 format: $(VENV)/.ready-dev ## Format the code and mend what lint can mend
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format .
 
+fuzz: $(FUZZ)/.ready-fuzz ## Run every fuzz target for SECONDS=60, led by coverage
+	@$(FUZZ)/bin/python3 -m tests.fuzz $(SECONDS) $(TARGETS)
+
 peers: $(VENV)/.ready-dev ## Build the programs of other projects that the tests talk to
 	@$(PY) -m tests.peers.install
 
@@ -49,12 +59,13 @@ bench: $(VENV)/.ready-dev ## Measure against the same programs
 
 lock: $(VENV)/.ready-dev ## Lock the newest dependencies that pyproject.toml allows
 	@$(PY) -m pip install --quiet '$(UV)'
-	$(LOCK) pyproject.toml -o requirements/core.txt
-	$(LOCK) --group pyproject.toml:build -o requirements/build.txt
-	$(LOCK) -c requirements/core.txt --group pyproject.toml:dev -o requirements/dev.txt
+	$(LOCK) 3.11 pyproject.toml -o requirements/core.txt
+	$(LOCK) 3.11 --group pyproject.toml:build -o requirements/build.txt
+	$(LOCK) 3.11 -c requirements/core.txt --group pyproject.toml:dev -o requirements/dev.txt
+	$(LOCK) 3.12 -c requirements/core.txt --group pyproject.toml:fuzz -o requirements/fuzz.txt
 
 clean: ## Remove what make made here; built peers stay in the cache
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) $(FUZZ) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.ready-build: scripts/setup pyproject.toml requirements/core.txt requirements/build.txt $(MOVED)
@@ -62,5 +73,8 @@ $(VENV)/.ready-build: scripts/setup pyproject.toml requirements/core.txt require
 
 $(VENV)/.ready-dev: scripts/setup pyproject.toml requirements/core.txt requirements/dev.txt $(MOVED)
 	@PYTHON='$(PYTHON)' sh scripts/setup core dev
+
+$(FUZZ)/.ready-fuzz: scripts/setup pyproject.toml requirements/core.txt requirements/build.txt requirements/fuzz.txt $(FUZZ_MOVED)
+	@PYTHON='$(PYTHON)' VENV=$(FUZZ) OLDEST=12 sh scripts/setup core build fuzz
 
 moved:
