@@ -282,7 +282,8 @@ _STRONG: dict[str, Any] = {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sh
 def _sign(builder: x509.CertificateBuilder, key: Any, hash_name: str) -> bytes:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return builder.sign(key, None).public_bytes(serialization.Encoding.DER)
-    made = builder.sign(key, _STRONG.get(hash_name, hashes.SHA256)())
+    deterministic = True if isinstance(key, ec.EllipticCurvePrivateKey) else None
+    made = builder.sign(key, _STRONG.get(hash_name, hashes.SHA256)(), ecdsa_deterministic=deterministic)
     der = made.public_bytes(serialization.Encoding.DER)
     return _weaken(made, der, key, hash_name) if hash_name in _WEAK else der
 
