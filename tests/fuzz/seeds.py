@@ -16,6 +16,7 @@ from nv2.errors import MalformedEnvelope
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.certificate import Certificate, parse_certificate
+from nv2.pki.chain import Chain, parse_chain
 from tests.world.artifacts import push_image, push_index
 from tests.world.ca import CA, Pair, pem, self_signed
 from tests.world.signed import SIGNED_AT, artifact, sealed, sign
@@ -46,6 +47,11 @@ def references() -> tuple[bytes, ...]:
 @functools.cache
 def pair() -> Pair:
     return CA("Root").intermediate("Middle").issue("build", key="EC-256")
+
+
+@functools.cache
+def chain() -> Chain:
+    return parse_chain(pair().chain)
 
 
 @functools.cache

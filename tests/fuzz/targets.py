@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from nv2 import envelope
+from nv2.cli.signatures import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
 from nv2.errors import (
@@ -35,12 +37,13 @@ from nv2.errors import (
 from nv2.home.config import load_config
 from nv2.home.paths import Paths
 from nv2.home.signing_keys import load_signing_keys
+from nv2.inspection import Inspected
 from nv2.oci import media_types as mt
 from nv2.oci import reference
 from nv2.oci.descriptor import describe
 from nv2.oci.manifest import is_signature, parse_manifest, signature_manifest
 from nv2.pki.certificate import parse_certificate
-from nv2.pki.chain import check_validity, parse_chain
+from nv2.pki.chain import Chain, check_validity, parse_chain
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.pki.profile import check_code_signing
 from nv2.transport.credentials import CredentialStore, parse_docker_config
@@ -93,16 +96,24 @@ def _index(data: bytes) -> None:
 def _envelope(media_type: str, data: bytes) -> None:
     found = envelope.parse(media_type, data)
     chain = parse_chain(found.unsigned.certificates)
+    _show(found, chain)
     assert found.open(chain.leaf.public_key).envelope is found
+
+
+def _show(found: envelope.Envelope, chain: Chain) -> None:
+    """As `nv2 inspect` does, which believes no signature."""
+    inspected = Inspected(seeds.image(), found, chain, envelope.parse_payload(found.payload))
+    assert json.dumps(signature_document(inspected), allow_nan=False, ensure_ascii=False).encode()
+    assert all(signature_tree(inspected).lines())
 
 
 def _jws_header(data: bytes) -> None:
     protected = urlsafe_b64encode(data).rstrip(b"=")
-    envelope.parse(mt.JWS, seeds.jws_around(protected))
+    _show(envelope.parse(mt.JWS, seeds.jws_around(protected)), seeds.chain())
 
 
 def _cose_header(data: bytes) -> None:
-    envelope.parse(mt.COSE, seeds.cose_around(data))
+    _show(envelope.parse(mt.COSE, seeds.cose_around(data)), seeds.chain())
 
 
 def _certificate(data: bytes) -> None:
