@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,15 @@ class Received(NamedTuple):
 
 
 Script = Callable[[Received], bytes | None]
-"""The bytes to answer with; None closes the connection without a word."""
+"""The bytes to answer with; None closes the connection without a word, `Reset` cuts it."""
+
+
+class Reset(Exception):
+    """Cut the connection as a crashed machine or a firewall does, after `sent`."""
+
+    def __init__(self, sent: bytes = b"") -> None:
+        super().__init__()
+        self.sent = sent
 
 
 def http(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
@@ -74,7 +83,12 @@ class Server:
             with connection, connection.makefile("rb") as stream:
                 while request := _receive(stream):
                     self.requests.append(request)
-                    answer = self._script(request)
+                    try:
+                        answer = self._script(request)
+                    except Reset as reset:
+                        connection.sendall(reset.sent)
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        break
                     if answer is None:
                         break
                     connection.sendall(answer)
