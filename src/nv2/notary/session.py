@@ -31,7 +31,7 @@ MAX_READING = 600.0
 slow line take one minute; without a limit, a registry that drips its answers could hold us for days."""
 
 
-def _ignore(_: str) -> None:
+def _ignore(_: object) -> None:
     """Nobody listens."""
 
 
@@ -147,12 +147,15 @@ class Session:
         push: bool = False,
         force_referrers_tag: bool = False,
         hurried: bool = False,
+        ahead: Callable[[Store], object] = _ignore,
     ) -> Artifact:
         """The artifact that `reference` names now. Its bytes' own digest was computed.
 
-        Raises `NotFound` and what the store raises.
+        `ahead` is called with the store before anybody waits for an answer. Raises `NotFound` and what the
+        store raises.
         """
         store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag, hurried=hurried)
+        ahead(store)
         # Only these three are ever signed or compared; a layout's index adds annotations of its own.
         subject = Descriptor(*store.resolve(reference.wanted or "")[:3])
         return Artifact(reference, store, subject)

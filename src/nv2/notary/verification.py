@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
-from nv2.errors import NotTrusted, Undecided
+from nv2.content.interface import Store
+from nv2.content.remote.store import RemoteStore
+from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Undecided
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
+from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
 from nv2.revocation import WithoutNetwork
 from nv2.trust.verdict import ArtifactVerdict, Verdict
@@ -42,9 +47,9 @@ def evaluate_reference(
     `Nv2Error` where nothing can be said: no such artifact, no policy, no network.
     """
     trust = choose(reference)
-    artifact = session.resolve(reference, hurried=True)
     if not isinstance(trust, Trust):
-        return Evaluated(artifact, not_checked(trust))
+        return Evaluated(session.resolve(reference, hurried=True), not_checked(trust))
+    artifact = session.resolve(reference, hurried=True, ahead=partial(_look_ahead, reference, trust))
     verdict = evaluate_in_store(
         artifact.store,
         artifact.subject,
@@ -56,6 +61,15 @@ def evaluate_reference(
         stop_at_first=not all_signatures,
     )
     return Evaluated(artifact, verdict)
+
+
+def _look_ahead(reference: AnyReference, trust: Trust, store: Store) -> None:
+    """Ask for the signatures along with the artifact; while the answers are under way, load what judges them."""
+    if isinstance(store, RemoteStore) and reference.digest is not None:
+        store.ask_ahead(reference.digest, mt.SIGNATURE)
+    # The trust stores, and with them all that reads certificates: half of what a process has to load.
+    with suppress(ConfigurationError, EnvironmentFailure):  # the finding about authenticity will say it
+        trust.anchors.thumbprints()
 
 
 def failure(evaluated: Evaluated) -> NotTrusted | Undecided:

@@ -155,7 +155,7 @@ def _merge(
     writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor]
 ) -> _Round:
     began = time.monotonic()
-    current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject))
+    current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
     found = current.digest if current else None
     listed = current.digests if current else frozenset()
     missing = [item for item in manifests if item.digest not in listed]

@@ -53,9 +53,9 @@ class FallbackIndex(NamedTuple):
         return frozenset(str(item.get("digest")) for item in self.entries if isinstance(item, dict))
 
 
-def start_api(endpoint: Endpoint, subject: Descriptor, artifact_type: str | None) -> Pending:
+def start_api(endpoint: Endpoint, subject: Digest, artifact_type: str | None) -> Pending:
     """Ask the referrers API; `api_listing` reads the answer."""
-    path = f"referrers/{subject.digest}"
+    path = f"referrers/{subject}"
     if artifact_type:
         path += f"?artifactType={quote(artifact_type, safe='')}"
     return endpoint.start(endpoint.request("GET", path, {"Accept": mt.IMAGE_INDEX}))
@@ -157,11 +157,9 @@ class _Listing:
         return Referrers(tuple(self._found.values()), complete and not self._capped, tuple(self._problems))
 
 
-def start_fallback(endpoint: Endpoint, subject: Descriptor) -> Pending:
+def start_fallback(endpoint: Endpoint, subject: Digest) -> Pending:
     """Ask for the fallback tag; `fallback_index` reads the answer."""
-    return endpoint.start(
-        endpoint.request("GET", f"manifests/{fallback_tag(subject.digest)}", ACCEPT_MANIFESTS)
-    )
+    return endpoint.start(endpoint.request("GET", f"manifests/{fallback_tag(subject)}", ACCEPT_MANIFESTS))
 
 
 def fallback_index(endpoint: Endpoint, subject: Descriptor, pending: Pending) -> FallbackIndex | None:

@@ -7,17 +7,17 @@ manifest and blob is hashed before it is handed out.
 from __future__ import annotations
 
 import enum
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Journal, Lock, Opener, Referrers, check_size, opener
+from nv2.content.remote.ahead import Ahead, Asked, manifest_request, needed_login, start_ahead
 from nv2.content.remote.answers import check_pushed, describe_answer
-from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
+from nv2.content.remote.endpoint import Endpoint
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag
 from nv2.content.remote.referrers import (
     api_listing,
@@ -26,6 +26,7 @@ from nv2.content.remote.referrers import (
     start_api,
     start_fallback,
 )
+from nv2.content.remote.remembered import Manifests
 from nv2.content.remote.uploads import Uploads
 from nv2.errors import InvalidReference, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
@@ -38,9 +39,6 @@ from nv2.transport.interface import Pending, Request, Transport
 WINDOW = 8
 """Contents under way at a time in `fetch_many`."""
 
-MAX_REMEMBERED = 16 * 1024 * 1024
-"""Bytes of manifests that one store remembers, so that what was resolved is not fetched again."""
-
 
 class _Api(enum.Enum):
     """What is known of the repository's referrers API."""
@@ -51,11 +49,6 @@ class _Api(enum.Enum):
 
 
 NO_REFERRERS = Referrers((), True)
-
-
-class _Remembered(NamedTuple):
-    descriptor: Descriptor
-    data: bytes
 
 
 class RemoteStore:
@@ -89,10 +82,10 @@ class RemoteStore:
         )
         self._force_tag = force_referrers_tag
         self._api = _Api.UNKNOWN
+        self._ahead: Ahead | None = None
         self._pushed: dict[Digest, str] = {}
         """Manifests that this store put, and the subject that the registry says it noted (OCI-Subject)."""
-        self._manifests: dict[str, _Remembered] = {}
-        self._mutex = threading.Lock()
+        self._manifests = Manifests()
 
     def resolve(self, name: str) -> Descriptor:
         """The descriptor of the manifest under a tag or digest; one request, and its bytes are remembered."""
@@ -101,12 +94,21 @@ class RemoteStore:
             raise InvalidReference("a tag or digest is missing", at=self._endpoint.name, hint=EXPECTED)
         if digest and (known := self._manifests.get(digest)):
             return known.descriptor
-        request = self._endpoint.request("GET", f"manifests/{name}", ACCEPT_MANIFESTS, limit=MAX_MANIFEST)
+        ahead, self._ahead = self._ahead, None
+        ahead = ahead if ahead and ahead.subject == digest else None
+        request = manifest_request(self._endpoint, name)
+        asked = ahead.manifest if ahead else self._endpoint.start(request)
         what = f"manifest {name}" if digest else f"tag {name}"
-        response, data = self._endpoint.read(self._endpoint.start(request), request, what)
+        response, data = self._endpoint.read(asked, request, what)
+        self._ahead = None if needed_login(response) else ahead
         found = describe_answer(response, data, digest, f"{self._endpoint.name}:{name}")
-        self._remember(found, data)
+        self._manifests.keep(found, data)
         return found
+
+    def ask_ahead(self, digest: Digest, artifact_type: str) -> None:
+        """Begin what `resolve(digest)` and then `referrers(…, artifact_type)` will ask: they need not wait twice."""
+        if self._api is _Api.UNKNOWN and not self._manifests.get(digest):
+            self._ahead = start_ahead(self._endpoint, digest, artifact_type)
 
     def fetch(self, descriptor: Descriptor, limit: int) -> bytes:
         """The whole content, checked. See `Fetcher.fetch`."""
@@ -141,7 +143,7 @@ class RemoteStore:
         _, data = self._endpoint.read(pending, request, _what(descriptor))
         descriptor.check(data)
         if is_manifest(descriptor.media_type):
-            self._remember(Descriptor(*descriptor[:3]), data)
+            self._manifests.keep(descriptor, data)
         return data
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
@@ -175,7 +177,7 @@ class RemoteStore:
         with source() as stream:
             data = _checked(stream.read(descriptor.size + 1), descriptor)
         self._put_manifest(descriptor, data, descriptor.digest)
-        self._remember(Descriptor(*descriptor[:3]), data)
+        self._manifests.keep(descriptor, data)
 
     def tag(self, descriptor: Descriptor, tag: str) -> None:
         """Let `tag` name a manifest of the repository."""
@@ -206,21 +208,25 @@ class RemoteStore:
 
         As long as it is not known which of the two the registry has, both are asked at once.
         """
-        endpoint, asked, tag = self._endpoint, None, None
-        if self._api is not _Api.MISSING:
-            asked = start_api(endpoint, subject, artifact_type)
-        if self._api is not _Api.THERE:
-            tag = start_fallback(endpoint, subject)
+        endpoint, (asked, tag) = self._endpoint, self._ask_for_referrers(subject.digest, artifact_type)
         listing = api_listing(endpoint, asked) if asked else None
         self._api = _Api.MISSING if listing is None else _Api.THERE
         if listing is not None:
             return listing
         try:
-            index = fallback_index(endpoint, subject, tag or start_fallback(endpoint, subject))
+            index = fallback_index(endpoint, subject, tag or start_fallback(endpoint, subject.digest))
         except MalformedManifest as e:
             # "If the tag does not return a valid image index, the client SHOULD assume no referrers."
             return Referrers((), True, (str(e),))
         return fallback_listing(endpoint, index, self._children(subject)) if index else NO_REFERRERS
+
+    def _ask_for_referrers(self, subject: Digest, artifact_type: str | None) -> Asked:
+        ahead, self._ahead = self._ahead, None
+        if ahead and (ahead.subject, ahead.artifact_type) == (subject, artifact_type):
+            return ahead.listings
+        api = None if self._api is _Api.MISSING else start_api(self._endpoint, subject, artifact_type)
+        tag = None if self._api is _Api.THERE else start_fallback(self._endpoint, subject)
+        return Asked(api, tag)
 
     def _children(self, subject: Descriptor) -> frozenset[Digest]:
         if subject.media_type not in mt.INDEXES:
@@ -256,16 +262,9 @@ class RemoteStore:
         if manifest.digest in self._pushed:
             return self._pushed[manifest.digest] == subject.digest and self._api is not _Api.MISSING
         if self._api is _Api.UNKNOWN:
-            listing = api_listing(self._endpoint, start_api(self._endpoint, subject, None))
+            listing = api_listing(self._endpoint, start_api(self._endpoint, subject.digest, None))
             self._api = _Api.MISSING if listing is None else _Api.THERE
         return self._api is _Api.THERE
-
-    def _remember(self, descriptor: Descriptor, data: bytes) -> None:
-        with self._mutex:
-            self._manifests[descriptor.digest] = _Remembered(descriptor, data)
-            size = sum(len(item.data) for item in self._manifests.values())
-            while size > MAX_REMEMBERED:
-                size -= len(self._manifests.pop(next(iter(self._manifests))).data)
 
 
 def _what(descriptor: Descriptor) -> str:

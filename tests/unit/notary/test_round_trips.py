@@ -1,0 +1,114 @@
+"""How often a registry is asked, and how often an answer has to be waited for: round trips decide how long it takes.
+
+The numbers are limits. Whoever makes one smaller writes the smaller one here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nv2.content.remote.store import RemoteStore
+from nv2.notary.connection import Connection
+from nv2.notary.session import Session, Settings
+from nv2.notary.trust import trust_in_file
+from nv2.notary.verification import evaluate_reference
+from nv2.oci.reference import parse
+from nv2.signing import Wish, sign
+from nv2.transport.auth import Authenticated
+from nv2.trust.verdict import Verdict
+from tests.world.artifacts import push_image, thread_lock
+from tests.world.ca import CA, Pair, pem
+from tests.world.logins import BearerLogin
+from tests.world.network import FunctionTransport
+from tests.world.registry import Registry
+from tests.world.rounds import Rounds
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    return CA().issue(key="EC-256")
+
+
+class World:
+    """A registry in memory with one image, and whoever signs and verifies it."""
+
+    def __init__(self, home: Path, *, referrers_api: bool, login: BearerLogin | None = None) -> None:
+        self.home = home
+        self.registry = Registry(referrers_api=referrers_api)
+        self.image = push_image(self._store(self.count()))
+        self.registry.login = login
+
+    def count(self) -> Rounds:
+        """Counts what is asked from now on."""
+        login = self.registry.login
+        hosts = {self.registry.host: self.registry, **({"auth.test": login} if login else {})}
+        return Rounds(FunctionTransport(hosts))
+
+    def _store(self, rounds: Rounds) -> RemoteStore:
+        transport = Authenticated(rounds, lambda _: None)
+        host, lock = self.registry.host, thread_lock()
+        return RemoteStore(
+            host, "app", transport, plain_http=True, lock=lock, push=True, sleep=lambda _: None
+        )
+
+    def sign(self, pair: Pair) -> Rounds:
+        rounds = self.count()
+        store = self._store(rounds)
+        sign(store, store.resolve(self.image.digest), pair.signer(), Wish(), datetime.now(UTC))
+        return rounds
+
+    def verify(self, name: str, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Rounds:
+        (self.home / "leaf.crt").write_bytes(pem([pair.leaf]))
+        rounds = self.count()
+        transport = Authenticated(rounds, lambda _: None)
+        monkeypatch.setattr(Connection, "transport", lambda _: transport)
+        settings = Settings(insecure_registry=True)
+        with Session.from_environment(settings, {"HOME": str(self.home)}) as session:
+            choose = trust_in_file(session, str(self.home / "leaf.crt"))
+            found = evaluate_reference(session, parse(f"{self.registry.host}/app{name}"), choose)
+        assert found.verdict.verdict is Verdict.TRUSTED, found
+        return rounds
+
+
+@pytest.fixture(params=["API", "fallback tag"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    return World(tmp_path, referrers_api=request.param == "API")
+
+
+def test_verifying_by_digest_takes_five_requests_in_three_round_trips(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sign(pair)
+    rounds = world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    assert (len(rounds.requests), rounds.waited) == (5, 3), rounds.requests
+    assert len(set(rounds.requests)) == 5
+
+
+def test_verifying_by_tag_takes_one_round_trip_more(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sign(pair)
+    world.registry.repository("app").tags["v1"] = world.image.digest
+    rounds = world.verify(":v1", pair, monkeypatch)
+    assert (len(rounds.requests), rounds.waited) == (5, 4), rounds.requests
+
+
+@pytest.mark.parametrize("referrers_api", [True, False])
+def test_a_login_costs_two_round_trips_whatever_was_asked_ahead(
+    referrers_api: bool, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, referrers_api=referrers_api)
+    world.sign(pair)
+    world.registry.login = BearerLogin(public=True)
+    rounds = world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    assert rounds.waited <= 3 + 3, rounds.requests  # the manifest is not read before the token is there
+
+
+def test_signing_asks_no_more_than_it_must(tmp_path: Path, pair: Pair) -> None:
+    for referrers_api, first, second in ((True, 5, 5), (False, 8, 9)):
+        world = World(tmp_path, referrers_api=referrers_api)
+        # By fallback tag: its index is read before and after it is written, and the one before it is deleted.
+        assert [len(world.sign(pair).requests) for _ in range(2)] == [first, second]
