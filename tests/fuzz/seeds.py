@@ -182,7 +182,8 @@ def layout_indexes() -> tuple[bytes, ...]:
     listed = [descriptor.to_json() for descriptor in store.manifests.values()]
     tagged = {**index.to_json(), "annotations": {mt.REF_NAME: "v1"}}
     whole = {"schemaVersion": 2, "mediaType": mt.IMAGE_INDEX, "manifests": [tagged, *listed]}
-    return _documents(whole, {"schemaVersion": 2, "manifests": [tagged]}, {"manifests": None})
+    large = {"schemaVersion": 2, "manifests": [{**tagged, "size": 2**31}]}
+    return _documents(whole, {"schemaVersion": 2, "manifests": [tagged]}, {"manifests": None}, large)
 
 
 # --- the files of the set-up ------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from nv2.cli.signatures import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
 from nv2.errors import (
+    BadAnswer,
     ConfigurationError,
     ContentMismatch,
     CredentialError,
@@ -255,7 +256,7 @@ _ENVELOPE_BYTES = 16 * 1024
 
 # What comes after the reader, as in use, has errors of its own: an envelope may hold a bad chain.
 _ENVELOPE_ERRORS = (MalformedEnvelope, InvalidCertificate, InvalidSignature)
-_LAYOUT_ERRORS = (MalformedManifest, NotFound, ContentMismatch)
+_LAYOUT_ERRORS = (MalformedManifest, NotFound, ContentMismatch, BadAnswer)
 
 TARGETS: dict[str, Target] = {
     "reference": Target(_reference, (InvalidReference,), 512, seeds.references),

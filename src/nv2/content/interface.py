@@ -47,7 +47,8 @@ class Resolver(Protocol):
     def resolve(self, name: str) -> Descriptor:
         """The descriptor of a tag or digest; the bytes' own digest was computed, whatever the store says.
 
-        Raises `NotFound`.
+        Raises `NotFound`, `ContentMismatch`; `MalformedManifest` for what is no manifest, `BadAnswer` for one that
+        is too long.
         """
 
 

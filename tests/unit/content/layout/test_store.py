@@ -12,7 +12,14 @@ from nv2.content.layout import directory as layout_directory
 from nv2.content.layout import files as layout_files
 from nv2.content.layout import referrers as layout_referrers
 from nv2.content.layout.store import LayoutStore
-from nv2.errors import ArtifactError, ContentMismatch, EnvironmentFailure, MalformedManifest, NotFound
+from nv2.errors import (
+    ArtifactError,
+    BadAnswer,
+    ContentMismatch,
+    EnvironmentFailure,
+    MalformedManifest,
+    NotFound,
+)
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from tests.world.artifacts import (
@@ -242,6 +249,16 @@ def test_a_tag_on_spoilt_bytes_does_not_resolve(store: LayoutStore, directory: P
     path = blob_path(directory, image)
     path.write_bytes(path.read_bytes().replace(b"layers", b"Layers"))
     with pytest.raises(ContentMismatch):
+        store.resolve("v1")
+
+
+def test_a_tag_on_more_bytes_than_a_manifest_may_have_is_refused_unread(
+    store: LayoutStore, directory: Path
+) -> None:
+    image = push_image(store, b"layer")
+    store.tag(image, "v1")
+    change_index(directory, lambda index: index["manifests"][0].update(size=2**31))
+    with pytest.raises(BadAnswer, match="has 2147483648 bytes"):
         store.resolve("v1")
 
 
