@@ -224,7 +224,7 @@ def _layout_index(data: bytes) -> None:
     (_layout() / "index.json").write_bytes(data)
     store = _store()
     store.referrers(seeds.image())
-    for tag in index.tags[:5]:
+    for tag in [tag for tag in index.tags if reference.is_tag(tag)][:5]:
         store.resolve(tag)
 
 
