@@ -51,6 +51,9 @@ def fuzz(name: str, seconds: int) -> Run:
 def main(arguments: list[str]) -> int:
     """The exit code."""
     seconds, names = int(arguments[0]), arguments[1:] or list(TARGETS)
+    if unknown := sorted(set(names) - set(TARGETS)):
+        print(f"no such target: {', '.join(unknown)}; there are {', '.join(TARGETS)}", file=sys.stderr)
+        return 2
     FINDINGS.mkdir(exist_ok=True)
     failed = []
     for name in names:
