@@ -6,6 +6,7 @@ User metadata are the annotations of the signed descriptor.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,8 @@ from nv2.strict_json import Fields
 MAX_SIZE = 2**63 - 1
 """Bytes of an artifact, as a descriptor can say: what Go's int64 holds."""
 
-_FIELDS = ("mediaType", "digest", "size", "annotations", "artifactType")
+_FIELDS = ("mediaType", "digest", "size", "annotations", "artifactType", "urls", "data", "platform")
+_PLATFORM = ("architecture", "os", "os.version", "os.features", "variant")
 
 
 def build_payload(target: Descriptor, user_metadata: Mapping[str, str]) -> bytes:
@@ -62,10 +64,25 @@ def parse_payload(data: bytes) -> Descriptor:
     if artifact is None:
         raise MalformedEnvelope("an object is missing", at="payload.targetArtifact")
     refuse_other_spellings(artifact, _FIELDS)
+    _check_unused(artifact)
     target = parse_descriptor(artifact)
     if target.size > MAX_SIZE:
         raise MalformedEnvelope("a size of more than 63 bits", at="payload.targetArtifact.size")
     return target._replace(artifact_type=None)
+
+
+def _check_unused(artifact: Fields) -> None:
+    """Raise unless the fields of a descriptor that nothing here uses are what OCI says: others refuse them too."""
+    artifact.strings("urls")
+    try:
+        b64decode(artifact.get("data", str) or "", validate=True)
+    except ValueError:
+        raise MalformedEnvelope("is not base64", at=artifact.place("data")) from None
+    platform = artifact.object("platform")
+    if platform is not None:
+        refuse_other_spellings(platform, _PLATFORM)
+        for name in _PLATFORM:
+            platform.strings(name) if name == "os.features" else platform.get(name, str)
 
 
 def refuse_other_spellings(fields: Fields, known: tuple[str, ...]) -> None:

@@ -83,6 +83,16 @@ def test_unknown_fields_are_ignored() -> None:
         (artifact(mediaType=None), "payload.targetArtifact.mediaType"),
         (artifact(annotations={"a": 1}), "payload.targetArtifact.annotations['a']"),
         (artifact(annotations=[]), "payload.targetArtifact.annotations"),
+        (artifact(artifactType=1), "payload.targetArtifact.artifactType"),
+        (artifact(urls=True), "payload.targetArtifact.urls"),
+        (artifact(urls=[1]), "payload.targetArtifact.urls[0]"),
+        (artifact(data="?"), "payload.targetArtifact.data"),
+        (artifact(data=[]), "payload.targetArtifact.data"),
+        (artifact(platform="linux"), "payload.targetArtifact.platform"),
+        (artifact(platform={"os": 1}), "payload.targetArtifact.platform.os"),
+        (artifact(platform={"OS": "linux"}), "payload.targetArtifact.platform"),
+        (artifact(platform={"os.features": "x"}), "payload.targetArtifact.platform.os.features"),
+        (artifact(URLs=[]), "payload.targetArtifact"),
         (b'{"x":' + b"[" * 100 + b"]" * 100 + b"}", "payload"),
     ],
 )
@@ -98,3 +108,9 @@ def test_the_three_fields_are_required(field: str) -> None:
     with pytest.raises(MalformedEnvelope, match="missing") as caught:
         parse_payload(json.dumps({"targetArtifact": fields}).encode())
     assert caught.value.at == f"payload.targetArtifact.{field}"
+
+
+def test_the_fields_of_a_descriptor_that_nobody_uses_here_do_no_harm() -> None:
+    platform = {"architecture": "amd64", "os": "linux", "os.features": ["x"], "more": 1}
+    target = artifact(urls=["https://example.com"], data="AAA=", platform=platform, artifactType="a/b")
+    assert parse_payload(target).digest == TARGET.digest
