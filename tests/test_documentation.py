@@ -104,6 +104,19 @@ def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
             assert section in _sections(found.read_text(encoding="utf-8")), f"{target}#{section}"
 
 
+def test_the_threat_model_names_modules_that_exist() -> None:
+    rows = [
+        line for line in (DOCS / "threat-model.md").read_text(encoding="utf-8").splitlines() if "|" in line
+    ]
+    named = {
+        name for row in rows for name in re.findall(r"`([a-z_]+(?:/[a-z_]+)*)`", row.rpartition(" | ")[2])
+    }
+    source = REPOSITORY / "src" / "nv2"
+    functions = {"prove", "judge", "conclude"}
+    found = {name for name in named if (source / f"{name}.py").exists() or (source / name).is_dir()}
+    assert len(found) > 30 and named - found <= functions
+
+
 def _sections(text: str) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
