@@ -12,6 +12,7 @@ PY := $(BIN)/python3
 FUZZ := .venv-fuzz
 SECONDS ?= 60
 TARGETS ?=
+COUNT ?= 5000
 
 # An environment knows the folder it was made in: a clone that was moved needs a new one.
 ifneq ($(shell cat $(VENV)/.made-in 2>/dev/null),$(CURDIR))
@@ -25,10 +26,10 @@ LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --n
 	--no-emit-find-links --python-version
 UV := uv>=0.13,<0.14
 
-.PHONY: help demo test check format fuzz peers bench lock clean moved
+.PHONY: help demo test check format fuzz differential peers bench lock clean moved
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.ready-build ## See an image signed, listed, inspected, verified, tampered with and refused
 	@$(BIN)/nv2 demo
@@ -49,6 +50,10 @@ format: $(VENV)/.ready-dev ## Format the code and mend what lint can mend
 
 fuzz: $(FUZZ)/.ready-fuzz ## Run every fuzz target for SECONDS=60, led by coverage
 	@$(FUZZ)/bin/python3 -m tests.fuzz $(SECONDS) $(TARGETS)
+
+differential: $(VENV)/.ready-dev ## Let notation and nv2 judge COUNT=5000 mutated signatures
+	@$(PY) -m tests.peers.install
+	@$(PY) -m tests.differential.run $(COUNT) $(ARGS)
 
 peers: $(VENV)/.ready-dev ## Build the programs of other projects that the tests talk to
 	@$(PY) -m tests.peers.install
