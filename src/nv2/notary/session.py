@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nv2._version import __version__
 from nv2.content.interface import Journal, Store
-from nv2.content.layout.store import LayoutStore
 from nv2.content.remote.store import RemoteStore
 from nv2.errors import Nv2Error
 from nv2.home.config import Config, load_config
@@ -23,6 +22,9 @@ from nv2.notary.threads import at_once
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import AnyReference, LayoutReference, Reference
 from nv2.transport.deadline import Hurried
+
+if TYPE_CHECKING:
+    from nv2.content.layout.store import LayoutStore
 
 T = TypeVar("T")
 
@@ -119,6 +121,8 @@ class Session:
         With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer.
         """
         if isinstance(reference, LayoutReference):
+            from nv2.content.layout.store import LayoutStore  # registries are what is asked most
+
             layout = LayoutStore(Path(reference.directory), create=create, lock=self._lock)
             if push:
                 self._written.append(layout)
