@@ -103,6 +103,12 @@ JWS = (
         protected={SIGNING_TIME: "2026-01-01T12:00:00+24:00"},
         difference="jws-time",
     ),
+    _of(
+        "time-one-digit",
+        "an hour of one digit",
+        protected={SIGNING_TIME: "2026-01-01T2:00:00Z"},
+        difference="jws-time",
+    ),
     _of("time-zero", "Go's zero time", protected={SIGNING_TIME: "0001-01-01T00:00:00Z"}),
     _good("time-fraction", "a fraction of a second", protected={SIGNING_TIME: "2026-01-01T12:00:00.5Z"}),
     _good("time-zone", "another zone than UTC", protected={SIGNING_TIME: "2026-01-01T12:00:00+02:00"}),
