@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -299,7 +300,8 @@ def _policy(draft: Draft, source: random.Random) -> Draft:
             )
         }
         policy = json.loads(json.dumps(policy))
-        policy["trustPolicies"][0]["signatureVerification"] |= {"override": override}
+        with suppress(LookupError, TypeError):  # an earlier change left nothing to override
+            policy["trustPolicies"][0]["signatureVerification"] |= {"override": override}
     return draft._replace(policy=mutate_tree(policy, source, _POLICY_WORDS))
 
 
