@@ -7,7 +7,11 @@ own. Tags are kept, not interpreted. Why not a library: docs/adr/0003-own-cbor-r
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Callable
+from datetime import datetime
+from math import isfinite
 from typing import Any, NamedTuple
 
 from nv2.strict_json import ErrorType
@@ -24,6 +28,7 @@ MAX_ITEMS = 10_000
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _CONSTANTS = {20: False, 21: True, 22: None}
 _FLOATS = {25: ">e", 26: ">f", 27: ">d"}
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class Tag(NamedTuple):
@@ -92,6 +97,38 @@ def _item(data: bytes, at: int, depth: int, budget: _Budget) -> tuple[Any, int]:
         case _:
             value, end = _item(data, body, depth + 1, budget)
             return Tag(argument, value), end
+
+
+def _is_date(value: Any) -> bool:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value[:19])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def _is_bytes(value: Any) -> bool:
+    return isinstance(value, bytes)
+
+
+_CONTENTS: dict[int, Callable[[Any], bool]] = {0: _is_date, 1: _is_number, 2: _is_bytes, 3: _is_bytes}
+"""What tags of RFC 8949, 3.4 may hold: date, epoch time, big integers. Other tags are kept as they are."""
+
+
+def misused_tag(value: Any) -> int | None:
+    """The number of a tag in `value` that holds something else than it is for, or None."""
+    if isinstance(value, Tag):
+        if value.number in _CONTENTS and not _CONTENTS[value.number](value.value):
+            return value.number
+        return misused_tag(value.value)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((number for item in inside if (number := misused_tag(item)) is not None), None)
 
 
 def _argument(data: bytes, at: int, info: int) -> tuple[int, int]:

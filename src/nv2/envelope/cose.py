@@ -97,6 +97,7 @@ def parse(data: bytes) -> Envelope:
     protected = _map(cbor.decode(body, MalformedEnvelope, at="protected"), "protected")
     _check_registered(protected, "protected")
     algorithm, attributes = read_header(protected, DIALECT)
+    _check_tags(protected)
     payload = _bytes(raw_payload, "payload")
     return Envelope(
         mt.COSE,
@@ -145,6 +146,13 @@ def _unsigned(header: Mapping[Label, Any], protected: Mapping[Label, Any]) -> Un
         agent if isinstance(agent, str) and agent else None,
         None if timestamp is None else _bytes(timestamp, f"unprotected[{TIMESTAMP!r}]"),
     )
+
+
+def _check_tags(header: Mapping[Label, Any]) -> None:
+    """Nobody may read a date out of what is none, in an attribute that is unknown here either."""
+    for label, value in header.items():
+        if (number := cbor.misused_tag(value)) is not None:
+            raise MalformedEnvelope(f"tag {number} on something else than it is for", at=_place(label))
 
 
 def _has_tag(value: Any) -> bool:

@@ -119,3 +119,36 @@ def test_the_members_of_all_arrays_and_maps_together_have_a_limit(item: bytes) -
     assert len(decode(half)) == cbor.MAX_ITEMS // 2
     with pytest.raises(MalformedEnvelope, match="more than 10000 items"):
         decode(b"\x82" + half + half)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a date that is a number", b"\xc0\x00"),
+        ("a date that is no date", b"\xc0\x63abc"),
+        ("a date that is in no calendar", b"\xc0\x74" + b"2026-13-01T00:00:00Z"),
+        ("an epoch time that is a text", b"\xc1\x61a"),
+        ("an epoch time that is true", b"\xc1\xf5"),
+        ("an epoch time that is not a number", b"\xc1\xf9\x7e\x00"),
+        ("a big integer that is a number", b"\xc2\x01"),
+        ("a negative big integer that is a text", b"\xc3\x61a"),
+    ],
+)
+def test_a_tag_holds_what_it_is_for(name, data):
+    value = cbor.decode(data, MalformedEnvelope)
+    assert cbor.misused_tag(value) == data[0] & 0x1F
+    assert cbor.misused_tag({"a": [1, value]}) == data[0] & 0x1F
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"\xc0\x74" + b"2026-12-01T00:00:00Z", cbor.Tag(0, "2026-12-01T00:00:00Z")),
+        (b"\xc1\x01", cbor.Tag(1, 1)),
+        (b"\xc2\x41\x01", cbor.Tag(2, b"\x01")),
+        (b"\xd8\x2a\x01", cbor.Tag(42, 1)),
+    ],
+)
+def test_other_tags_are_kept(data, value):
+    assert cbor.decode(data, MalformedEnvelope) == value
+    assert cbor.misused_tag(value) is None

@@ -274,3 +274,8 @@ def test_a_key_id_is_bytes() -> None:
 
 def test_unknown_unprotected_labels_are_ignored() -> None:
     assert read(cose(header={"x": [1], 99: b""})).unsigned.certificates == pair().chain
+
+
+def test_a_date_in_an_attribute_that_is_none_is_refused() -> None:
+    refused(cose({"when": [CBORTag(0, "tomorrow")]}), "protected['when']", "tag 0 on something else")
+    assert read(cose({"when": CBORTag(0, "2026-12-01T00:00:00Z")})).attributes.extended[0].key == "when"
