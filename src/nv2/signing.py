@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2.content.interface import Store, opener
@@ -20,6 +21,8 @@ from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.manifest import build_signature_manifest
 from nv2.pki.chain import Chain, check_validity, parse_chain
 
+NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
 
 class Wish(NamedTuple):
     """How to sign."""
@@ -27,7 +30,7 @@ class Wish(NamedTuple):
     media_type: str = mt.JWS
     expiry: timedelta | None = None
     """From now; None means that the signature does not expire."""
-    user_metadata: Mapping[str, str] = {}
+    user_metadata: Mapping[str, str] = NO_METADATA
     signing_agent: str = "nv2"
     legacy_manifest: bool = False
     """Write the manifest form that notation 1.3.2 sees in OCI image layouts."""

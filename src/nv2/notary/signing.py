@@ -12,10 +12,8 @@ from nv2.notary.signers import find_signer, no_passphrase
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import AnyReference, LayoutReference, parse
-from nv2.signing import Wish
+from nv2.signing import NO_METADATA, Wish
 from nv2.signing import sign as sign_in_store
-
-NO_METADATA: Mapping[str, str] = {}
 
 
 class Signed(NamedTuple):

@@ -16,13 +16,8 @@ from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
 from nv2.revocation import WithoutNetwork
 from nv2.trust.verdict import ArtifactVerdict, Verdict
-from nv2.verification import Trust, not_checked
+from nv2.verification import MAX_SIGNATURES, NO_METADATA, Trust, not_checked
 from nv2.verification import evaluate as evaluate_in_store
-
-MAX_SIGNATURES = 100
-"""Anchored signatures that are judged for one artifact, unless the caller says otherwise."""
-
-NO_METADATA: Mapping[str, str] = {}
 
 
 class Evaluated(NamedTuple):
