@@ -15,7 +15,9 @@ _OF_ENVELOPES = (
     ("cose-time", r"^protected\[.*no such time"),
     ("json", r"header\..*is in the protected header too|is spelled '|duplicate key|unknown field"),
     ("json", r"not acceptable JSON|not JSON: extra data"),
+    # Where Go accepts a value of another type, it is `null`.
     ("json", r"^header\.io\.cncf\.notary\.\w+: expected a string"),
+    ("json", r"^payload\.[\w.]+: expected an? "),
     ("cose-ignored", r"^unprotected\['io\.cncf\.notary\.timestampSignature'\]: expected a byte string"),
     ("base64", r"is not canonical base64|is not base64"),
     ("cbor", r"not acceptable CBOR"),
