@@ -12,7 +12,6 @@ from typing import NamedTuple
 from nv2.content.interface import Source
 from nv2.discovery import Discovery, FoundSignature, open_signatures
 from nv2.envelope import Envelope, parse
-from nv2.envelope.payload import parse_payload
 from nv2.errors import ArtifactError
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.chain import Chain, parse_chain
@@ -51,6 +50,6 @@ def _inspected(found: FoundSignature) -> Inspected | Unreadable:
     try:
         envelope = parse(found.envelope.media_type, found.data)
         chain = parse_chain(envelope.unsigned.certificates)
-        return Inspected(found.manifest, envelope, chain, parse_payload(envelope.payload))
+        return Inspected(found.manifest, envelope, chain, envelope.claimed)
     except ArtifactError as e:
         return Unreadable(found.manifest, one_line(str(e)))

@@ -103,7 +103,7 @@ def _envelope(media_type: str, data: bytes) -> None:
 
 def _show(found: envelope.Envelope, chain: Chain) -> None:
     """As `nv2 inspect` does, which believes no signature."""
-    inspected = Inspected(seeds.image(), found, chain, envelope.parse_payload(found.payload))
+    inspected = Inspected(seeds.image(), found, chain, found.claimed)
     assert json.dumps(signature_document(inspected), allow_nan=False, ensure_ascii=False).encode()
     assert all(signature_tree(inspected).lines())
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from nv2.envelope import cose, jws
 from nv2.envelope.algorithms import Algorithm
-from nv2.envelope.payload import build_payload, parse_payload
+from nv2.envelope.payload import build_payload
 from nv2.envelope.values import Draft, Envelope, SignedContent
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
@@ -25,7 +25,6 @@ __all__ = (
     "SignedContent",
     "build_payload",
     "parse",
-    "parse_payload",
     "seal",
 )
 
@@ -62,11 +61,7 @@ def parse(media_type: str, data: bytes) -> Envelope:
         )
     if len(data) > MAX_ENVELOPE:
         raise MalformedEnvelope(f"an envelope of more than {MAX_ENVELOPE} bytes")
-    envelope = FORMATS[media_type].parse(data)
-    if envelope.attributes.content_type != mt.PAYLOAD:
-        raise MalformedEnvelope(f"the payload is of type {envelope.attributes.content_type!r:.80}")
-    parse_payload(envelope.payload)
-    return envelope
+    return FORMATS[media_type].parse(data)
 
 
 def seal(

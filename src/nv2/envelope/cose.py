@@ -13,6 +13,7 @@ from typing import Any
 from nv2.envelope import cbor
 from nv2.envelope.algorithms import BY_COSE, Algorithm
 from nv2.envelope.attributes import UnsignedAttributes
+from nv2.envelope.payload import read_payload
 from nv2.envelope.protected import SIGNING_AGENT, TIMESTAMP, Dialect, Label, build_header, read_header
 from nv2.envelope.values import Draft, Envelope
 from nv2.errors import MalformedEnvelope, UsageError
@@ -105,6 +106,7 @@ def parse(data: bytes) -> Envelope:
         attributes,
         _unsigned(_map(unprotected, "unprotected"), protected),
         payload,
+        read_payload(attributes.content_type, payload),
         _bytes(raw_signature, "signature"),
         _sig_structure(body, payload),
         data,

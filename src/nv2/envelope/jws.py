@@ -15,7 +15,7 @@ from typing import Any
 from nv2 import strict_json
 from nv2.envelope.algorithms import BY_JWS, Algorithm
 from nv2.envelope.attributes import UnsignedAttributes
-from nv2.envelope.payload import canonical, refuse_other_spellings
+from nv2.envelope.payload import canonical, read_payload, refuse_other_spellings
 from nv2.envelope.protected import (
     AUTHENTIC_SIGNING_TIME,
     EXPIRY,
@@ -102,6 +102,7 @@ def parse(data: bytes) -> Envelope:
         attributes,
         _unsigned(header, protected),
         raw["payload"],
+        read_payload(attributes.content_type, raw["payload"]),
         raw["signature"],
         _signing_input(texts["protected"], texts["payload"]),
         data,

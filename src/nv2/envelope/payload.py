@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from nv2 import strict_json
@@ -50,6 +51,13 @@ def canonical(value: Any) -> bytes:
         raise UsageError(f"this cannot be signed: {e}") from None
 
 
+def read_payload(content_type: str, data: bytes) -> Descriptor:
+    """The target of a payload that the envelope says is of `content_type`. Raises `MalformedEnvelope`."""
+    if content_type != mt.PAYLOAD:
+        raise MalformedEnvelope(f"the payload is of type {content_type!r:.80}")
+    return parse_payload(data)
+
+
 def parse_payload(data: bytes) -> Descriptor:
     """The target of a payload: media type, digest, size and annotations; other fields are ignored.
 
@@ -87,8 +95,11 @@ def _check_unused(artifact: Fields) -> None:
 
 def refuse_other_spellings(fields: Fields, known: tuple[str, ...]) -> None:
     """Raise `fields.error` for a key that differs from a `known` one in case alone."""
-    folded = {name.casefold(): name for name in known}
     for key in fields.value:
-        name = folded.get(key.casefold(), key)
-        if name != key:
+        if key not in known and (name := _folded(known).get(key.casefold())):
             raise fields.error(f"the field {name!r} is spelled {key!r}", at=fields.at or None)
+
+
+@cache
+def _folded(known: tuple[str, ...]) -> dict[str, str]:
+    return {name.casefold(): name for name in known}

@@ -65,10 +65,11 @@ def read_header(header: Mapping[Any, Any], dialect: Dialect) -> tuple[Algorithm,
     expiry = dialect.read_time(header[EXPIRY], dialect.place(EXPIRY)) if EXPIRY in header else None
     if expiry is not None and expiry <= signing_time:
         raise MalformedEnvelope("the expiry is not after the signing time", at=dialect.place(EXPIRY))
+    system = dialect.system
     extended = tuple(
         ExtendedAttribute(label, value, label in critical)
         for label, value in header.items()
-        if label not in dialect.system
+        if label not in system
     )
     return algorithm, SignedAttributes(content_type, scheme, signing_time, expiry, extended)
 
@@ -88,8 +89,8 @@ def _text(header: Mapping[Any, Any], label: Label, dialect: Dialect) -> str:
 
 def _algorithm(header: Mapping[Any, Any], dialect: Dialect) -> Algorithm:
     value = _require(header, dialect.algorithm, dialect)
-    # The type first: in Python -7.0 and -7 are the same key, and a list is none.
-    if type(value) not in {type(name) for name in dialect.algorithms} or value not in dialect.algorithms:
+    # The type first, which is that of the format's labels: in Python -7.0 and -7 are the same key, and a list is none.
+    if type(value) is not type(dialect.algorithm) or value not in dialect.algorithms:
         raise MalformedEnvelope(
             f"signature algorithm {value!r:.40} is not acceptable",
             at=dialect.place(dialect.algorithm),

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from nv2.envelope import algorithms
 from nv2.envelope.algorithms import Algorithm
 from nv2.envelope.attributes import SignedAttributes, UnsignedAttributes
-from nv2.envelope.payload import parse_payload
 from nv2.oci.descriptor import Descriptor
 
 
@@ -29,6 +28,8 @@ class Envelope(NamedTuple):
     attributes: SignedAttributes
     unsigned: UnsignedAttributes
     payload: bytes
+    claimed: Descriptor
+    """What the payload says it signs."""
     signature: bytes
     """Raw: RSASSA-PSS, or r and s concatenated."""
     signed_bytes: bytes
@@ -41,7 +42,7 @@ class Envelope(NamedTuple):
         Raises `InvalidSignature`; `InvalidCertificate` for a key of a kind that cannot sign.
         """
         algorithms.verify(self.algorithm, public_key, self.signature, self.signed_bytes)
-        return SignedContent(self, parse_payload(self.payload))
+        return SignedContent(self, self.claimed)
 
 
 class SignedContent(NamedTuple):

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 MAX_QUOTED = 80
 """Characters of a foreign value in a message: enough to recognise it, too few to flood a log."""
 
-_chain = lru_cache(maxsize=8)(parse_chain)
-"""Artifacts are signed by few; what is kept is small, and a chain means the same at every instant."""
+MAX_CHAINS = 32
+"""Chains that are kept parsed, by their exact bytes: a fleet is signed by few. At most 20 MiB, if all are as large as can be."""
+
+_chain = lru_cache(maxsize=MAX_CHAINS)(parse_chain)
+"""A chain means the same at every instant: what is kept is its structure, not whether it is valid or trusted."""
 
 
 class Proven(NamedTuple):
