@@ -127,11 +127,12 @@ class InvalidCertificate(ArtifactError):
 
 
 class _VerdictError(Nv2Error):
-    def __init__(
-        self, message: str, verdict: ArtifactVerdict | None = None, *, hint: str | None = None
-    ) -> None:
+    def __init__(self, message: str, verdict: ArtifactVerdict, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.verdict = verdict
+
+    def __reduce__(self) -> tuple[type[_VerdictError], tuple[str, ArtifactVerdict], dict[str, object]]:
+        return type(self), (self.message, self.verdict), self.__dict__
 
 
 class NotTrusted(_VerdictError):

@@ -6,25 +6,21 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nv2._version import __version__
-from nv2.content.interface import Journal, Store
-from nv2.content.remote.store import RemoteStore
 from nv2.errors import Nv2Error
 from nv2.home.config import Config, load_config
-from nv2.home.lock import host_lock
 from nv2.home.paths import Paths
 from nv2.notary.connection import Connection
-from nv2.notary.threads import at_once
-from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import AnyReference, LayoutReference, Reference
-from nv2.transport.deadline import Hurried
 
 if TYPE_CHECKING:
+    from nv2.content.interface import Journal, Lock, Store
     from nv2.content.layout.store import LayoutStore
+    from nv2.oci.descriptor import Descriptor
 
 T = TypeVar("T")
 
@@ -48,6 +44,10 @@ class Settings(NamedTuple):
     client_key: str | None = None
     warn: Callable[[str], None] = _ignore
     debug: Callable[[str], None] | None = None
+
+    def __repr__(self) -> str:
+        shown = self._asdict() | {"password": self.password and "…"}  # secrets stay out of logs
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 NO_SETTINGS = Settings()
@@ -81,7 +81,6 @@ class Session:
         self.now = datetime.now(UTC)
         self.config: Config = load_config(paths)
         self.connection = Connection(settings, self.config, environ)
-        self._lock = host_lock(paths.locks)
         self._written: list[LayoutStore] = []
 
     @classmethod
@@ -96,6 +95,10 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. A call that uses the session afterwards opens new ones."""
         # After an interruption threads may be writing still; what they began goes with the session.
         for layout in self._written:
             layout.close()
@@ -127,6 +130,9 @@ class Session:
             if push:
                 self._written.append(layout)
             return layout
+        from nv2.content.remote.store import RemoteStore
+        from nv2.transport.deadline import Hurried
+
         transport = self.connection.transport()
         return RemoteStore(
             reference.registry,
@@ -138,6 +144,24 @@ class Session:
             push=push,
             journal=self._journal() if push else None,
         )
+
+    def prepare(self, *references: AnyReference) -> None:
+        """Begin to open the connections that reading about `references` will need, and return at once."""
+        counts: dict[str, int] = {}
+        for reference in references:
+            if isinstance(reference, Reference):
+                # With a digest everything is asked at once, with a tag two questions after the first.
+                counts[reference.registry] = (
+                    3 if reference.digest or counts.get(reference.registry) == 3 else 2
+                )
+        for registry, count in counts.items():
+            self.connection.prepare(registry, count)
+
+    @cached_property
+    def _lock(self) -> Lock:
+        from nv2.home.lock import host_lock  # only those who write need it
+
+        return host_lock(self.paths.locks)
 
     def _journal(self) -> Journal:
         from nv2.home.journal import FileJournal
@@ -160,6 +184,8 @@ class Session:
         """
         store = self.store(reference, push=push, force_referrers_tag=force_referrers_tag, hurried=hurried)
         ahead(store)
+        from nv2.oci.descriptor import Descriptor
+
         # Only these three are ever signed or compared; a layout's index adds annotations of its own.
         subject = Descriptor(*store.resolve(reference.wanted or "")[:3])
         return Artifact(reference, store, subject)
@@ -172,6 +198,8 @@ class Session:
 
     def pass_on_warnings(self, store: Store) -> None:
         """Tell the caller what went wrong in `store` without harm, such as a superseded index that stayed."""
+        from nv2.content.remote.store import RemoteStore
+
         if isinstance(store, RemoteStore):
             for warning in store.warnings:
                 self.warn(warning)
@@ -183,6 +211,8 @@ class Session:
 
         Raises `CredentialError` as `check_registries`.
         """
+        from nv2.notary.threads import at_once
+
         self.check_registries(*references)
         results = at_once([partial(_attempt, work, reference) for reference in references])
         yield from zip(references, results, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -22,6 +22,10 @@ class Descriptor(NamedTuple):
     artifact_type: str | None = None
     annotations: Mapping[str, str] = NO_ANNOTATIONS
 
+    def __reduce__(self) -> tuple[Callable[..., Descriptor], tuple[object, ...]]:
+        # A read-only view cannot be pickled, and verdicts cross the borders of processes.
+        return _restored, (*self[:4], dict(self.annotations))
+
     def same_content(self, other: Descriptor) -> bool:
         """Whether media type, digest and size agree (signature-specification, "Payload")."""
         return self[:3] == other[:3]
@@ -40,6 +44,12 @@ class Descriptor(NamedTuple):
         if self.artifact_type is not None:
             found["artifactType"] = self.artifact_type
         return found
+
+
+def _restored(
+    media_type: str, digest: Digest, size: int, artifact_type: str | None, annotations: dict[str, str]
+) -> Descriptor:
+    return Descriptor(media_type, digest, size, artifact_type, annotations or NO_ANNOTATIONS)
 
 
 def describe(data: bytes, media_type: str, **more: Any) -> Descriptor:

@@ -5,7 +5,7 @@ trust-store-trust-policy, "Signature Verification details".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -44,13 +44,21 @@ class Level(NamedTuple):
         """Whether nothing is verified at all."""
         return self.name == "skip"
 
+    def __reduce__(self) -> tuple[Callable[[str, dict[Validation, Action]], Level], tuple[str, object]]:
+        # A read-only view cannot be pickled, and verdicts cross the borders of processes.
+        return _level, (self.name, dict(self.actions))
+
     def action(self, validation: Validation) -> Action:
         """What to do when `validation` does not pass."""
         return self.actions[validation]
 
 
+def _level(name: str, actions: dict[Validation, Action]) -> Level:
+    return Level(name, MappingProxyType(actions))
+
+
 def _row(name: str, *words: str) -> Level:
-    return Level(name, MappingProxyType(dict(zip(Validation, map(Action, words), strict=True))))
+    return _level(name, dict(zip(Validation, map(Action, words), strict=True)))
 
 
 # fmt: off
@@ -82,7 +90,7 @@ def custom_level(base: str, override: Mapping[str, str], at: str) -> Level:
     if level.skips:
         raise PolicyError("level 'skip' cannot be customised", at=f"{at}.override")
     changed = {_overridable(key, f"{at}.override"): _action(key, word, at) for key, word in override.items()}
-    return Level("custom", MappingProxyType({**level.actions, **changed}))
+    return _level("custom", {**level.actions, **changed})
 
 
 def named_level(name: str, at: str) -> Level:

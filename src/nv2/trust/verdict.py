@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nv2.oci.descriptor import Descriptor
 from nv2.trust.level import Action, Level, Validation
@@ -34,6 +34,16 @@ class Finding(NamedTuple):
     outcome: Outcome
     reason: str = ""
     hint: str = ""
+
+    def to_json(self, level: Level) -> dict[str, Any]:
+        """The JSON object, with what `level` does about it; without advice if there is none."""
+        found = {
+            "validation": self.validation.value,
+            "outcome": self.outcome.value,
+            "action": level.action(self.validation).value,
+            "reason": self.reason,
+        }
+        return {**found, "hint": self.hint} if self.hint else found
 
 
 class Verdict(Enum):
@@ -69,6 +79,15 @@ class SignatureVerdict(NamedTuple):
         """The verdict of the judgement."""
         return self.judgement.verdict
 
+    def to_json(self, level: Level) -> dict[str, Any]:
+        """The JSON object, with what `level` does about each finding."""
+        return {
+            "digest": self.manifest.digest,
+            "verdict": self.verdict.value,
+            "facts": self.facts.to_json() if self.facts else None,
+            "findings": [finding.to_json(level) for finding in self.judgement.findings],
+        }
+
 
 class SignatureFacts(NamedTuple):
     """What a signature of proven integrity says about itself; times are RFC 3339 in UTC."""
@@ -83,6 +102,19 @@ class SignatureFacts(NamedTuple):
     signing_time: str
     expiry: str | None
     user_metadata: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "signer": self.signer,
+            "thumbprint": self.thumbprint,
+            "algorithm": self.algorithm,
+            "envelopeType": self.media_type,
+            "signingScheme": self.signing_scheme,
+            "signingTime": self.signing_time,
+            "expiry": self.expiry,
+            "userMetadata": dict(self.user_metadata),
+        }
 
 
 class ArtifactVerdict(NamedTuple):
@@ -104,6 +136,18 @@ class ArtifactVerdict(NamedTuple):
     def trusted_by(self) -> SignatureVerdict | None:
         """The first signature that is trusted."""
         return next((s for s in self.signatures if s.verdict is Verdict.TRUSTED), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object that `nv2 verify --output json` shows, save for the reference."""
+        return {
+            "artifact": self.subject.to_json() if self.subject else None,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+            "level": self.level.name,
+            "statement": self.statement,
+            "signatures": [signature.to_json(self.level) for signature in self.signatures],
+            "problems": list(self.problems),
+        }
 
 
 REQUIRED = tuple(v for v in Validation if v is not Validation.USER_METADATA)
