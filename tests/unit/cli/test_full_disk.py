@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits are of POSIX"
 
 PROGRAM = """
 import resource, signal, sys
+sys.dont_write_bytecode = True  # cut short by the limit, it would stay and break whoever loads it next
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 limit = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
