@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from nv2.oci import media_types as mt
-from nv2.oci.descriptor import Descriptor, describe
+from nv2.oci.descriptor import describe
 from nv2.oci.digest import digest_of
 from nv2.pki.chain import parse_chain
 from tests.hostile.machine import (
@@ -30,6 +30,7 @@ from tests.hostile.machine import (
 )
 from tests.unit.cli.conftest import WABBIT
 from tests.world.ca import pem
+from tests.world.images import image
 from tests.world.network import answer
 from tests.world.signed import SIGNED_AT, sealed
 
@@ -94,28 +95,28 @@ def junk_envelopes(machine: Machine, count: int) -> None:
 def strangers(machine: Machine, count: int) -> None:
     """Well-formed signatures of somebody whom nobody here trusts, each another one."""
     for number in range(count):
-        envelope = stranger(machine.subject, number)
+        envelope = stranger(number)
         listed(machine, machine.attach(envelope, thumbprints=parse_chain(STRANGER.chain).thumbprints))
 
 
 def impostors(machine: Machine, count: int) -> None:
     """The same, in manifests that claim the thumbprints of the certificate that is trusted."""
     for number in range(count):
-        envelope = stranger(machine.subject, number)
+        envelope = stranger(number)
         listed(machine, machine.attach(envelope, thumbprints=GOOD))
 
 
 def borrowed_chains(machine: Machine, count: int) -> None:
     """Envelopes that carry the trusted chain and were signed with another key."""
     for number in range(count):
-        envelope = stranger(machine.subject, number, BUILD.chain)
+        envelope = stranger(number, BUILD.chain)
         listed(machine, machine.attach(envelope, thumbprints=GOOD))
 
 
 @cache
-def stranger(subject: Descriptor, number: int, chain: tuple[bytes, ...] = STRANGER.chain) -> bytes:
-    """A stranger's signature, another one for each number."""
-    return sealed(Descriptor(*subject[:3]), STRANGER, chain=chain, user_metadata={"n": str(number)})
+def stranger(number: int, chain: tuple[bytes, ...] = STRANGER.chain) -> bytes:
+    """A stranger's signature of the image, another one for each number."""
+    return sealed(image("app").descriptor, STRANGER, chain=chain, user_metadata={"n": str(number)})
 
 
 def beside(
