@@ -76,9 +76,9 @@ def sign(store: Store, subject: Descriptor, signer: Signer, wish: Wish, now: dat
         subject, envelope, chain.thumbprints, now.astimezone(UTC), legacy=wish.legacy_manifest
     )
     config, config_data = manifest.config
+    provided = store.provide(config, opener(config_data), subject)
     store.push(envelope, opener(sealed))
-    if not store.exists(config):
-        store.push(config, opener(config_data))
+    provided()
     store.push(manifest.descriptor, opener(manifest.data))
     store.attach(subject, [manifest.descriptor])
     return manifest.descriptor

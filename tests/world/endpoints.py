@@ -104,6 +104,8 @@ def _put_manifest(registry: Registry, call: Call) -> Response:
     digest = digest_of(data, algorithm_of(parse_digest(call.target)) if ":" in call.target else "sha256")
     if ":" in call.target and digest != call.target:
         return error(call.request, 400, "DIGEST_INVALID")
+    if "checks_blobs" in registry.quirks and not _blobs_of(document) <= call.repository.blobs.keys():
+        return error(call.request, 404, "MANIFEST_BLOB_UNKNOWN")
     call.repository.manifests[digest] = (media_type, data)
     if ":" not in call.target and not ("forgets_fallback" in registry.quirks and "sha256-" in call.target):
         if "displaces" in registry.quirks and "sha256-" in call.target:
@@ -115,6 +117,11 @@ def _put_manifest(registry: Registry, call: Call) -> Response:
     if subject and (registry.referrers_api or "subject_without_api" in registry.quirks):
         headers["OCI-Subject"] = subject["digest"]
     return answer(call.request, 201, b"", headers)
+
+
+def _blobs_of(document: dict[str, Any]) -> set[str]:
+    parts = [*document.get("layers", []), *filter(None, [document.get("config")])]
+    return {part["digest"] for part in parts}
 
 
 def _keep_newest(repository: Repository, tag: str, document: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ QUIRKS = {
     "ignores_filter": "referrers come unfiltered",
     "link_cross_origin": "the next page of referrers is at another host",
     "link_for_ever": "each page of referrers names itself as the next",
+    "checks_blobs": "a manifest whose config or layers are missing is refused (Distribution)",
     "etag": "manifests have an ETag; If-Match and If-None-Match are honoured",
     "etag_ignored": "manifests have an ETag, but conditions are ignored (Distribution)",
     "no_delete": "nothing can be deleted",

@@ -77,6 +77,13 @@ class Pusher(Protocol):
         after `attach`, where the store does not list it by itself.
         """
 
+    def provide(self, descriptor: Descriptor, source: Opener, subject: Descriptor) -> Callable[[], object]:
+        """Begin to see to it that a blob is there that many referrers of `subject` name, as an empty config.
+
+        It is sent only if it is missing. Call the result before the manifest that names it is pushed; then it
+        is there, or will be before `attach` lists the manifest.
+        """
+
 
 class Tagger(Protocol):
     def tag(self, descriptor: Descriptor, tag: str) -> None:
@@ -118,6 +125,10 @@ class Mounter(Protocol):
 def opener(data: bytes) -> Opener:
     """`data` as an `Opener`."""
     return lambda: io.BytesIO(data)
+
+
+def done() -> None:
+    """The end of what is done already."""
 
 
 def check_size(descriptor: Descriptor, limit: int) -> None:

@@ -7,11 +7,11 @@ tag only: so a test can let it lie.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
-from nv2.content.interface import Opener, Referrers, check_size, one_by_one
+from nv2.content.interface import Opener, Referrers, check_size, done, one_by_one
 from nv2.errors import NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
@@ -72,6 +72,16 @@ class MemoryStore:
         self.contents[descriptor.digest] = bytes(data)
         if is_manifest(descriptor.media_type):
             self.manifests[descriptor.digest] = Descriptor(*descriptor[:3])
+
+    def provide(
+        self,
+        descriptor: Descriptor,
+        source: Opener,
+        subject: Descriptor,  # noqa: ARG002
+    ) -> Callable[[], object]:
+        """Store a blob that many manifests name."""
+        self.push(descriptor, source)
+        return done
 
     def tag(self, descriptor: Descriptor, tag: str) -> None:
         """Let `tag` name a manifest that is in the store. Raises `NotFound`."""

@@ -8,11 +8,11 @@ concurrent writers lose nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from nv2 import strict_json
-from nv2.content.interface import Lock, Opener, Referrers, check_size, one_by_one, opener
+from nv2.content.interface import Lock, Opener, Referrers, check_size, done, one_by_one, opener
 from nv2.content.layout.directory import LayoutDirectory, checked
 from nv2.content.layout.index import LayoutIndex
 from nv2.content.layout.referrers import Walked, walk
@@ -96,6 +96,16 @@ class LayoutStore:
         if manifest.subject is None:
             listed = Descriptor(*descriptor[:3], manifest.artifact_type)
             self._directory.edit(lambda index: index.listing([listed]))
+
+    def provide(
+        self,
+        descriptor: Descriptor,
+        source: Opener,
+        subject: Descriptor,  # noqa: ARG002
+    ) -> Callable[[], object]:
+        """Store a blob that many manifests name, if it is missing."""
+        self.push(descriptor, source)
+        return done
 
     def tag(self, descriptor: Descriptor, tag: str) -> None:
         """Let `tag` name a manifest that is in the layout. Raises `NotFound`."""

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 from nv2 import strict_json
 from nv2.errors import BadAnswer, NotFound, Nv2Error, Refused
 from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.manifest import is_manifest
 from nv2.plain_text import one_line
 from nv2.transport.failures import Cut
 from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
@@ -61,6 +63,13 @@ class Endpoint:
         scopes = (self.scope(method not in ("GET", "HEAD")), *more.pop("scopes", ()))
         return Request(method, self.url(path), headers, body, body_size, scopes=scopes, **more)
 
+    def content_request(self, descriptor: Descriptor, method: str = "GET", **more: Any) -> Request:
+        """A request for a blob or (by media type) a manifest."""
+        manifest = is_manifest(descriptor.media_type)
+        headers = {"Accept": descriptor.media_type if manifest else "*/*"}
+        path = f"{'manifests' if manifest else 'blobs'}/{descriptor.digest}"
+        return self.request(method, path, headers, **more)
+
     def scope(self, writes: bool) -> str:
         """What a token must allow to read, or to write, here."""
         return f"repository:{self.repository}:{'pull,push' if writes or self._push else 'pull'}"
@@ -111,6 +120,11 @@ class Endpoint:
         later = "the registry limits how much it is asked; try again later" if status == 429 else None
         method = response.request.method
         return BadAnswer(f"answered {status} to {method} of {what}{more}", at=self.name, hint=later)
+
+
+def content_name(descriptor: Descriptor) -> str:
+    """What messages call the content."""
+    return f"{'manifest' if is_manifest(descriptor.media_type) else 'blob'} {descriptor.digest}"
 
 
 def base_url(registry: str, *, plain_http: bool) -> str:

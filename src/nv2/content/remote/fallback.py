@@ -51,6 +51,8 @@ class Writer(NamedTuple):
     sleep: Callable[[float], object]
     warn: Callable[[str], None]
     journal: Journal
+    confirm: Callable[[frozenset[str]], object]
+    """Called with what is listed before more is: sees to blobs that were presumed to be there."""
 
 
 class RunJournal:
@@ -97,6 +99,18 @@ def attach_by_tag(writer: Writer, subject: Descriptor, manifests: Sequence[Descr
     Raises `BadAnswer` if the entries do not stay, or the index becomes too large.
     """
     _write_until_kept(writer, subject, manifests, _record(writer, subject, manifests))
+
+
+def witnesses(writer: Writer, subject: Descriptor) -> frozenset[str]:
+    """Digests of signatures that this host attached to `subject` by the tag: they have the config of all others.
+
+    The specification leaves its content open, but nobody writes another than `{}` (ADR 0006).
+    """
+    try:
+        known = writer.journal.recall(_name(writer, subject))
+    except EnvironmentFailure:
+        return frozenset()  # whoever attaches is warned of it
+    return frozenset(item.digest for item in known if item.artifact_type == mt.SIGNATURE)
 
 
 def restore_by_tag(writer: Writer, subject: Descriptor, listed: frozenset[str]) -> tuple[Descriptor, ...]:
@@ -162,6 +176,7 @@ def _merge(
     missing += [item for item in restore if item.digest not in listed and writer.exists(item)]
     if not missing:
         return _Round(found, False, 0.0)
+    writer.confirm(listed)
     document = _merged(current, missing)
     if _put(writer, subject, document, current) is _Put.DANGLING:
         _drop_dangling(writer, document)

@@ -11,14 +11,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Journal, Lock, Opener, Referrers, check_size, opener
 from nv2.content.remote.ahead import Ahead, Asked, manifest_request, needed_login, start_ahead
 from nv2.content.remote.answers import check_pushed, describe_answer
-from nv2.content.remote.endpoint import Endpoint
-from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag
+from nv2.content.remote.endpoint import Endpoint, content_name
+from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
+from nv2.content.remote.presence import NOBODY, SharedBlobs, look_for
 from nv2.content.remote.referrers import (
     api_listing,
     fallback_index,
@@ -35,6 +36,9 @@ from nv2.oci.digest import Digest, parse_digest
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
 from nv2.oci.reference import EXPECTED, is_tag
 from nv2.transport.interface import Pending, Request, Transport
+
+MISSING_CONTENT = (400, 404)
+"""How registries refuse a manifest or an index that names what they have not."""
 
 WINDOW = 8
 """Contents under way at a time in `fetch_many`."""
@@ -77,8 +81,15 @@ class RemoteStore:
         self.warnings: list[str] = []
         self._endpoint = Endpoint(registry, repository, transport, plain_http=plain_http, push=push)
         self._uploads = Uploads(self._endpoint)
+        self._shared = SharedBlobs(self._endpoint, self._uploads)
         self._writer = Writer(
-            self._endpoint, lock, self.exists, sleep, self.warnings.append, journal or RunJournal()
+            self._endpoint,
+            lock,
+            self.exists,
+            sleep,
+            self.warnings.append,
+            journal or RunJournal(),
+            self._shared.confirm,
         )
         self._force_tag = force_referrers_tag
         self._api = _Api.UNKNOWN
@@ -129,7 +140,7 @@ class RemoteStore:
         check_size(descriptor, limit)
         if known := self._manifests.get(descriptor.digest):
             return lambda: _checked(known.data, descriptor)
-        request = self._content_request(descriptor, limit=descriptor.size)
+        request = self._endpoint.content_request(descriptor, limit=descriptor.size)
         pending = self._endpoint.start(request)
         return lambda: self._finish(descriptor, request, pending)
 
@@ -140,7 +151,7 @@ class RemoteStore:
             return partial(_raise, e)
 
     def _finish(self, descriptor: Descriptor, request: Request, pending: Pending) -> bytes:
-        _, data = self._endpoint.read(pending, request, _what(descriptor))
+        _, data = self._endpoint.read(pending, request, content_name(descriptor))
         descriptor.check(data)
         if is_manifest(descriptor.media_type):
             self._manifests.keep(descriptor, data)
@@ -148,25 +159,15 @@ class RemoteStore:
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """The content as a stream that checks itself; close it."""
-        request = self._content_request(descriptor, total_timeout=None)
+        request = self._endpoint.content_request(descriptor, total_timeout=None)
         response = self._endpoint.send(request)
         if response.status != 200:
-            raise self._endpoint.failure(response, _what(descriptor))
+            raise self._endpoint.failure(response, content_name(descriptor))
         return CheckedStream(response.stream, descriptor)
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the repository has the content; nothing is transferred."""
-        response = self._endpoint.send(self._content_request(descriptor, "HEAD"))
-        if response.status not in (200, 404):
-            raise self._endpoint.failure(response, _what(descriptor))
-        response.discard()
-        return response.status == 200
-
-    def _content_request(self, descriptor: Descriptor, method: str = "GET", **more: Any) -> Request:
-        manifest = is_manifest(descriptor.media_type)
-        headers = {"Accept": descriptor.media_type if manifest else "*/*"}
-        path = f"{'manifests' if manifest else 'blobs'}/{descriptor.digest}"
-        return self._endpoint.request(method, path, headers, **more)
+        return look_for(self._endpoint, descriptor)()
 
     def push(self, descriptor: Descriptor, source: Opener) -> None:
         """Store a blob or a manifest under its digest. See `Pusher.push`."""
@@ -178,6 +179,10 @@ class RemoteStore:
             data = _checked(stream.read(descriptor.size + 1), descriptor)
         self._put_manifest(descriptor, data, descriptor.digest)
         self._manifests.keep(descriptor, data)
+
+    def provide(self, descriptor: Descriptor, source: Opener, subject: Descriptor) -> Callable[[], object]:
+        """See to it that the registry has a blob that many manifests name. See `Pusher.provide`."""
+        return self._shared.provide(descriptor, source, witnesses(self._writer, subject))
 
     def tag(self, descriptor: Descriptor, tag: str) -> None:
         """Let `tag` name a manifest of the repository."""
@@ -191,6 +196,9 @@ class RemoteStore:
             "PUT", f"manifests/{name}", headers, body=opener(data), body_size=len(data)
         )
         response = self._endpoint.send(request)
+        if response.status in MISSING_CONTENT and self._shared.confirm(NOBODY):
+            response.discard()
+            response = self._endpoint.send(request)
         if response.status != 201:
             raise self._endpoint.failure(response, f"manifest {name}")
         response.discard()
@@ -245,6 +253,7 @@ class RemoteStore:
         unlisted = [m for m in manifests if self._force_tag or not self._is_listed(subject, m)]
         if unlisted:
             attach_by_tag(self._writer, subject, unlisted)
+        self._shared.confirm(NOBODY)
 
     def heal(self, subject: Descriptor) -> tuple[Descriptor, ...]:
         """List again what the journal knows of and the fallback tag lost; what was put back.
@@ -265,10 +274,6 @@ class RemoteStore:
             listing = api_listing(self._endpoint, start_api(self._endpoint, subject.digest, None))
             self._api = _Api.MISSING if listing is None else _Api.THERE
         return self._api is _Api.THERE
-
-
-def _what(descriptor: Descriptor) -> str:
-    return f"{'manifest' if is_manifest(descriptor.media_type) else 'blob'} {descriptor.digest}"
 
 
 def _checked(data: bytes, descriptor: Descriptor) -> bytes:

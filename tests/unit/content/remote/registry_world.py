@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nv2.content.interface import Lock
+from nv2.content.interface import Journal, Lock
 from nv2.content.remote.store import RemoteStore
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
@@ -37,6 +37,7 @@ class World:
         plain_http: bool = True,
         force_referrers_tag: bool = False,
         push: bool = False,
+        journal: Journal | None = None,
     ) -> RemoteStore:
         return RemoteStore(
             self.registry.host,
@@ -47,6 +48,7 @@ class World:
             force_referrers_tag=force_referrers_tag,
             push=push,
             sleep=self._sleep,
+            journal=journal,
         )
 
     def _sleep(self, seconds: float) -> None:
