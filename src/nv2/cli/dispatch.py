@@ -42,6 +42,19 @@ COMMANDS = {
 }
 
 
+PLANNED = {
+    "plugin": (
+        "plugins are",
+        "sign with a key in a file ('nv2 sign -k FILE'), and for plugins with notation",
+    ),
+    "blob": ("blobs are", "push the file to a registry as an artifact, with oras for example, and sign that"),
+}
+"""Commands of notation that nv2 does not have yet: what is missing, and what to do until then."""
+
+SYNONYMS = {"rm": "delete", "remove": "delete", "create": "generate", "new": "generate", "get": "show"}
+"""What people say, and no command is called."""
+
+
 class Terminated(BaseException):
     """SIGTERM came: unwinds the stack, so that temporary files go."""
 
@@ -101,16 +114,19 @@ def _entry(word: str, program: str) -> Entry:
     for name, entry in COMMANDS.items():
         if word == name or word in entry.aliases:
             return entry
+    if word in PLANNED:
+        what, hint = PLANNED[word]
+        raise UsageError(f"{program} {word}: {what} not supported yet", hint=hint)
     raise _unknown(word, program, list(COMMANDS))
 
 
 def _unknown(word: str, path: str, known: Sequence[str]) -> UsageError:
     import difflib
 
-    near = difflib.get_close_matches(word, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"run '{path} --help' for usage"
+    near = [SYNONYMS[word]] if SYNONYMS.get(word) in known else difflib.get_close_matches(word, known, 1)
+    hint = f"did you mean '{path} {near[0]}'?" if near else f"see '{path} --help'"
     if word.startswith("-"):
-        hint = f"flags come after the command; run '{path} --help' for usage"
+        hint = f"flags come after the command; see '{path} --help'"
     kind = "flag" if word.startswith("-") else "command"
     return UsageError(f'unknown {kind} "{word}" for "{path}"', hint=hint)
 
@@ -162,7 +178,18 @@ def _position(group: Group, words: Sequence[str]) -> int | None:
 
 
 def run_command(command: Command, words: Sequence[str], path: str, output: Output) -> int:
-    """Parse, check and run. With `--output json` a failure is a document too (but for usage errors)."""
+    """Parse, check and run. With `--output json` a failure is a document too (but for usage errors).
+
+    A usage error without advice leads to the help of the command.
+    """
+    try:
+        return _run_command(command, words, path, output)
+    except UsageError as error:
+        error.hint = error.hint or f"see '{path} --help'"
+        raise
+
+
+def _run_command(command: Command, words: Sequence[str], path: str, output: Output) -> int:
     from contextlib import ExitStack
 
     from nv2.cli import flags
@@ -173,7 +200,7 @@ def run_command(command: Command, words: Sequence[str], path: str, output: Outpu
     if parsed.values["help"]:
         output.raw(command_help(command, path))
         return 0
-    flags.check(command, parsed, path)
+    flags.check(command, parsed)
     try:
         with ExitStack() as resources:
             return command.run(Call(parsed.arguments, parsed.values, parsed.changed, output, resources))

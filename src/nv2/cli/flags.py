@@ -17,6 +17,14 @@ _BOOLS = {
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
 
+OF_OTHER_TOOLS = {
+    "plain-http": "insecure-registry",
+    "format": "output",
+    "json": "output",
+    "annotations": "user-metadata",
+}
+"""Names of flags in oras, docker and cosign, and what does the same here."""
+
 HELP = Flag("help", "show this help", Kind.BOOL, short="h")
 
 
@@ -98,7 +106,9 @@ def _near(name: str, long: dict[str, Flag]) -> str | None:
     import difflib
 
     shown = [flag.name for flag in long.values() if not flag.hidden]
-    near = difflib.get_close_matches(name, shown, 1)
+    near = [other for other in shown if OF_OTHER_TOOLS.get(name) == other]
+    near += difflib.get_close_matches(name, shown, 1)
+    near += [other for other in shown if name and (other.startswith(name) or name in other.split("-"))]
     return f"did you mean --{near[0]}?" if near else None
 
 
@@ -173,20 +183,17 @@ def _invalid(found: _Found, reason: str) -> UsageError:
     return UsageError(f'invalid argument "{found.text}" for "{found.shown}" flag: {reason}')
 
 
-def check(command: Command, parsed: Parsed, path: str) -> None:
+def check(command: Command, parsed: Parsed) -> None:
     """Hold `parsed` against the command's rules, in the order of cobra. Raises `UsageError`."""
     least, most = command.arguments
     count = len(parsed.arguments)
-    help_hint = f"see {path} --help"
     if count < least:
-        raise UsageError(
-            command.missing or f"requires {least} arguments but received {count}", hint=help_hint
-        )
+        raise UsageError(command.missing or f"requires {least} arguments but received {count}")
     if most is not None and count > most:
-        raise UsageError(f"accepts at most {most} arguments, received {count}", hint=help_hint)
+        raise UsageError(f"accepts at most {most} arguments, received {count}")
     needed = [f'"{flag.name}"' for flag in command.flags if flag.required and flag.name not in parsed.changed]
     if needed:
-        raise UsageError(f"required flag(s) {', '.join(needed)} not set", hint=help_hint)
+        raise UsageError(f"required flag(s) {', '.join(needed)} not set")
     for group in command.together:
         _all_or_none(group, parsed)
     for group in command.exclusive:

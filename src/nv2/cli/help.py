@@ -31,12 +31,15 @@ def group_help(group: Group, path: str) -> str:
 
 def command_help(command: Command, path: str) -> str:
     """What `nv2 sign --help` prints."""
-    parts = [command.description or command.summary, f"Usage:\n  {path} [flags] {command.usage}".rstrip()]
+    parts = [
+        command.description or _sentence(command.summary),
+        f"Usage:\n  {path} [flags] {command.usage}".rstrip(),
+    ]
     if command.aliases:
         parts.append(f"Aliases:\n  {', '.join((command.name, *command.aliases))}")
     if command.examples:
         program = path.partition(" ")[0]
-        lines = (f"  {program} {line.removeprefix('nv2 ')}" for line in command.examples)
+        lines = (f"  {line}".replace("nv2 ", f"{program} ") for line in command.examples)
         parts.append("Examples:\n" + "\n".join(lines))
     shown = [flag for flag in (*command.flags, HELP) if not flag.hidden]
     left = [_left(flag) for flag in shown]
@@ -44,6 +47,10 @@ def command_help(command: Command, path: str) -> str:
     rows = [f"{name.ljust(width)}{_right(flag)}" for name, flag in zip(left, shown, strict=True)]
     parts.append("Flags:\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
 
 
 def _left(flag: Flag) -> str:

@@ -21,7 +21,7 @@ CONNECTION = (
     Flag("username", "user name for the registry (default $NOTATION_USERNAME)", short="u"),
     Flag("password", "password for the registry (default $NOTATION_PASSWORD)", short="p"),
     Flag("insecure-registry", "speak plain HTTP with the registry", Kind.BOOL),
-    Flag("ca-file", "PEM file of certificate authorities to trust for TLS, besides the system's"),
+    Flag("ca-file", "PEM file of authorities to trust for TLS, besides the system's"),
     Flag("client-cert", "PEM file of the client certificate for TLS"),
     Flag("client-key", "PEM file of the client certificate's key"),
 )
@@ -116,8 +116,8 @@ def warn_of_tag(warn: Callable[[str], None], reference: AnyReference, verb: str)
     )
 
 
-def refuse_unsupported(call: Call, names: dict[str, str]) -> None:
+def refuse_unsupported(call: Call, names: dict[str, str], until_then: str) -> None:
     """Refuse flags that name something which does not exist yet, rather than ignore them."""
     for name, what in names.items():
         if name in call.changed:
-            raise UsageError(f"--{name}: {what} not supported yet")
+            raise UsageError(f"--{name}: {what} not supported yet", hint=until_then)

@@ -116,11 +116,11 @@ def _command(**more):
 )
 def test_the_rules_of_a_command_are_held(command, words, message):
     with pytest.raises(UsageError) as caught:
-        check(command, parse(FLAGS, words), "nv2 c")
+        check(command, parse(FLAGS, words))
     assert caught.value.message == message
 
 
 def test_a_required_flag_is_required():
     command = Command("c", "", lambda _: 0, (Flag("name", "", required=True),))
     with pytest.raises(UsageError, match=r'required flag\(s\) "name" not set'):
-        check(command, parse(command.flags, []), "nv2 c")
+        check(command, parse(command.flags, []))

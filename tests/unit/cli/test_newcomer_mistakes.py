@@ -125,14 +125,17 @@ MISTAKES = (
         "name keys and certificates with --key",
         2,
     ),
-    Mistake("misspelt command", ("verfy",), 'unknown command "verfy"', "did you mean verify?", 2),
+    Mistake("misspelt command", ("verfy",), 'unknown command "verfy"', "did you mean 'nv2 verify'?", 2),
     Mistake(
         "misspelt command under a word",
         ("key", "genrate", "ci"),
         'unknown command "genrate" for "nv2 key"',
-        "did you mean generate?",
+        "did you mean 'nv2 key generate'?",
         2,
     ),
+    Mistake("what people say", ("key", "rm", "ci"), 'unknown command "rm"', "'nv2 key delete'?", 2),
+    Mistake("plugins", ("plugin", "ls"), "nv2 plugin: plugins are not supported yet", "nv2 sign -k FILE", 2),
+    Mistake("blobs", ("blob", "sign", "x"), "nv2 blob: blobs are not supported yet", "to a registry", 2),
     Mistake("a flag before the command", ("-d", "list", IMAGE), 'unknown flag "-d"', "flags come after", 2),
     Mistake(
         "a subject without attributes",
@@ -151,6 +154,13 @@ MISTAKES = (
         "nv2 cert list",
     ),
     Mistake("misspelt flag", ("sign", "--kye", "x", IMAGE), "unknown flag: --kye", "did you mean --key?", 2),
+    Mistake("half a flag", ("sign", "--ca", "x", IMAGE), "unknown flag: --ca", "did you mean --ca-file?", 2),
+    Mistake("a flag of oras", ("list", "--plain-http", IMAGE), "unknown flag", "--insecure-registry?", 2),
+    Mistake("a flag like none", ("sign", "--xyzzy", IMAGE), "unknown flag", "see 'nv2 sign --help'", 2),
+    Mistake("a letter like none", ("key", "ls", "-x"), "unknown shorthand", "see 'nv2 key list --help'", 2),
+    Mistake(
+        "a plugin's flag", ("sign", "--plugin", "x", "--id", "y", IMAGE), "not supported yet", "-k FILE", 2
+    ),
     Mistake("no policy", ("verify", TAGGED), "trust policy", "nv2 policy init"),
     Mistake(
         "a typo in the policy",

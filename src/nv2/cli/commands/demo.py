@@ -188,4 +188,5 @@ COMMAND = Command(
         "Start a registry in a temporary directory, push a small image, then sign, list, inspect, verify,\n"
         "tamper and copy, showing each command line before its output. Leaves nothing behind."
     ),
+    examples=("nv2 demo",),
 )

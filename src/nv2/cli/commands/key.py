@@ -176,10 +176,7 @@ COMMAND = Group(
             add,
             flags=(
                 Flag("key-file", "file of the private key: PEM or PKCS#12"),
-                Flag(
-                    "cert-file",
-                    "file of its certificate chain, when it is not in the key's file or beside it",
-                ),
+                Flag("cert-file", "file of its certificates, when not in the key's file or beside it"),
                 _DEFAULT,
                 *passphrase.FLAGS,
                 Flag("plugin", "signing plugin name"),
@@ -203,11 +200,7 @@ COMMAND = Group(
                     "subject", 'distinguished name, such as "CN=ci,O=example.com,ST=WA,C=US"', required=True
                 ),
                 Flag("key-spec", "RSA-2048, RSA-3072, RSA-4096, EC-256, EC-384 or EC-521", default="EC-256"),
-                Flag(
-                    "validity",
-                    "how long the certificate is valid: days (365d) or hours (12h)",
-                    default="365d",
-                ),
+                Flag("validity", "how long the certificate is valid, such as 30d or 12h", default="365d"),
                 _DEFAULT,
             ),
             usage="<key_name>",

@@ -121,6 +121,6 @@ COMMAND = Command(
     ),
     examples=(
         "nv2 login -u alice --password-stdin registry.example.com < password.txt",
-        "nv2 login registry.example.com    (with $NOTATION_USERNAME and $NOTATION_PASSWORD, or prompts)",
+        "nv2 login registry.example.com  # with $NOTATION_USERNAME and $NOTATION_PASSWORD, or prompts",
     ),
 )

@@ -106,11 +106,11 @@ def show(call: Call) -> int:
     return exits.DONE
 
 
-_FORCE = Flag("force", "override the existing OCI trust policy configuration without prompt", Kind.BOOL)
+_FORCE = Flag("force", "override the existing trust policy without prompt", Kind.BOOL)
 
 _INIT_EXAMPLE = (
-    "nv2 policy init --name production --registry-scope registry.example.com/net-monitor "
-    '--trust-store ca:acme-rockets --trusted-identity "x509.subject: C=US, ST=WA, O=acme-rockets.io"'
+    "nv2 policy init --name production --registry-scope registry.example.com/net-monitor \\\n"
+    '    --trust-store ca:acme-rockets --trusted-identity "x509.subject: C=US, ST=WA, O=acme-rockets.io"'
 )
 
 COMMAND = Group(
@@ -137,8 +137,7 @@ COMMAND = Group(
                 ),
                 Flag(
                     "trusted-identity",
-                    "identity in the format \"x509.subject:<subject of the signing certificate>\", or '*' for "
-                    "every one that the trust store vouches for; may repeat",
+                    "x509.subject:<subject of the signer>, or '*' for all; may repeat",
                     Kind.STRINGS,
                     required=True,
                 ),

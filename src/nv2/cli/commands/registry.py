@@ -49,13 +49,14 @@ SERVE = Command(
     run,
     flags=(
         Flag("dir", "directory of the registry, made if it is not there", default="registry"),
-        Flag("listen", "HOST:PORT to listen on; port 0 takes any that is free", default=LISTEN),
+        Flag("listen", "HOST:PORT to listen on; port 0 takes a free one", default=LISTEN),
         DEBUG,
     ),
     arguments=(0, 0),
     description=(
-        "Serve an OCI registry from a directory, with the referrers API, so that signatures need no fallback tag.\n"
-        "It has no login and no TLS, so it listens on loopback addresses only. Prints its address when it is ready."
+        "Serve an OCI registry from a directory, with the referrers API, so that signatures need no\n"
+        "fallback tag. It has no login and no TLS, so it listens on loopback addresses only. Prints its\n"
+        "address when it is ready."
     ),
     examples=(
         "nv2 registry serve",

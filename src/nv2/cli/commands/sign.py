@@ -26,12 +26,13 @@ NOT_YET = {
     "timestamp-url": "timestamps are",
     "timestamp-root-cert": "timestamps are",
 }
+UNTIL_THEN = "sign with a key in a file (-k FILE) and without timestamps, or with notation"
 
 
 def run(call: Call) -> int:
     """Sign every reference; the exit code is the worst of them."""
     as_json = wants_json(call)
-    options.refuse_unsupported(call, NOT_YET)
+    options.refuse_unsupported(call, NOT_YET, UNTIL_THEN)
     wanted = _references(call)
     session = options.session(call)
     wish = _wish(call, session)
@@ -110,20 +111,14 @@ COMMAND = Command(
     run,
     flags=(
         Flag("key", "name of a signing key, or path of a private key file", short="k"),
-        Flag("cert", "file of the key's certificate chain, when it is not beside the key"),
+        Flag("cert", "file of the key's certificate chain, when not beside the key"),
         *passphrase.FLAGS,
         options.REFERENCE,
         Flag("metadata-file", "sign the digest that docker buildx wrote to this file"),
-        Flag(
-            "signature-format", "signature envelope format: jws or cose (default from config.json, else jws)"
-        ),
+        Flag("signature-format", "envelope: jws or cose (default from config.json, else jws)"),
         Flag("expiry", "how long the signature shall be valid, such as 12h or 3h20m", Kind.DURATION, "e"),
         Flag(options.USER_METADATA, "{key}={value} pairs to sign with the artifact", Kind.PAIRS, "m"),
-        Flag(
-            "force-referrers-tag",
-            "store signatures by the referrers tag, whatever the registry can",
-            Kind.BOOL,
-        ),
+        Flag("force-referrers-tag", "store by the referrers tag, whatever the registry can", Kind.BOOL),
         options.OCI_LAYOUT,
         *options.CONNECTION,
         OUTPUT,

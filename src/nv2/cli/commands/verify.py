@@ -112,14 +112,14 @@ COMMAND = Command(
     flags=(
         Flag(
             "key",
-            "trust exactly this: a certificate, public key, private key, or a signing key's name",
+            "trust exactly this: file of a certificate or key, or a key's name",
             short="k",
         ),
         options.REFERENCE,
         Flag(options.USER_METADATA, "{key}={value} pairs that must be in the signature", Kind.PAIRS, "m"),
         options.MAX_SIGNATURES,
         options.OCI_LAYOUT,
-        Flag("scope", "choose the policy statement by this scope instead of the repository"),
+        Flag("scope", "choose the policy statement by this scope, not the repository"),
         *options.CONNECTION,
         OUTPUT,
         options.PLUGIN_CONFIG,
@@ -129,8 +129,9 @@ COMMAND = Command(
     ),
     usage="<reference>...",
     description=(
-        "Verify artifacts. With --key exactly that key or certificate is trusted, strictly, and no policy is read;\n"
-        "otherwise the trust policy decides. Exit code 0: trusted; 1: not trusted; 3: could not be decided."
+        "Verify artifacts. With --key exactly that key or certificate is trusted, strictly, and no policy\n"
+        "is read; otherwise the trust policy decides. Exit code 0: trusted; 1: not trusted; 3: could not\n"
+        "be decided."
     ),
     examples=(
         "nv2 verify -k wabbit-networks.crt -r registry.example.com/net-monitor:v1",

@@ -33,5 +33,6 @@ COMMAND = Command(
     run,
     flags=(OUTPUT,),
     arguments=(0, 0),
+    examples=("nv2 version", "nv2 version --output json"),
     schema="nv2.version/v1",
 )
