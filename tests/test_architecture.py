@@ -40,7 +40,7 @@ FLOORS = (
     Floor("files",     "files", blind_to="decisions questions verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream "
                        "transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
-                       "transport.exchange transport.failures transport.http transport.lanes transport.proxies "
+                       "transport.exchange transport.failures transport.http transport.lanes transport.proxies transport.refusals "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
                        "keys.encodings keys.file keys.generate  programs.run  home.*",
                        blind_to="decisions questions verbs"),
@@ -54,6 +54,7 @@ DOORS = (
     ("strict_json",   "errors",       "it raises what it is told to raise, which is one of ours"),
     ("content.*",     "transport.urls",      "one way to read an address"),
     ("content.*",     "transport.failures",  "one way to say what an answer means"),
+    ("content.*",     "transport.refusals",  "one way to say why somebody was not let in"),
     ("cli.*",         "server.*",     "`nv2 registry serve` and `nv2 demo` start the embedded registry"),
 )
 

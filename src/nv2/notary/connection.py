@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nv2.content.remote.endpoint import base_url
 from nv2.errors import CredentialError
 from nv2.files import read_file
 from nv2.home.config import Config
@@ -51,12 +52,19 @@ class Connection:
                 client_certificate=self._settings.client_certificate,
                 client_key=self._settings.client_key,
             )
-            http = HttpSettings(tls=tls, proxies=Proxies.from_environment(self._environ))
-            self._http = HttpTransport(http)
-            debug = self._settings.debug
+            proxies, debug = Proxies.from_environment(self._environ), self._settings.debug
+            for scheme, proxy in proxies.by_scheme.items() if debug else ():
+                (debug or _silent)(f"proxy for {scheme}: {proxy.origin.place}")
+            self._http = HttpTransport(HttpSettings(tls=tls, proxies=proxies))
             bare = Traced(self._http, debug) if debug else self._http
             self._transport = Authenticated(bare, self.credential_for)
         return self._transport
+
+    def prepare(self, registry: str, count: int) -> None:
+        """Begin to open `count` connections to `registry`, for requests that are certain to come."""
+        self.transport()
+        if self._http is not None:
+            self._http.prepare(base_url(registry, plain_http=self.plain_http(registry)), count)
 
     def plain_http(self, registry: str) -> bool:
         """Whether `registry` is spoken to without TLS: notation's rule.
@@ -74,10 +82,13 @@ class Connection:
 
         Explicit ones are for one registry: they are not handed to a second one. Raises `CredentialError`.
         """
+        note = self._settings.debug or _silent
         if self._explicit is not None:
+            note(f"credentials of {host}: from the flags or the environment")
             return self._explicit_for(host)
         for store in self._stores():
             found = store.get(host)
+            note(f"credentials of {host}: {'from' if found else 'none in'} {store.source(host)}")
             if found is not None:
                 return found
         return None
@@ -121,10 +132,14 @@ class Connection:
         return [CredentialStore(config, programs) for config in saying]
 
 
+def _silent(_: str) -> None:
+    """Nobody listens."""
+
+
 def _two_registries(one: str, other: str) -> CredentialError:
     return CredentialError(
         f"one user name and password, and two registries: {one} and {other}",
-        hint="log in to each with 'nv2 login', and leave --username and --password out",
+        hint="log in to each with 'nv2 login'; leave --username, --password and their variables NOTATION_... out",
     )
 
 

@@ -25,7 +25,9 @@ def log_in(session: Session, server: str, username: str, password: str) -> bool:
     known, but cannot be kept in a helper. Raises `Refused` and other `RemoteError`s, `CredentialError`.
     """
     credential = Credential(username, password) if username else Credential(identity_token=password)
-    ping(server, session.connection.transport(), plain_http=session.connection.plain_http(server))
+    plain_http = session.connection.plain_http(server)
+    if not ping(server, session.connection.transport(), plain_http=plain_http):
+        session.warn(f"{server} lets everybody in: the user name and the password were not checked")
     store = session.connection.credential_store()
     try:
         store.put(server, credential)

@@ -24,6 +24,8 @@ class Challenge(NamedTuple):
     realm: str = ""
     service: str = ""
     scope: str = ""
+    error: str = ""
+    """Why a token was refused (RFC 6750 section 3.1)."""
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
@@ -37,7 +39,7 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
             name, quoted, plain = parameter.groups()
             value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
             values.setdefault(name.lower(), value)
-        known = {name: values[name] for name in ("realm", "service", "scope") if name in values}
+        known = {name: values[name] for name in ("realm", "service", "scope", "error") if name in values}
         found.append(Challenge(scheme[1].lower(), **known))
     return tuple(found)
 
@@ -57,7 +59,8 @@ def check_realm(realm: str, registry: Origin) -> Origin:
     at = registry.authority
     goal = parse_url(realm, at=at).origin
     if registry.scheme == "https" and goal.scheme != "https":
-        raise BadAnswer(f"asks to fetch its tokens without TLS, from {goal.place}", at=at)
+        hint = "whoever runs the registry must name a realm that begins with https"
+        raise BadAnswer(f"asks to fetch its tokens without TLS, from {goal.place}", at=at, hint=hint)
     there = reach_of(goal.host)
     if there is Reach.ANYWHERE or goal.host == registry.host:
         return goal

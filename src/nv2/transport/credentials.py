@@ -34,6 +34,12 @@ _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 MAX_MESSAGE = 200
 """Characters of a helper's complaint that are repeated."""
 
+NO_HELPER = (
+    'install docker-credential-pass, or another, and name it there: {"credsStore": "pass"}. '
+    "Or do not log in, and set $NOTATION_USERNAME and $NOTATION_PASSWORD for each command"
+)
+"""The hint where there is no helper to keep credentials."""
+
 
 class Credential(NamedTuple):
     """User name and password, or an identity token (to fetch tokens with), or a registry token (to send)."""
@@ -99,6 +105,10 @@ class CredentialStore:
                 return _from_entry(Fields.of(entry, f"{self._config.at}: auths[{name!r}]", CredentialError))
         return None
 
+    def source(self, host: str) -> str:
+        """Who is asked for the credentials of `host`: a helper or a file, for messages."""
+        return self._helper(host) or self._config.at
+
     def put(self, host: str, credential: Credential) -> None:
         """Hand the credentials to the helper. Raises `CredentialError` if there is none: nv2 writes no secrets to files."""
         helper = self._helper(host)
@@ -106,7 +116,7 @@ class CredentialStore:
             raise CredentialError(
                 "there is no credential helper, and nv2 keeps no passwords in files",
                 at=self._config.at,
-                hint='install one, for example docker-credential-pass, and name it: "credsStore": "pass"',
+                hint=NO_HELPER,
             )
         token = credential.identity_token
         document = {

@@ -16,12 +16,32 @@ class Cut(Unreachable):
 
 
 PLAIN_HINT = "the registry speaks plain HTTP; use --insecure-registry if that is meant"
-TLS_HINT = "the registry speaks HTTPS; do not use --insecure-registry, nor list it in insecureRegistries"
+TLS_HINT = (
+    "the registry speaks HTTPS; do not use --insecure-registry, nor list it in insecureRegistries. "
+    "If another registry of this command speaks plain HTTP, list that one there"
+)
 MAYBE_TLS_HINT = "it was asked by plain HTTP; perhaps it speaks HTTPS"
 LOCALHOST_HINT = (
-    "the registry speaks HTTPS, and localhost with a port means plain HTTP: name it otherwise, as 127.0.0.1"
+    "the registry speaks HTTPS, and localhost with a port means plain HTTP: name it by a name or address "
+    "that its certificate has, such as 127.0.0.1"
 )
 CA_HINT = "name the file of the registry's CA with --ca-file, or let this machine trust it"
+
+CLIENT_HINT = "the server may want another client certificate, or one at all: --client-cert and --client-key"
+_DATE_HINT = "whoever runs the server must renew its certificate; or is the clock of this machine wrong?"
+_NAME_HINT = "name the server as its certificate does, or let whoever runs it add this name"
+
+_BY_CERTIFICATE = {9: _DATE_HINT, 10: _DATE_HINT, 62: _NAME_HINT, 64: _NAME_HINT}
+"""Hint by OpenSSL's number: not yet valid, expired, another host, another address. Others miss an authority."""
+
+_ABOUT_CLIENTS = (
+    "ALERT_CERTIFICATE",
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_UNKNOWN_CA",
+    "ALERT_HANDSHAKE_FAILURE",
+    "ALERT_UNSUPPORTED_CERTIFICATE",
+)
+"""Parts of OpenSSL's names of what a server says that refuses, or misses, our certificate."""
 
 _NOT_TLS = frozenset(
     {
@@ -62,7 +82,9 @@ def unreachable(error: OSError, place: str, seconds: float) -> Unreachable:
     import ssl
 
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Unreachable(f"the certificate is not trusted: {error.verify_message}", at=place, hint=CA_HINT)
+        hint = _BY_CERTIFICATE.get(error.verify_code, CA_HINT)
+        why = error.verify_message.rstrip(".")
+        return Unreachable(f"the certificate is not trusted: {why}", at=place, hint=hint)
     if isinstance(error, ssl.SSLError):
         return _tls_failure(error, place)
     if isinstance(error, socket.gaierror):
@@ -73,14 +95,16 @@ def unreachable(error: OSError, place: str, seconds: float) -> Unreachable:
         return Unreachable(f"no answer within {seconds:g} seconds", at=place)
     if isinstance(error, ConnectionError) and error.errno != errno.ECONNREFUSED:
         return Cut("the connection was cut", at=place)
-    message, hint = _BY_NUMBER.get(error.errno or 0, (f"no connection: {error.strerror or error}", None))
-    return Unreachable(message, at=place, hint=hint)
+    message, advice = _BY_NUMBER.get(error.errno or 0, (f"no connection: {error.strerror or error}", None))
+    return Unreachable(message, at=place, hint=advice)
 
 
 def _tls_failure(error: ssl.SSLError, place: str) -> Unreachable:
     if error.reason in _NOT_TLS:
         return Unreachable("does not speak TLS", at=place, hint=PLAIN_HINT)
-    return Unreachable(f"TLS failed: {(error.reason or str(error)).lower().replace('_', ' ')}", at=place)
+    what = f"TLS failed: {(error.reason or str(error)).lower().replace('_', ' ')}"
+    asks = any(word in (error.reason or "") for word in _ABOUT_CLIENTS)
+    return Unreachable(what, at=place, hint=CLIENT_HINT if asks else None)
 
 
 def speaks_tls(first_bytes: bytes) -> bool:

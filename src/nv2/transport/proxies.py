@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 from nv2.errors import BadAnswer, ConfigurationError
 from nv2.transport.urls import Origin, Reach, parse_url, reach_of
 
+_WRITE = "write it as http://host:port; TLS to the registry passes through. There is no support for SOCKS"
+
 
 class Proxy(NamedTuple):
     """Where to connect instead, and what to say there."""
@@ -57,9 +59,10 @@ def _parse(value: str, name: str) -> Proxy:
         address = parse_url(text.replace(f"{user}@", "", 1) if at_sign else text)
     except BadAnswer:
         # The value may hold a password: it is not shown.
-        raise ConfigurationError("not the address of a proxy", at=name) from None
+        raise ConfigurationError("not the address of a proxy", at=name, hint=_WRITE) from None
     if address.origin.scheme != "http":
-        raise ConfigurationError("only proxies that are reached by plain HTTP are supported", at=name)
+        what = "only proxies that are reached by plain HTTP are supported"
+        raise ConfigurationError(what, at=name, hint=_WRITE)
     return Proxy(address.origin, _authorization(user) if at_sign else None)
 
 

@@ -107,15 +107,19 @@ def fetch_token(
     response = yield _token_request(challenge, scopes, credential)
     data, at = response.data(), registry.authority
     if response.status in (400, 401, 403):
-        raise Refused(_refusal(credential), at=at, hint=f"nv2 login {at}")
+        raise _refusal(credential, at)
     if response.status != 200:
         raise BadAnswer(f"the token server answered {response.status}", at=at)
     document = strict_json.loads(data, BadAnswer, at=f"token of {at}")
     return _read_token(Fields.of(document, f"token of {at}", BadAnswer), scopes)
 
 
-def _refusal(credential: Credential | None) -> str:
-    return "the token server refused the credentials" if credential else "the token server wants credentials"
+def _refusal(credential: Credential | None, at: str) -> Refused:
+    if credential is None:
+        return Refused("the token server wants credentials", at=at, hint=f"nv2 login {at}")
+    from nv2.transport.refusals import WRONG  # only those who are refused need it
+
+    return Refused("the token server refused the credentials", at=at, hint=WRONG)
 
 
 def _token_request(challenge: Challenge, scopes: frozenset[Scope], credential: Credential | None) -> Request:

@@ -24,7 +24,7 @@ esac
 class Door(http.server.BaseHTTPRequestHandler):
     """A registry that lets alice in."""
 
-    wanted = "Basic " + base64.b64encode(b"alice:wonderland").decode()
+    wanted: str | None = "Basic " + base64.b64encode(b"alice:wonderland").decode()
 
     def do_GET(self) -> None:
         allowed = self.headers.get("Authorization") == self.wanted
@@ -73,6 +73,23 @@ def test_right_credentials_are_handed_to_the_helper(
         "Username": "alice",
         "Secret": "wonderland",
     }
+
+
+def test_a_registry_that_asks_for_no_login_has_checked_none(
+    helped: CommandLine, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Door, "wanted", None)
+    type_in(monkeypatch, "rabbit hole")
+    ended = helped("login", "-u", "alice", "--password-stdin", registry)
+    assert (ended.code, ended.out) == (0, "Login Succeeded\n")
+    assert f"{registry} lets everybody in" in ended.err and "not checked" in ended.err
+
+
+def test_debug_names_where_credentials_come_from_and_not_them(helped: CommandLine, registry: str) -> None:
+    ended = helped("login", "-d", "-u", "alice", "-p", "wonderland", registry)
+    assert f"credentials of {registry}: from the flags or the environment\n" in ended.err
+    assert helped("list", "-d", f"{registry}/app:v1").err.count("from docker-credential-box\n") == 1
+    assert "wonderland" not in ended.err
 
 
 def test_wrong_credentials_are_not_kept(
@@ -143,6 +160,7 @@ def test_without_a_helper_nothing_is_kept(line: CommandLine, registry: str) -> N
     ended = line("login", "-u", "alice", "-p", "wonderland", registry)
     assert (ended.code, ended.out) == (3, "")
     assert "credential helper" in ended.err
+    assert '{"credsStore": "pass"}' in ended.err and "$NOTATION_PASSWORD" in ended.err
     assert not (line.directory / "docker").exists()
 
 

@@ -6,6 +6,7 @@ from nv2.errors import BadAnswer, Refused
 from nv2.transport.auth import Authenticated
 from nv2.transport.credentials import Credential
 from nv2.transport.interface import Request, Response, send
+from nv2.transport.refusals import WRONG
 from nv2.transport.tokens import Token, join_scopes, split_scopes
 from tests.world.logins import BasicLogin, BearerLogin, basic
 from tests.world.network import Answer, answer, answer_json
@@ -130,6 +131,9 @@ def test_a_registry_token_is_sent_as_it_is() -> None:
 def test_refused_credentials_say_how_to_log_in() -> None:
     with pytest.raises(Refused, match="refused the credentials") as e:
         World(BearerLogin(), Credential("alice", "wrong")).get()
+    assert e.value.hint == WRONG
+    with pytest.raises(Refused, match="wants credentials") as e:
+        World(BearerLogin(), None).get()
     assert e.value.hint == "nv2 login registry.test"
 
 

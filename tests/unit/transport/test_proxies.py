@@ -57,3 +57,10 @@ def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(value: str)
     with pytest.raises(ConfigurationError) as e:
         Proxies.from_environment({"http_proxy": value})
     assert "secret" not in str(e.value) and e.value.at == "http_proxy"
+
+
+@pytest.mark.parametrize("value", ["socks5://p.test:1080", "https://p.test"])
+def test_a_proxy_of_another_kind_is_refused_with_the_form_to_write(value: str) -> None:
+    with pytest.raises(ConfigurationError) as e:
+        Proxies.from_environment({"https_proxy": value})
+    assert "http://host:port" in str(e.value.hint)

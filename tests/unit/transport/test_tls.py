@@ -1,5 +1,6 @@
 """TLS on loopback, with certificates made for the test."""
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,28 @@ def test_an_unknown_certificate_is_refused_by_name(identity: Identity) -> None:
 
 
 def test_a_certificate_for_another_host_is_refused(identity: Identity) -> None:
-    with serving(ok, identity.server_context()) as server, pytest.raises(Unreachable, match="not trusted"):
-        send(trusting(identity), Request("GET", f"https://localhost:{server.port}/"))
+    with serving(ok, identity.server_context()) as server:
+        with pytest.raises(Unreachable, match=r"not trusted: .*localhost") as e:
+            send(trusting(identity), Request("GET", f"https://localhost:{server.port}/"))
+        # Another authority does not mend a wrong name.
+        assert "name the server as its certificate does" in str(e.value.hint)
+        assert "--ca-file" not in str(e.value.hint)
+
+
+@pytest.mark.parametrize("code", [9, 10])
+def test_a_certificate_out_of_its_time_is_to_be_renewed(code: int) -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_code, error.verify_message = code, "certificate has expired"
+    found = failures.unreachable(error, "registry.test:443", 30)
+    assert str(found) == "registry.test:443: the certificate is not trusted: certificate has expired"
+    assert "renew" in str(found.hint) and "--ca-file" not in str(found.hint)
+
+
+@pytest.mark.parametrize("reason", ["TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"])
+def test_who_misses_a_client_certificate_is_told_of_the_flags(reason: str) -> None:
+    error = ssl.SSLError(1, "alert")
+    error.reason = reason
+    assert "--client-cert and --client-key" in str(failures.unreachable(error, "registry.test:443", 30).hint)
 
 
 def test_verification_can_be_turned_off_by_a_program(identity: Identity) -> None:

@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, VERBOSE, Call, Command, Flag, Kind
-from nv2.errors import EnvironmentFailure, Nv2Error, Refused, UsageError
+from nv2.errors import EnvironmentFailure, Nv2Error, UsageError
 
 MAX_SECRET = 64 * 1024
 """Characters of a password or token on standard input. Tokens of registries have some thousands."""
 
 HOW_TO = "see https://notaryproject.dev/docs/how-to/registry-authentication/"
-
-WRONG = "are the user name and the password right? Some registries want a token in place of the password"
 
 
 class Secret(NamedTuple):
@@ -37,8 +35,7 @@ def run(call: Call) -> int:
     except UsageError:
         raise
     except Nv2Error as e:
-        hint = WRONG if isinstance(e, Refused) else e.hint or HOW_TO
-        raise type(e)(f"failed to log in to {server}: {e}", hint=hint) from None
+        raise type(e)(f"failed to log in to {server}: {e}", hint=e.hint or HOW_TO) from None
     if not kept:
         call.output.warn(
             "The credentials store is not set up. It is recommended to configure the credentials store to securely "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nv2 import strict_json
 from nv2.errors import BadAnswer, NotFound, Nv2Error, Refused
@@ -15,6 +15,9 @@ from nv2.transport.failures import Cut
 from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
 from nv2.transport.urls import check_reach, origin_of, resolve_url
 
+if TYPE_CHECKING:
+    from nv2.transport.refusals import Refusal
+
 MAX_ERROR_DOCUMENT = 64 * 1024
 """Bytes of an error answer that are looked at for its message."""
 
@@ -25,6 +28,11 @@ ACCEPT_MANIFESTS = {"Accept": ", ".join(mt.MANIFESTS)}
 
 NOT_THERE = "is the name right, and was it pushed?"
 """The hint where a registry answers 404."""
+
+BROKEN = "the registry, or a proxy before it, does not work just now; its own log says why"
+"""The hint where a registry answers with 5xx."""
+
+NO_REGISTRY = "are host and port right? A registry answers at /v2/ of its host"
 
 _API_HOSTS = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
 
@@ -111,13 +119,14 @@ class Endpoint:
         codes, text = read_errors(response)
         status, more = response.status, f": {text}" if text else ""
         if status in (401, 403):
-            hint = f"nv2 login {self.registry}"
-            return Refused(f"access to {what} was refused ({status}){more}", at=self.name, hint=hint)
+            how, hint = _explain(response, self._base, self.registry)
+            return Refused(f"access to {what} was refused {how}{more}", at=self.name, hint=hint)
         if status == 404 and "NAME_UNKNOWN" in codes:
             return NotFound(f"no such repository, so no {what}", at=self.name, hint=NOT_THERE)
         if status == 404:
             return NotFound(f"no such {what}", at=self.name, hint=NOT_THERE)
         later = "the registry limits how much it is asked; try again later" if status == 429 else None
+        later = BROKEN if status >= 500 else later
         method = response.request.method
         return BadAnswer(f"answered {status} to {method} of {what}{more}", at=self.name, hint=later)
 
@@ -132,18 +141,31 @@ def base_url(registry: str, *, plain_http: bool) -> str:
     return f"{'http' if plain_http else 'https'}://{_API_HOSTS.get(registry, registry)}"
 
 
-def ping(registry: str, transport: Transport, *, plain_http: bool) -> None:
+def ping(registry: str, transport: Transport, *, plain_http: bool) -> bool:
     """Ask whether `registry` is one and lets us in (distribution-spec, "Determining Support").
 
-    Raises `Refused`, `Unreachable`, `BadAnswer`.
+    Returns whether it asked for credentials: if not, they were not checked. Raises `Refused`, `Unreachable`, `BadAnswer`.
     """
-    response = send(transport, Request("GET", f"{base_url(registry, plain_http=plain_http)}/v2/"))
+    base = base_url(registry, plain_http=plain_http)
+    response = send(transport, Request("GET", f"{base}/v2/"))
     _, text = read_errors(response)
     if response.status in (401, 403):
         more = f": {text}" if text else ""
-        raise Refused(f"the login was refused ({response.status}){more}", at=registry)
+        how, hint = _explain(response, base, registry)
+        raise Refused(f"the login was refused {how}{more}", at=registry, hint=hint)
+    if response.status >= 500:
+        raise BadAnswer(f"answered {response.status} to /v2/", at=registry, hint=BROKEN)
     if response.status != 200:
-        raise BadAnswer(f"is no registry: it answered {response.status} to /v2/", at=registry)
+        raise BadAnswer(
+            f"is no registry: it answered {response.status} to /v2/", at=registry, hint=NO_REGISTRY
+        )
+    return "Authorization" in response.request.headers
+
+
+def _explain(response: Response, base: str, registry: str) -> Refusal:
+    from nv2.transport.refusals import explain  # only those who are refused need it
+
+    return explain(response, origin_of(base), registry)
 
 
 def read_errors(response: Response) -> tuple[frozenset[str], str]:
