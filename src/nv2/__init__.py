@@ -1,67 +1,119 @@
 """nv2: sign OCI artifacts, keep the signatures beside them, decide what may run.
 
-The public names are loaded on first use, so that `import nv2` costs nothing.
+    import nv2
+
+    nv2.verify("registry.example.com/net-monitor:v1", key="wabbit-networks.crt")
+
+`verify` raises `nv2.NotTrusted` or `nv2.Undecided` unless the artifact may be used; whatever nv2 raises on purpose
+is an `nv2.Nv2Error` (the tree: `help(nv2.errors)`). The public names are loaded on first use, so that `import nv2`
+costs nothing.
 """
 
 from __future__ import annotations
 
 from nv2._version import __version__
 
-TYPE_CHECKING = False  # `typing` has its own: 10 ms that `import nv2` need not pay
-if TYPE_CHECKING:
-    from typing import Any
-
-    from nv2.errors import NotTrusted as NotTrusted
-    from nv2.errors import Nv2Error as Nv2Error
-    from nv2.errors import Undecided as Undecided
-    from nv2.notary.copying import copy as copy
-    from nv2.notary.inspection import inspect_signatures as inspect_signatures
-    from nv2.notary.listing import list_signatures as list_signatures
-    from nv2.notary.session import Session as Session
-    from nv2.notary.session import Settings as Settings
-    from nv2.notary.signing import sign as sign
-    from nv2.notary.verification import evaluate as evaluate
-    from nv2.notary.verification import verify as verify
-    from nv2.oci.reference import parse
-
-    parse_reference = parse
-
 _PUBLIC = {
+    "Artifact": ("nv2.notary.session", "Artifact"),
+    "ArtifactVerdict": ("nv2.trust.verdict", "ArtifactVerdict"),
+    "Copied": ("nv2.notary.copying", "Copied"),
+    "Descriptor": ("nv2.oci.descriptor", "Descriptor"),
+    "Evaluated": ("nv2.notary.verification", "Evaluated"),
+    "Inspection": ("nv2.notary.inspection", "Inspection"),
+    "KeyTrust": ("nv2.notary.given", "KeyTrust"),
+    "LayoutReference": ("nv2.oci.reference", "LayoutReference"),
+    "Listed": ("nv2.notary.listing", "Listed"),
+    "MemoryStore": ("nv2.content.memory", "MemoryStore"),
     "NotTrusted": ("nv2.errors", "NotTrusted"),
     "Nv2Error": ("nv2.errors", "Nv2Error"),
+    "PolicyTrust": ("nv2.notary.given", "PolicyTrust"),
+    "Reference": ("nv2.oci.reference", "Reference"),
     "Session": ("nv2.notary.session", "Session"),
     "Settings": ("nv2.notary.session", "Settings"),
+    "SignatureVerdict": ("nv2.trust.verdict", "SignatureVerdict"),
+    "Signed": ("nv2.notary.signing", "Signed"),
+    "Store": ("nv2.content.interface", "Store"),
     "Undecided": ("nv2.errors", "Undecided"),
+    "Verdict": ("nv2.trust.verdict", "Verdict"),
     "copy": ("nv2.notary.copying", "copy"),
+    "describe": ("nv2.oci.descriptor", "describe"),
+    "errors": ("nv2", "errors"),
     "evaluate": ("nv2.notary.verification", "evaluate"),
+    "evaluate_envelope": ("nv2.notary.envelopes", "evaluate_envelope"),
     "inspect_signatures": ("nv2.notary.inspection", "inspect_signatures"),
     "list_signatures": ("nv2.notary.listing", "list_signatures"),
     "parse_reference": ("nv2.oci.reference", "parse"),
     "sign": ("nv2.notary.signing", "sign"),
     "verify": ("nv2.notary.verification", "verify"),
+    "verify_envelope": ("nv2.notary.envelopes", "verify_envelope"),
 }
 
+TYPE_CHECKING = False  # `typing` has its own: 10 ms that `import nv2` need not pay
+if TYPE_CHECKING:
+    from nv2 import errors
+    from nv2.content.interface import Store
+    from nv2.content.memory import MemoryStore
+    from nv2.errors import NotTrusted, Nv2Error, Undecided
+    from nv2.notary.copying import Copied, copy
+    from nv2.notary.envelopes import evaluate_envelope, verify_envelope
+    from nv2.notary.given import KeyTrust, PolicyTrust
+    from nv2.notary.inspection import Inspection, inspect_signatures
+    from nv2.notary.listing import Listed, list_signatures
+    from nv2.notary.session import Artifact, Session, Settings
+    from nv2.notary.signing import Signed, sign
+    from nv2.notary.verification import Evaluated, evaluate, verify
+    from nv2.oci.descriptor import Descriptor, describe
+    from nv2.oci.reference import LayoutReference, Reference
+    from nv2.oci.reference import parse as parse_reference
+    from nv2.trust.verdict import ArtifactVerdict, SignatureVerdict, Verdict
+else:  # Unseen by type checkers, to which a name that is not above would be fine otherwise.
+
+    def __getattr__(name: str) -> object:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'nv2' has no attribute {name!r}")
+        from importlib import import_module
+
+        module, attribute = _PUBLIC[name]
+        if module == __name__:
+            return import_module(f"{module}.{attribute}")
+        return getattr(import_module(module), attribute)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
 __all__ = [
+    "Artifact",
+    "ArtifactVerdict",
+    "Copied",
+    "Descriptor",
+    "Evaluated",
+    "Inspection",
+    "KeyTrust",
+    "LayoutReference",
+    "Listed",
+    "MemoryStore",
     "NotTrusted",
     "Nv2Error",
+    "PolicyTrust",
+    "Reference",
     "Session",
     "Settings",
+    "SignatureVerdict",
+    "Signed",
+    "Store",
     "Undecided",
+    "Verdict",
     "__version__",
     "copy",
+    "describe",
+    "errors",
     "evaluate",
+    "evaluate_envelope",
     "inspect_signatures",
     "list_signatures",
     "parse_reference",
     "sign",
     "verify",
+    "verify_envelope",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'nv2' has no attribute {name!r}")
-    from importlib import import_module
-
-    module, attribute = _PUBLIC[name]
-    return getattr(import_module(module), attribute)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nv2._version import __version__
@@ -51,6 +52,7 @@ class Settings(NamedTuple):
 
 
 NO_SETTINGS = Settings()
+NO_STORES: Mapping[str, Store] = MappingProxyType({})
 
 
 class Artifact(NamedTuple):
@@ -74,22 +76,36 @@ class Artifact(NamedTuple):
 class Session:
     """Shared by all references of a run: connections, tokens, and `now`. A context manager that closes them."""
 
-    def __init__(self, paths: Paths, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        environ: Mapping[str, str],
+        stores: Mapping[str, Store] = NO_STORES,
+    ) -> None:
         self.paths = paths
         self.settings = settings
         self.warn = settings.warn
         self.now = datetime.now(UTC)
         self.config: Config = load_config(paths)
         self.connection = Connection(settings, self.config, environ)
+        self._stores = dict(stores)
         self._written: list[LayoutStore] = []
 
     @classmethod
     def from_environment(
-        cls, settings: Settings = NO_SETTINGS, environ: Mapping[str, str] | None = None
+        cls,
+        settings: Settings = NO_SETTINGS,
+        environ: Mapping[str, str] | None = None,
+        *,
+        stores: Mapping[str, Store] = NO_STORES,
     ) -> Session:
-        """A session of the directories and credentials that `environ` names (the process's by default)."""
+        """A session of the directories and credentials that `environ` names (the process's by default).
+
+        `stores` holds, by `registry/repository`, content that is nowhere else: those registries are not asked.
+        """
         environ = os.environ if environ is None else environ
-        return cls(Paths.from_environment(environ), settings, environ)
+        return cls(Paths.from_environment(environ), settings, environ, stores)
 
     def __enter__(self) -> Session:
         return self
@@ -123,6 +139,9 @@ class Session:
 
         With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer.
         """
+        given = self._stores.get(reference.name)
+        if given is not None:
+            return given
         if isinstance(reference, LayoutReference):
             from nv2.content.layout.store import LayoutStore  # registries are what is asked most
 
@@ -149,7 +168,7 @@ class Session:
         """Begin to open the connections that reading about `references` will need, and return at once."""
         counts: dict[str, int] = {}
         for reference in references:
-            if isinstance(reference, Reference):
+            if isinstance(reference, Reference) and reference.name not in self._stores:
                 # With a digest everything is asked at once, with a tag two questions after the first.
                 counts[reference.registry] = (
                     3 if reference.digest or counts.get(reference.registry) == 3 else 2

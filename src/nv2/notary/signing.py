@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from nv2.keys.interface import Signer
@@ -46,8 +47,8 @@ def sign_reference(
 def sign(
     reference: str | AnyReference,
     *,
-    key: str | Signer | None = None,
-    certificate: str | None = None,
+    key: str | Path | Signer | None = None,
+    certificate: str | Path | None = None,
     passphrase: Callable[[str], bytes] = no_passphrase,
     media_type: str = mt.JWS,
     expiry: timedelta | None = None,
@@ -61,7 +62,8 @@ def sign(
     """
     parsed = parse(reference) if isinstance(reference, str) else reference
     with using(session) as shared:
-        if key is None or isinstance(key, str):
-            key = find_signer(shared, key, certificate, passphrase)
+        if key is None or isinstance(key, str | Path):
+            name, chain = (None if given is None else str(given) for given in (key, certificate))
+            key = find_signer(shared, name, chain, passphrase)
         wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
         return sign_reference(shared, parsed, key, wish)

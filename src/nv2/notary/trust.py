@@ -17,9 +17,10 @@ from nv2.oci.reference import AnyReference, LayoutReference
 from nv2.pki.certificate import Certificate
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.trust.level import LEVELS
-from nv2.trust.policy import Statement, TimestampWhen, parse_policy
-from nv2.trust.store import Anchors, CertificateAnchors, KeyAnchor, StoreName
-from nv2.verification import Trust, trust_of
+from nv2.trust.policy import Statement, TimestampWhen, TrustPolicy, parse_policy
+from nv2.trust.store import Anchors, CertificateAnchors, KeyAnchor, StoreName, Stores
+from nv2.verification import Trust as Trust
+from nv2.verification import trust_of
 
 TrustChoice = Callable[[AnyReference], "Trust | Statement"]
 """What is trusted for a reference; a statement where its level skips verification."""
@@ -102,6 +103,12 @@ def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:
     @cache
     def load(name: StoreName) -> tuple[Certificate, ...]:
         return load_store(session.paths, name)
+
+    return choice_of(policy, load, scope)
+
+
+def choice_of(policy: TrustPolicy, load: Stores, scope: str | None) -> TrustChoice:
+    """What `policy` says of a reference, or of the repository `scope` whatever the reference is."""
 
     def choose(reference: AnyReference) -> Trust | Statement:
         statement = policy.statement_for(scope or _scope_of(reference))

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.content.interface import Store
 from nv2.content.remote.store import RemoteStore
-from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Undecided
+from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Undecided, UsageError
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
 from nv2.revocation import WithoutNetwork
 from nv2.trust.verdict import ArtifactVerdict, Verdict
-from nv2.verification import MAX_SIGNATURES, NO_METADATA, Trust, not_checked
+from nv2.verification import MAX_SIGNATURES, Trust, not_checked
+from nv2.verification import NO_METADATA as NO_METADATA
 from nv2.verification import evaluate as evaluate_in_store
+
+if TYPE_CHECKING:
+    from nv2.notary.given import GivenTrust
 
 
 class Evaluated(NamedTuple):
@@ -69,7 +74,11 @@ def _look_ahead(reference: AnyReference, trust: Trust, store: Store) -> None:
 
 def failure(evaluated: Evaluated) -> NotTrusted | Undecided:
     """The error that says that the artifact is not trusted, or that it could not be decided."""
-    verdict, shown = evaluated.verdict, evaluated.artifact.shown
+    return failure_about(evaluated.artifact.shown, evaluated.verdict)
+
+
+def failure_about(shown: str, verdict: ArtifactVerdict) -> NotTrusted | Undecided:
+    """As `failure`, about what messages call `shown`."""
     if verdict.verdict is Verdict.UNDECIDED:
         return Undecided(f"could not decide whether {shown} is trusted: {verdict.reason}", verdict)
     if not verdict.signatures:
@@ -83,10 +92,26 @@ def failure(evaluated: Evaluated) -> NotTrusted | Undecided:
     )
 
 
+def chosen(
+    session: Session, key: str | Path | None, trust: GivenTrust | None, scope: str | None
+) -> TrustChoice:
+    """What the arguments of `verify` say is trusted. Raises `UsageError` for two answers, and `ConfigurationError`."""
+    if trust is not None:
+        if key is not None:
+            raise UsageError("key and trust both say what is trusted", hint="give one of them")
+        return trust.choice(scope)
+    if key is None:
+        return trust_by_policy(session, scope)
+    if scope is not None:
+        raise UsageError("a scope chooses a policy statement, and with a key no policy is read")
+    return trust_in_file(session, str(key))
+
+
 def evaluate(
     reference: str | AnyReference,
     *,
-    key: str | None = None,
+    key: str | Path | None = None,
+    trust: GivenTrust | None = None,
     scope: str | None = None,
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
@@ -102,7 +127,7 @@ def evaluate(
         return evaluate_reference(
             shared,
             parsed,
-            trust_in_file(shared, key) if key is not None else trust_by_policy(shared, scope),
+            chosen(shared, key, trust, scope),
             max_signatures=max_signatures,
             user_metadata=user_metadata,
             all_signatures=all_signatures,
@@ -112,7 +137,8 @@ def evaluate(
 def verify(
     reference: str | AnyReference,
     *,
-    key: str | None = None,
+    key: str | Path | None = None,
+    trust: GivenTrust | None = None,
     scope: str | None = None,
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
@@ -121,11 +147,13 @@ def verify(
     """What makes the artifact trusted; raises `NotTrusted` or `Undecided`, with every finding, otherwise.
 
     `key` names a file (certificate, public key, private key) or a signing key: exactly that is trusted,
-    strictly. Without it the trust policy decides, by `scope` if given.
+    strictly. `trust` is a `KeyTrust` or `PolicyTrust`, which need no files. Without either the trust policy of this
+    machine decides. `scope` chooses the statement of a policy instead of the repository. Raises `Nv2Error`.
     """
     evaluated = evaluate(
         reference,
         key=key,
+        trust=trust,
         scope=scope,
         max_signatures=max_signatures,
         user_metadata=user_metadata,

@@ -1,0 +1,81 @@
+"""Verify an envelope that the caller holds already: nothing is fetched, from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nv2.discovery import FoundSignature
+from nv2.errors import UsageError
+from nv2.notary.given import GivenTrust
+from nv2.notary.session import Session, using
+from nv2.notary.trust import Trust
+from nv2.notary.verification import NO_METADATA, chosen, failure_about
+from nv2.oci.descriptor import Descriptor, describe
+from nv2.oci.reference import LayoutReference
+from nv2.revocation import WithoutNetwork
+from nv2.trust.verdict import ArtifactVerdict, Verdict, conclude
+from nv2.verification import Question, examine, not_checked
+
+_NOWHERE = LayoutReference("")
+
+
+def evaluate_envelope(
+    envelope: bytes,
+    media_type: str,
+    subject: Descriptor,
+    *,
+    key: str | Path | None = None,
+    trust: GivenTrust | None = None,
+    scope: str | None = None,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    session: Session | None = None,
+) -> ArtifactVerdict:
+    """The verdict of the artifact `subject` by one signature envelope, whatever it is. As `verify` otherwise.
+
+    `media_type` is the envelope's: `application/jose+json` or `application/cose`. A policy needs `scope`, the
+    repository of the artifact. The only signature of the verdict has the envelope's own descriptor as `manifest`.
+    """
+    if scope is None and key is None and (trust is None or trust.needs_scope):
+        raise UsageError(
+            "an envelope does not say from which repository it is",
+            hint="say which policy statement applies: scope='<registry>/<repository>'",
+        )
+    with using(session) as shared:
+        found = chosen(shared, key, trust, scope)(_NOWHERE)
+        if not isinstance(found, Trust):
+            return not_checked(found)
+        question = Question(subject, found, WithoutNetwork(), shared.now, user_metadata)
+    descriptor = describe(envelope, media_type)
+    signature = examine(FoundSignature(descriptor, descriptor, envelope), question).verdict
+    decisive = signature.judgement.decisive
+    reason = f"{decisive.validation.value}: {decisive.reason}" if decisive else ""
+    verdict = conclude([signature.verdict])
+    return ArtifactVerdict(verdict, found.level, found.name, subject, (signature,), (), reason)
+
+
+def verify_envelope(
+    envelope: bytes,
+    media_type: str,
+    subject: Descriptor,
+    *,
+    key: str | Path | None = None,
+    trust: GivenTrust | None = None,
+    scope: str | None = None,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    session: Session | None = None,
+) -> ArtifactVerdict:
+    """What makes `subject` trusted; raises `NotTrusted` or `Undecided` otherwise. As `evaluate_envelope`."""
+    verdict = evaluate_envelope(
+        envelope,
+        media_type,
+        subject,
+        key=key,
+        trust=trust,
+        scope=scope,
+        user_metadata=user_metadata,
+        session=session,
+    )
+    if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+        return verdict
+    raise failure_about(subject.digest, verdict)
