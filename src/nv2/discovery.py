@@ -105,6 +105,8 @@ def discover(
     """
     listed = source.referrers(subject, mt.SIGNATURE)
     problems = [one_line(problem) for problem in listed.problems]
+    if not listed.complete:
+        problems.append("the list of referrers is incomplete, so there may be more")
     found = {d.digest: d for d in listed.descriptors if d.artifact_type == mt.SIGNATURE}
     untyped = {d.digest: d for d in listed.descriptors if _may_be_signature(d) and d.digest not in found}
     read, known = _read_untyped(source, list(untyped.values()), problems)

@@ -196,7 +196,9 @@ def test_an_untyped_referrer_that_is_too_large_leaves_the_listing_incomplete(
 
 def test_a_listing_that_was_cut_short_is_incomplete(store: CountingStore, image: Descriptor) -> None:
     store.complete = False
-    assert not discover(store, image).complete
+    found = discover(store, image)
+    assert not found.complete
+    assert found.problems == ("the list of referrers is incomplete, so there may be more",)
 
 
 def test_what_exceeds_the_cap_is_left_out_after_ordering(store: CountingStore, image: Descriptor) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.pki import der
+from nv2.plain_text import one_line
 
 if TYPE_CHECKING:
     from nv2.pki.certificate import Certificate
@@ -171,9 +172,10 @@ def parse_name(text: str, at: str, error: ErrorType) -> Name:
                 raise _Refusal(f"{short} has no value")
             found[short] = value
     except (_Refusal, UnicodeDecodeError) as e:
-        raise error(f"{text!r} is not a distinguished name: {e}", at=at, hint=HINT) from None
+        why = one_line(str(e))
+        raise error(f"{one_line(text)!r} is not a distinguished name: {why}", at=at, hint=HINT) from None
     if missing := [short for short in MANDATORY if short not in found]:
-        raise error(f"{text!r} has no {' and no '.join(missing)}", at=at, hint=HINT)
+        raise error(f"{one_line(text)!r} has no {' and no '.join(missing)}", at=at, hint=HINT)
     return Name(found)
 
 
