@@ -198,6 +198,35 @@ def test_an_authority_of_ones_own_is_named_by_flag_or_environment(
         assert ended.returncode == 3
 
 
+def test_behind_tls_and_a_login_both_programs_say_the_same(
+    home: Home, tmp_path: Path, distribution31: str, identities: Identities
+) -> None:
+    (tmp_path / "htpasswd").write_text(HTPASSWD)
+    auth = {"htpasswd": {"realm": "here", "path": str(tmp_path / "htpasswd")}}
+    trusted = {"SSL_CERT_FILE": str(identities.server.certificate)}
+    with peers.distribution(_program(), tmp_path, auth=auth, tls=_tls(identities)) as address:
+        place = Place(home, address)
+        _main_road(place, more={**LOGIN, **trusted})
+        for more, trusts in (
+            ({**LOGIN, **trusted}, True),
+            (LOGIN, False),
+            (trusted, False),
+            ({**LOGIN, **trusted, "NOTATION_PASSWORD": "open rye"}, False),
+        ):
+            ours = home.nv2("verify", place.reference(), check=False, more=more)
+            theirs = peers.run(
+                home.notation_program,
+                *("verify", place.reference()),
+                home=home.directory,
+                environment={**home.environment(), **more},
+                check=False,
+            )
+            assert (ours.returncode == 0, theirs.returncode == 0) == (trusts, trusts), more
+            # Whoever could not ask has not found out that the image must not run.
+            assert ours.returncode == (0 if trusts else 3)
+            assert not any(word in ours.stderr for word in (PASSWORD, "open rye"))
+
+
 def test_a_client_certificate_opens_the_door(
     home: Home, tmp_path: Path, distribution31: str, identities: Identities
 ) -> None:
