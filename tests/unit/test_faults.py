@@ -163,8 +163,15 @@ READING = (
     Fault("copy: a page for a blob",               TO_LAYOUT,      "GET", ENVELOPE,  page,      "bytes instead of"),
     Fault("copy: a blob vanished",                 TO_LAYOUT,      "GET", ENVELOPE,  gone,      "no such blob"),
     Fault("copy: a broken list",                   TO_LAYOUT,      "GET", LISTING,   broken,    "500"),
-    # What says nothing about the artifact is not a yes: these bytes are no list, and have no signature in them.
-    Fault("a login page for the list",             VERIFY,         "GET", LISTING,   page,      "no signature", 1),
+    Fault("a login page for the list",             VERIFY,         "GET", LISTING,   page,      "not a manifest"),
+    Fault("list: a login page for the list",       "list IMAGE",   "GET", LISTING,   page,      "not a manifest"),
+    Fault("list: a login page for the artifact",   "list IMAGE",   "GET", ARTIFACT,  page,      "the content has digest"),
+    Fault("inspect: a login page for the envelope", "inspect IMAGE", "GET", ENVELOPE, page,     "bytes instead of"),
+    Fault("copy: a login page for the list",       TO_LAYOUT,      "GET", LISTING,   page,      "not a manifest"),
+    Fault("verify by tag: a login page",           "verify -k leaf.crt TAG", "GET", "/manifests/v1", page, "not a manifest"),
+    # Registries without the API are known to answer it with a page: the fallback tag is what counts.
+    Fault("a login page for the referrers API",    VERIFY,         "GET", API,       page,      "", 0),
+    # These bytes have not the digest of the envelope, and never will.
     Fault("a login page for the envelope",         VERIFY,         "GET", ENVELOPE,  page,      "verification failed", 1),
 )
 WRITING = (
@@ -181,7 +188,12 @@ WRITING = (
     Fault("sign: a broken upload",                 SIGN,           "PUT",  UPLOAD,   broken,    "500"),
     Fault("sign: a broken list",                   SIGN,           "PUT",  LISTING,  broken,    "500"),
     Fault("sign: a page at the manifest",          SIGN,           "PUT",  ARTIFACT, page,      "answered 200"),
-    Fault("sign: a page where the list is",        SIGN,           "GET",  LISTING,  page,      "not an image index"),
+    Fault("sign: a page at the upload",            SIGN,           "POST", UPLOAD,   page,      "answered 200"),
+    Fault("sign: a page at the envelope",          SIGN,           "PUT",  UPLOAD,   page,      "answered 200"),
+    Fault("sign: a page at the list",              SIGN,           "PUT",  LISTING,  page,      "answered 200"),
+    Fault("sign: a page where the list is",        SIGN,           "GET",  LISTING,  page,      "not a manifest"),
+    Fault("sign: a page for the artifact",         SIGN,           "GET",  ARTIFACT, page,      "the content has digest"),
+    Fault("copy: a page at the tag",               TO_OTHER,       "PUT",  "/manifests/v1",     page, "answered 200"),
     Fault("sign: the old list cannot be deleted",  SIGN,           "DELETE", ARTIFACT, broken,  "stays", 0),
     Fault("copy: dead at a manifest",              TO_OTHER,       "PUT",  "/other" + ARTIFACT, dead,   "closed without an answer"),
     Fault("copy: dead at the list",                TO_OTHER,       "PUT",  "/other" + LISTING,  dead,   "closed without an answer"),
@@ -274,6 +286,11 @@ def _drop_the_list(setting: Setting) -> None:
     setting.repository.tags = {"v1": setting.repository.tags["v1"]}
 
 
+def _forget_manifests(setting: Setting) -> None:
+    setting.repository.manifests.clear()
+    setting.repository.tags.clear()
+
+
 def _forget_blobs(setting: Setting) -> None:
     setting.repository.blobs.clear()
 
@@ -285,6 +302,10 @@ CHANGES = (
     Change("the signatures go after the listing", VERIFY,   "GET", "/blobs/",  _forget_blobs,      3, UNDECIDED),
     Change("what is listed is not there",         VERIFY,   "GET", LISTING,    _delete_signatures, 3, UNDECIDED),
     Change("the list goes before it is written",  SIGN,     "PUT", LISTING,    _drop_the_list,     0, ""),
+    Change("the list goes before it is read",     VERIFY,   "GET", LISTING,    _drop_the_list,     1, "no signature"),
+    Change("the list goes before it is read again", SIGN,   "PUT", ARTIFACT,   _drop_the_list,     0, ""),
+    Change("the artifact goes after the question", VERIFY,  "GET", ENVELOPE,   _forget_manifests,  0, ""),
+    Change("a blob goes after the listing",       TO_LAYOUT, "GET", ENVELOPE,  _forget_blobs,      3, "no such blob"),
 )
 # fmt: on
 
@@ -294,9 +315,10 @@ def test_a_registry_that_changes_its_mind(setting: Setting, change: Change) -> N
     setting.wire.registry.before(change.method, change.part, lambda: change.change(setting))
     ended = setting.run(change.words)
     assert (ended.code, change.says in ended.err) == (change.code, True), ended.err
+    assert b"image.ref.name" not in files(setting.line.directory).get("copy/index.json", b"")
     if change.code == 0:
         assert setting.image in ended.out
-        assert setting.run(VERIFY).code == 0
+        assert change.change is _forget_manifests or setting.run(VERIFY).code == 0
 
 
 class Clock(NamedTuple):
@@ -326,7 +348,9 @@ CLOCKS = (
     Clock("forwards, within the signature's time",   NOW, NOW + HOUR / 2,     0, ""),
     Clock("forwards, past the signature's time",     NOW, NOW + 2 * HOUR,     1, "expiry failed"),
     Clock("forwards, past the certificate's time",   NOW, NOW + CENTURY,      1, ""),
+    # The signing time is then in the future; it is the signer's word, and nothing is decided by it.
     Clock("backwards, before the signing",           NOW, NOW - HOUR,         0, ""),
+    Clock("was ahead when it signed",                NOW + HOUR, NOW,         0, ""),
     Clock("backwards, before the certificate",       NOW, NOW - CENTURY / 2,  1, ""),
 )
 # fmt: on
@@ -391,8 +415,9 @@ DISTURBED = (
     Disturbed("the envelope is gone",                 LAYOUT_VERIFY, "envelope", Path.unlink, 3, UNDECIDED),
     Disturbed("the envelope is another",              LAYOUT_VERIFY, "envelope", _spoil,      1, "the content has digest"),
     Disturbed("the envelope is cut",                  LAYOUT_VERIFY, "envelope", _cut,        1, "bytes instead of"),
-    # What cannot be read is not known to refer to the artifact: it is reported, and is no signature.
-    Disturbed("the signature manifest is gone",       LAYOUT_VERIFY, "manifest", Path.unlink, 1, "no signature"),
+    # It may have been a good signature.
+    Disturbed("the signature manifest is gone",       LAYOUT_VERIFY, "manifest", Path.unlink, 3, UNDECIDED),
+    # It was none: these bytes are not what is listed.
     Disturbed("the signature manifest is another",    LAYOUT_VERIFY, "manifest", _spoil,      1, "no signature"),
     Disturbed("sign: the artifact is gone",           LAYOUT_SIGN,   "image",    Path.unlink, 3, "no such blob"),
     Disturbed("sign: the artifact is another",        LAYOUT_SIGN,   "image",    _spoil,      3, "the content has digest"),

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from nv2.errors import NotFound, Nv2Error
+from nv2.errors import EnvironmentFailure, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest
@@ -29,6 +29,10 @@ MAX_PROBLEMS = 100
 """Lines that somebody reads; a layout of junk has as many as files."""
 
 
+UNREAD = (NotFound, EnvironmentFailure)
+"""Why a manifest could not be read that may be a good one: it may name any subject."""
+
+
 class Walked(NamedTuple):
     """What a walk through a layout found."""
 
@@ -43,15 +47,15 @@ class Walked(NamedTuple):
 def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) -> Walked:
     """Read every manifest that `roots` lead to, with `read`.
 
-    One that cannot be read is a problem, not an error. A child that is not here is neither: layouts
-    may hold a part of an index.
+    One that cannot be read is a problem, not an error; if it is its file that is missing or cannot be read,
+    the walk is not complete. A child that is not here is neither: layouts may hold a part of an index.
     """
     waiting = deque(roots)
     listed = frozenset(descriptor.digest for descriptor in waiting)
     media_types: dict[Digest, str] = {}
     referrers: dict[Digest, list[Descriptor]] = {}
     problems: list[str] = []
-    room = MAX_BYTES
+    room, complete = MAX_BYTES, True
     while waiting and room >= 0 and len(media_types) + len(waiting) <= MAX_WALKED:
         descriptor = waiting.popleft()
         if descriptor.digest in media_types or not is_manifest(descriptor.media_type):
@@ -63,9 +67,11 @@ def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) ->
         except Nv2Error as e:
             if descriptor.digest in listed or not isinstance(e, NotFound):
                 problems.append(one_line(str(e)))
+                complete = complete and not isinstance(e, UNREAD)
             continue
         if manifest.subject:
             referrers.setdefault(manifest.subject.digest, []).append(Descriptor(*descriptor[:3]))
         waiting.extend(manifest.manifests)
     found = {subject: tuple(descriptors) for subject, descriptors in referrers.items()}
-    return Walked(media_types, found, not waiting and room >= 0, tuple(problems[:MAX_PROBLEMS]))
+    complete = complete and not waiting and room >= 0
+    return Walked(media_types, found, complete, tuple(problems[:MAX_PROBLEMS]))

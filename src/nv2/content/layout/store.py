@@ -15,7 +15,7 @@ from nv2 import strict_json
 from nv2.content.interface import Lock, Opener, Referrers, check_size, done, one_by_one, opener
 from nv2.content.layout.directory import LayoutDirectory, checked
 from nv2.content.layout.index import LayoutIndex
-from nv2.content.layout.referrers import Walked, walk
+from nv2.content.layout.referrers import UNREAD, Walked, walk
 from nv2.errors import MalformedManifest, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, parse_digest
@@ -117,7 +117,7 @@ class LayoutStore:
         walked = self._walk()
         found: list[Descriptor] = []
         problems = list(walked.problems)
-        room = MAX_LISTING
+        room, complete = MAX_LISTING, walked.complete
         for descriptor in walked.referrers.get(subject.digest, ()):
             room -= descriptor.size
             if room < 0:
@@ -126,11 +126,12 @@ class LayoutStore:
                 manifest = self._manifest(descriptor)
             except Nv2Error as e:
                 problems.append(one_line(str(e)))
+                complete = complete and not isinstance(e, UNREAD)
                 continue
             if artifact_type in (None, manifest.kind):
                 kind, annotations = manifest.kind, manifest.annotations
                 found.append(descriptor._replace(artifact_type=kind, annotations=annotations))
-        return Referrers(tuple(found), walked.complete and room >= 0, tuple(problems))
+        return Referrers(tuple(found), complete and room >= 0, tuple(problems))
 
     def attach(self, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:  # noqa: ARG002
         """List `manifests` in index.json. Raises `NotFound` if one was not pushed."""

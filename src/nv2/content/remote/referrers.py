@@ -18,6 +18,7 @@ from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor
 from nv2.oci.digest import Digest, digest_of, fallback_tag
+from nv2.oci.manifest import is_manifest
 from nv2.strict_json import Fields
 from nv2.transport.interface import Pending, Response
 from nv2.transport.urls import origin_of, resolve_url
@@ -32,6 +33,9 @@ _UNSUPPORTED = (400, 404, 405, 406)
 """How registries without the API answer; a page that is no index is another way."""
 
 _LINK = re.compile(r'<([^<>]{1,8192})>\s*;[^,<]*\brel\s*=\s*"?next"?', re.ASCII | re.IGNORECASE)
+
+
+_A_PAGE = "is there a proxy before the registry that wants a login?"
 
 
 class FallbackIndex(NamedTuple):
@@ -166,7 +170,8 @@ def fallback_index(endpoint: Endpoint, subject: Descriptor, pending: Pending) ->
     """The index under the fallback tag, or None if there is none.
 
     Some registries take the tag for the subject's own digest (GitLab): that is none either. Raises
-    `MalformedManifest` if the tag names something else than an image index, `Refused`, `BadAnswer`.
+    `MalformedManifest` if the tag names something else than an image index, `Refused`, and `BadAnswer` if
+    what came is no manifest at all: then it is somebody else's answer (a login page), and says nothing.
     """
     response, tag = pending.response(), fallback_tag(subject.digest)
     if response.status == 404:
@@ -178,6 +183,8 @@ def fallback_index(endpoint: Endpoint, subject: Descriptor, pending: Pending) ->
     digest = digest_of(data)
     if subject.digest == digest_of(data, subject.digest.partition(":")[0]):
         return None
+    if not is_manifest(response.content_type):
+        raise BadAnswer(f"answered with {response.content_type[:80]!r}, not a manifest", at=at, hint=_A_PAGE)
     if response.content_type != mt.IMAGE_INDEX:
         raise MalformedManifest("the tag that lists referrers is not an image index", at=at)
     document = strict_json.loads(data, MalformedManifest, at=at)

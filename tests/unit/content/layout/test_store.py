@@ -459,9 +459,34 @@ def test_a_referrer_that_cannot_be_read_is_a_problem_and_hides_no_other(
     blob_path(directory, gone).unlink()
     listing = reopened(directory).referrers(image)
     assert listing.descriptors == (good,)
-    assert listing.complete
     assert [problem for problem in listing.problems if spoilt.digest in problem]
     assert [problem for problem in listing.problems if gone.digest in problem]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complete"),
+    [(lambda path: path.write_bytes(b"x" * path.stat().st_size), True), (Path.unlink, False)],
+    ids=["another", "gone"],
+)
+def test_what_is_listed_and_not_there_may_have_been_a_good_referrer(
+    store: LayoutStore, directory: Path, spoil, complete: bool
+) -> None:
+    image = push_image(store, b"layer")
+    spoil(blob_path(directory, attach_referrer(store, image, b"signature")))
+    assert reopened(directory).referrers(image).complete is complete
+    again = reopened(directory)
+    again.referrers(image)
+    assert again.referrers(image).complete is complete
+
+
+def test_a_referrer_that_goes_between_two_looks_leaves_the_listing_incomplete(
+    store: LayoutStore, directory: Path
+) -> None:
+    image = push_image(store, b"layer")
+    referrer = attach_referrer(store, image, b"signature")
+    assert store.referrers(image).complete
+    blob_path(directory, referrer).unlink()
+    assert store.referrers(image)[:2] == ((), False)
 
 
 def test_a_part_of_an_index_may_be_missing(store: LayoutStore, directory: Path) -> None:

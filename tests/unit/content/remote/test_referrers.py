@@ -185,6 +185,15 @@ def test_a_fallback_tag_that_names_something_else_lists_nothing_and_is_reported(
     assert found.descriptors == () and len(found.problems) == 1
 
 
+@pytest.mark.parametrize("media_type", ["text/html", "application/json", "", mt.OCTET_STREAM])
+def test_what_is_no_manifest_at_all_is_not_the_answer_that_nothing_is_listed(media_type: str) -> None:
+    world = World(referrers_api=False)
+    subject = push_image(world.store())
+    world.registry.repository("app").add(b"<html>", media_type, fallback_tag(subject.digest))
+    with pytest.raises(BadAnswer, match="not a manifest"):
+        world.store().referrers(subject)
+
+
 @pytest.mark.parametrize(
     "data", [b"[]", b"{}", b'{"manifests": {}}', b'{"mediaType": "x/y", "manifests": []}']
 )
