@@ -207,7 +207,7 @@ def delete_store(paths: Paths, kind: str, store: str) -> Path:
     """Remove a store with all its files, and return where it was. Raises `TrustStoreError`, `UsageError`, `EnvironmentFailure`."""
     directory = store_directory(paths, kind, store)
     if not directory.is_dir() or directory.is_symlink():
-        raise _no_store(directory, kind, store, None)
+        raise _no_store(directory, kind, store, "see 'nv2 cert list'")
     import shutil  # it loads every compressor there is, and those who verify delete nothing
 
     # Out of the way first: nobody must meet a store that is half deleted.

@@ -66,7 +66,10 @@ class TrustPolicy(NamedTuple):
         if found := self._naming(GLOBAL):
             return found
         known = ", ".join(scope for statement in self.statements for scope in statement.scopes)
-        raise PolicyError(f"no statement applies to {scope}", hint=f"registryScopes of the policy: {known}")
+        raise PolicyError(
+            f"no statement applies to {scope}",
+            hint=f"registryScopes of the policy, which 'nv2 policy import FILE' replaces: {known}",
+        )
 
     def _naming(self, scope: str) -> Statement | None:
         return next((statement for statement in self.statements if scope in statement.scopes), None)

@@ -161,6 +161,12 @@ MISTAKES = (
     Mistake(
         "a plugin's flag", ("sign", "--plugin", "x", "--id", "y", IMAGE), "not supported yet", "-k FILE", 2
     ),
+    Mistake(
+        "a store that is not there",
+        ("cert", "delete", "--type", "ca", "--store", "acme", "--all", "--yes"),
+        'the trust store "acme" of type "ca" does not exist',
+        "see 'nv2 cert list'",
+    ),
     Mistake("no policy", ("verify", TAGGED), "trust policy", "nv2 policy init"),
     Mistake(
         "a typo in the policy",
@@ -181,7 +187,7 @@ MISTAKES = (
         "no statement applies",
         ("verify", "registry.example.com/other:v1"),
         "registry.example.com/other",
-        "",
+        "'nv2 policy import FILE' replaces: registry.example.com/image",
         prepare=_policy(_statement()),
     ),
     Mistake(

@@ -125,6 +125,7 @@ def test_an_imported_policy_keeps_its_bytes_and_replaces_the_older_file(line: Co
     )
     assert path_of(line).read_bytes() == mine.read_bytes()
     assert not path_of(line, "trustpolicy.json").exists()
+    assert "Warning: notation 1.x reads trustpolicy.json alone" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@ def _write(call: Call, machine: Machine, data: bytes) -> Path:
     written = write_policy(machine, data)
     if written.removed_old:
         call.output.line("Deleted old trust policy configuration trustpolicy.json.")
+        call.output.warn(
+            "notation 1.x reads trustpolicy.json alone; while it verifies here, copy trustpolicy.oci.json to that name"
+        )
     for warning in written.warnings:
         call.output.warn(warning)
     for problem in unusable_stores(machine, data):
