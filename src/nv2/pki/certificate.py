@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_CERTIFICATE = 64 * 1024
 """Bytes of one certificate; with RSA-16384 and long names it is below 10 kB."""
+
+MAX_KEPT = 64
+"""Certificates that are kept parsed, by their exact bytes: chains differ in the leaf, and share their authorities."""
 
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
 """Tags of two fields of TBSCertificate."""
@@ -226,6 +230,7 @@ def parse_certificate(data: bytes, at: str | None = None) -> Certificate:
         raise InvalidCertificate(f"not a certificate: {e}", at=at) from None
 
 
+@lru_cache(maxsize=MAX_KEPT)
 def _parse(data: bytes) -> Certificate:
     fields = _fields(data)
     parsed = _load(data)
