@@ -1,12 +1,10 @@
-"""Verdicts as text for people and as JSON for programs (schema `nv2.verify/v1`)."""
+"""Verdicts as text for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from nv2.trust.level import Level
-from nv2.trust.verdict import ArtifactVerdict, Finding, SignatureFacts, SignatureVerdict
+from nv2.trust.verdict import ArtifactVerdict, SignatureVerdict
 
 
 def verdict_lines(verdict: ArtifactVerdict) -> Iterator[str]:
@@ -28,48 +26,3 @@ def _why(signature: SignatureVerdict) -> str:
     if finding is None:
         return signature.verdict.value
     return f"{finding.validation.value} {finding.outcome.value}: {finding.reason}"
-
-
-def verdict_document(verdict: ArtifactVerdict) -> dict[str, Any]:
-    """The verdict of one artifact, with every signature that was looked at and every finding."""
-    return {
-        "artifact": verdict.subject.to_json() if verdict.subject else None,
-        "verdict": verdict.verdict.value,
-        "reason": verdict.reason,
-        "level": verdict.level.name,
-        "statement": verdict.statement,
-        "signatures": [_signature(signature, verdict.level) for signature in verdict.signatures],
-        "problems": list(verdict.problems),
-    }
-
-
-def _signature(signature: SignatureVerdict, level: Level) -> dict[str, Any]:
-    return {
-        "digest": signature.manifest.digest,
-        "verdict": signature.verdict.value,
-        "facts": _facts(signature.facts) if signature.facts else None,
-        "findings": [_finding(finding, level) for finding in signature.judgement.findings],
-    }
-
-
-def _facts(facts: SignatureFacts) -> dict[str, Any]:
-    return {
-        "signer": facts.signer,
-        "thumbprint": facts.thumbprint,
-        "algorithm": facts.algorithm,
-        "envelopeType": facts.media_type,
-        "signingScheme": facts.signing_scheme,
-        "signingTime": facts.signing_time,
-        "expiry": facts.expiry,
-        "userMetadata": dict(facts.user_metadata),
-    }
-
-
-def _finding(finding: Finding, level: Level) -> dict[str, Any]:
-    found = {
-        "validation": finding.validation.value,
-        "outcome": finding.outcome.value,
-        "action": level.action(finding.validation).value,
-        "reason": finding.reason,
-    }
-    return {**found, "hint": finding.hint} if finding.hint else found

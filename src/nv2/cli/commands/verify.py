@@ -6,13 +6,13 @@ from typing import Any
 
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
-from nv2.cli.verdicts import verdict_document, verdict_hint, verdict_lines
+from nv2.cli.verdicts import verdict_hint, verdict_lines
 from nv2.errors import Nv2Error, UsageError
 from nv2.notary.session import Session
 from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
 from nv2.notary.verification import Evaluated, evaluate_reference, failure
 from nv2.oci.reference import AnyReference
-from nv2.trust.verdict import ArtifactVerdict, Verdict
+from nv2.trust.verdict import Verdict
 
 _CODES = {
     Verdict.TRUSTED: exits.DONE,
@@ -101,8 +101,7 @@ def _report_json(call: Call, results: Any) -> int:
 
 
 def _document(evaluated: Evaluated) -> dict[str, Any]:
-    verdict: ArtifactVerdict = evaluated.verdict
-    return {"resolved": evaluated.artifact.shown, **verdict_document(verdict)}
+    return {"resolved": evaluated.artifact.shown, **evaluated.verdict.to_json()}
 
 
 COMMAND = Command(
