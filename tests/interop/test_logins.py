@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +21,8 @@ from tests.world.images import image_layout, push_image
 from tests.world.sockets import Identity, make_identity
 
 pytestmark = pytest.mark.peers
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 USER, PASSWORD = "wabbit", "open sesame"
 HTPASSWD = f"{USER}:$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy\n"
@@ -126,6 +131,32 @@ def test_a_wrong_password_is_refused_and_not_shown(basic: Place) -> None:
         ended = basic.home.nv2(*words, "-u", USER, "-p", "open rye", check=False)
         assert (ended.returncode, ended.stdout) == (3, "")
         assert "open rye" not in ended.stderr
+
+
+def test_the_gate_of_the_task_page_runs_what_is_signed_and_nothing_else(basic: Place) -> None:
+    page = (REPOSITORY / "docs" / "tasks" / "registry-behind-tls.md").read_text(encoding="utf-8")
+    start = page.index('    nv2 verify "$IMAGE"')
+    gate = page[start : page.index("esac", start) + len("esac")]
+    programs = basic.home.directory / "programs"
+    programs.mkdir()
+    for name, line in (("nv2", f'exec "{sys.executable}" -m nv2.cli "$@"'), ("docker", 'echo "ran $3"')):
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o755)
+    _main_road(basic, more=LOGIN)
+    basic.home.nv2("copy", "layout:image:v1", basic.reference("other"), more=LOGIN)
+
+    def run(image: str, more: dict[str, str]) -> tuple[int, bool]:
+        path = {"PATH": f"{programs}{os.pathsep}{os.defpath}", "IMAGE": image}
+        environment = {**basic.home.environment(), **path, **more}
+        words = ["/bin/sh", "-c", gate]
+        ended = subprocess.run(
+            words, env=environment, cwd=programs, capture_output=True, text=True, timeout=60
+        )
+        return ended.returncode, f"ran {image}" in ended.stdout
+
+    assert run(basic.reference(), LOGIN) == (0, True)
+    assert run(basic.reference("other"), LOGIN) == (1, False)
+    assert run(basic.reference(), {}) == (3, False)
 
 
 @pytest.fixture
