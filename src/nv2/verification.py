@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2.content.interface import Source
@@ -21,7 +20,6 @@ from nv2.errors import (
     ConfigurationError,
     EnvironmentFailure,
     Nv2Error,
-    PolicyError,
     UsageError,
 )
 from nv2.oci.descriptor import Descriptor
@@ -29,10 +27,10 @@ from nv2.oci.digest import Digest, digest_of
 from nv2.plain_text import one_line
 from nv2.revocation import RevocationChecker, WithoutNetwork
 from nv2.trust import validations
-from nv2.trust.identity import Identity
+from nv2.trust.chosen import MAX_SIGNATURES, NO_METADATA, Trust
 from nv2.trust.level import Action, Level, Validation
-from nv2.trust.policy import Statement, TimestampWhen
-from nv2.trust.store import Anchors, StoreAnchors, Stores
+from nv2.trust.policy import Statement
+from nv2.trust.store import Anchors
 from nv2.trust.validations import Proven
 from nv2.trust.verdict import (
     ArtifactVerdict,
@@ -43,32 +41,6 @@ from nv2.trust.verdict import (
     conclude,
     judge,
 )
-
-MAX_SIGNATURES = 100
-"""Signatures with a trusted anchor that are judged for one artifact: each may cost questions to its CA."""
-
-NO_METADATA: Mapping[str, str] = MappingProxyType({})
-
-
-class Trust(NamedTuple):
-    """What is trusted, and how strictly."""
-
-    name: str
-    """Of the statement, or how the trust was named (`-k FILE`)."""
-    level: Level
-    anchors: Anchors
-    identities: tuple[Identity, ...] = ()
-    """Empty: anyone whom `anchors` vouch for."""
-    timestamp: TimestampWhen = TimestampWhen.ALWAYS
-    """When timestamps are verified, if `anchors` serve them at all."""
-
-
-def trust_of(statement: Statement, load: Stores) -> Trust:
-    """The trust that a policy statement describes; `load` reads its trust stores."""
-    if not statement.identities and not statement.level.skips:
-        raise PolicyError(f"statement {statement.name!r} trusts nobody")
-    anchors = StoreAnchors(statement.stores, load)
-    return Trust(statement.name, statement.level, anchors, statement.identities, statement.timestamp)
 
 
 def not_checked(statement: Statement) -> ArtifactVerdict:

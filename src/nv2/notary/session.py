@@ -169,10 +169,9 @@ class Session:
         counts: dict[str, int] = {}
         for reference in references:
             if isinstance(reference, Reference) and reference.name not in self._stores:
-                # With a digest everything is asked at once, with a tag two questions after the first.
-                counts[reference.registry] = (
-                    3 if reference.digest or counts.get(reference.registry) == 3 else 2
-                )
+                # With a digest three questions are asked at once. None is opened that may stay unused.
+                wanted = 3 if reference.digest else 1
+                counts[reference.registry] = max(wanted, counts.get(reference.registry, 0))
         for registry, count in counts.items():
             self.connection.prepare(registry, count)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
 
-from nv2.errors import InvalidCertificate, PolicyError, UsageError
+from nv2.errors import PolicyError, UsageError
 from nv2.files import read_file
 from nv2.home.policy import load_policy
 from nv2.home.signing_keys import load_signing_keys
@@ -14,13 +16,16 @@ from nv2.home.store import load_store
 from nv2.keys.interface import MAX_KEY_FILE
 from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, LayoutReference
-from nv2.pki.certificate import Certificate
-from nv2.pki.pem import certificates_from, public_key_from
+from nv2.trust.chosen import Trust as Trust
+from nv2.trust.chosen import trust_of
 from nv2.trust.level import LEVELS
 from nv2.trust.policy import Statement, TimestampWhen, TrustPolicy, parse_policy
-from nv2.trust.store import Anchors, CertificateAnchors, KeyAnchor, StoreName, Stores
-from nv2.verification import Trust as Trust
-from nv2.verification import trust_of
+from nv2.trust.store import Anchors, StoreName, Stores
+
+if TYPE_CHECKING:
+    from nv2.envelope.attributes import Scheme
+    from nv2.pki.certificate import Certificate
+    from nv2.pki.chain import Chain
 
 TrustChoice = Callable[[AnyReference], "Trust | Statement"]
 """What is trusted for a reference; a statement where its level skips verification."""
@@ -30,64 +35,63 @@ def trust_in_file(session: Session, key: str) -> TrustChoice:
     """Exactly what `key` names is trusted, strictly; no policy is read.
 
     `key` is a signing key's name (first) or a path: a certificate, a bare public key, or a private key,
-    whose public half then counts. Raises `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
+    whose public half then counts. The file is read at once, but looked into only by `FileAnchors.open`. Raises
+    `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
     """
-    trust = Trust(f"-k {key}", LEVELS["strict"], _anchor(session, key), (), TimestampWhen.ALWAYS)
+    known = load_signing_keys(session.paths).find(key)
+    if known is None:
+        absent = "-k names a file, or a signing key that 'nv2 key list' shows"
+        data = read_file(Path(key), MAX_KEY_FILE, "key or certificate", absent=absent)
+        anchors = FileAnchors(partial(_anchor_in, data, key, session.warn))
+    elif known.certificate_path is None:
+        raise UsageError("has no certificate file to trust", at=key)
+    else:
+        path = Path(known.certificate_path)
+        data = read_file(path, MAX_KEY_FILE, "certificate")
+        anchors = FileAnchors(partial(_anchor_of, data, key, str(path)))
+    trust = Trust(f"-k {key}", LEVELS["strict"], anchors, (), TimestampWhen.ALWAYS)
     return lambda _: trust
 
 
-def _anchor(session: Session, key: str) -> Anchors:
-    known = load_signing_keys(session.paths).find(key)
-    path = Path(key)
-    if known is not None:
-        if known.certificate_path is None:
-            raise UsageError("has no certificate file to trust", at=key)
-        return CertificateAnchors((_signing_certificate(key, Path(known.certificate_path)),))
-    absent = "-k names a file, or a signing key that 'nv2 key list' shows"
-    data = read_file(path, MAX_KEY_FILE, "key or certificate", absent=absent)
-    spki = public_key_from(data, key)
-    if spki is not None:
-        return KeyAnchor(spki)
-    if b"PRIVATE KEY-----" in data:
-        from nv2.keys.file import public_key_of  # rare: -k should name what may be handed out
+def _anchor_in(data: bytes, key: str, warn: Callable[[str], None]) -> Anchors:
+    from nv2.notary.key_files import anchor_in  # with it comes all that reads certificates
 
-        session.warn(
-            f"{key} is a private key: only its public half is used. "
-            f"Hand out {path.with_suffix('.crt').name} to those who verify, never the key"
-        )
-        return KeyAnchor(public_key_of(data, key))
-    certificates = _certificates(path, data)
-    if len(certificates) > 1:
-        raise UsageError(
-            f"holds {len(certificates)} certificates, and exactly one can be trusted this way",
-            at=key,
-            hint="name a file with the signing certificate alone, or use a trust store and a policy",
-        )
-    return CertificateAnchors(certificates)
+    return anchor_in(data, key, warn)
 
 
-def _signing_certificate(name: str, path: Path) -> Certificate:
-    """The one that issued no other: the file may hold its issuers too, in any order, and none of them is meant."""
-    found = _certificates(path)
-    issuers = {each.issuer_der for each in found if not each.is_self_issued}
-    leaves = [each for each in found if each.subject_der not in issuers]
-    if len(leaves) != 1:
-        raise UsageError(
-            f"cannot tell the signing certificate of {name!r} among {len(found)}",
-            at=str(path),
-            hint="name a file with the signing certificate alone",
-        )
-    return leaves[0]
+def _anchor_of(data: bytes, name: str, path: str) -> Anchors:
+    from nv2.notary.key_files import anchor_of
+
+    return anchor_of(data, name, path)
 
 
-def _certificates(path: Path, data: bytes | None = None) -> tuple[Certificate, ...]:
-    read = read_file(path, MAX_KEY_FILE, "certificate") if data is None else data
-    try:
-        return certificates_from(read, str(path))
-    except InvalidCertificate as e:
-        raise UsageError(
-            e.message, at=str(path), hint="-k takes a certificate, a public key or a private key (PEM)"
-        ) from None
+class FileAnchors:
+    """`Anchors` in a file that has been read, but not been looked into: that waits until the registry was asked.
+
+    What is wrong with the file is raised by whatever is called first. Safe for threads.
+    """
+
+    serves_timestamps = False
+
+    def __init__(self, read: Callable[[], Anchors]) -> None:
+        self._read = read
+        self._lock = Lock()
+        self._anchors: Anchors | None = None
+
+    def open(self) -> Anchors:
+        """What is in the file. Raises `UsageError`, `SigningKeyError`."""
+        with self._lock:
+            if self._anchors is None:
+                self._anchors = self._read()
+            return self._anchors
+
+    def refusal(self, chain: Chain, scheme: Scheme) -> str | None:
+        """As `Anchors.refusal`."""
+        return self.open().refusal(chain, scheme)
+
+    def thumbprints(self) -> frozenset[str]:
+        """As `Anchors.thumbprints`."""
+        return self.open().thumbprints()
 
 
 def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:

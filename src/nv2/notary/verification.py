@@ -8,20 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from nv2.content.interface import Store
-from nv2.content.remote.store import RemoteStore
 from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Undecided, UsageError
 from nv2.notary.session import Artifact, Session, using
-from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
+from nv2.notary.trust import FileAnchors, TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
-from nv2.revocation import WithoutNetwork
+from nv2.trust.chosen import MAX_SIGNATURES, Trust
+from nv2.trust.chosen import NO_METADATA as NO_METADATA
 from nv2.trust.verdict import ArtifactVerdict, Verdict
-from nv2.verification import MAX_SIGNATURES, Trust, not_checked
-from nv2.verification import NO_METADATA as NO_METADATA
-from nv2.verification import evaluate as evaluate_in_store
 
 if TYPE_CHECKING:
+    from nv2.content.interface import Store
     from nv2.notary.given import GivenTrust
 
 
@@ -48,8 +45,13 @@ def evaluate_reference(
     """
     trust = choose(reference)
     if not isinstance(trust, Trust):
+        from nv2.verification import not_checked
+
         return Evaluated(session.resolve(reference, hurried=True), not_checked(trust))
     artifact = session.resolve(reference, hurried=True, ahead=partial(_look_ahead, reference, trust))
+    from nv2.revocation import WithoutNetwork
+    from nv2.verification import evaluate as evaluate_in_store
+
     verdict = evaluate_in_store(
         artifact.store,
         artifact.subject,
@@ -65,9 +67,17 @@ def evaluate_reference(
 
 def _look_ahead(reference: AnyReference, trust: Trust, store: Store) -> None:
     """Ask for the signatures along with the artifact; while the answers are under way, load what judges them."""
+    from nv2.content.remote.store import RemoteStore
+
     if isinstance(store, RemoteStore) and reference.digest is not None:
         store.ask_ahead(reference.digest, mt.SIGNATURE)
-    # The trust stores, and with them all that reads certificates: half of what a process has to load.
+    # Two thirds of what a process has to load: first what judges, then the trust stores, and with them all
+    # that reads certificates.
+    import nv2.verification  # noqa: F401
+
+    if isinstance(trust.anchors, FileAnchors):
+        trust.anchors.open()
+        return
     with suppress(ConfigurationError, EnvironmentFailure):  # the finding about authenticity will say it
         trust.anchors.thumbprints()
 
@@ -124,6 +134,7 @@ def evaluate(
     """
     parsed = parse(reference) if isinstance(reference, str) else reference
     with using(session) as shared:
+        shared.prepare(parsed)
         return evaluate_reference(
             shared,
             parsed,

@@ -42,6 +42,7 @@ class Connection:
         self.proxied = proxied
         """Whether requests name the whole address, because a proxy reads them."""
         self.reused = False
+        """Whether a request was answered on it before."""
 
     def be_patient_until(self, deadline: float | None) -> None:
         """From now on give up at `deadline` (monotonic seconds), whatever still arrives."""
@@ -106,7 +107,6 @@ class Connection:
     def rest(self) -> None:
         """Between two requests."""
         self._idle_since = time.monotonic()
-        self.reused = True
 
     def is_usable(self) -> bool:
         """Whether an idle connection looks alive: young, and nothing came in, not even its end."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nv2._version import __version__
 from nv2.errors import BadAnswer, Unreachable
-from nv2.transport.interface import TOTAL_TIMEOUT, Pending, Request, Response
+from nv2.transport.interface import CONNECT_TIMEOUT, TOTAL_TIMEOUT, Pending, Request, Response
 from nv2.transport.lanes import Lane
 from nv2.transport.proxies import Proxies
 from nv2.transport.redirects import MAX_REDIRECTS, next_request
@@ -127,6 +127,14 @@ class HttpTransport:
         self._lane(parse_url(request.url).origin).submit(lambda: job.run(self._answer))
         return job
 
+    def prepare(self, url: str, count: int) -> None:
+        """Begin to open `count` connections for requests to the origin of `url`; return at once.
+
+        What goes wrong is said by those requests. Raises `BadAnswer` as `start`.
+        """
+        origin = parse_url(url).origin
+        self._lane(origin).prepare(count, lambda: self._open(origin, time.monotonic() + CONNECT_TIMEOUT))
+
     def close(self) -> None:
         """Close the idle connections; the transport may be used on."""
         with self._lock:
@@ -187,7 +195,6 @@ class HttpTransport:
 
     def _once(self, request: Request, job: _Job) -> Response:
         """One request, one answer; once more if a connection that was kept turns out to be dead."""
-        from nv2.transport.connections import open_connection
         from nv2.transport.failures import Cut
 
         address = parse_url(request.url)
@@ -201,9 +208,13 @@ class HttpTransport:
                 # A peer may close an idle connection while the request is on its way; it has not seen
                 # it then (RFC 9112 9.3.1). No POST that nv2 sends does harm by being sent again.
                 pass
-        proxy = self._settings.proxies.proxy_for(address.origin)
-        connection = open_connection(address.origin, proxy, self._tls_context, job.deadline)
-        return self._ask(connection, address, request, job)
+        return self._ask(self._open(address.origin, job.deadline), address, request, job)
+
+    def _open(self, origin: Origin, deadline: float | None) -> Connection:
+        from nv2.transport.connections import open_connection
+
+        proxy = self._settings.proxies.proxy_for(origin)
+        return open_connection(origin, proxy, self._tls_context, deadline)
 
     def _ask(self, connection: Connection, address: Address, request: Request, job: _Job) -> Response:
         from nv2.transport.exchange import exchange, response_of

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Lane:
         self._work: deque[Callable[[], None]] = deque()
         self._workers = 0
         self._free = 0
+        self._opening = 0
         self._idle: list[Connection] = []
         self._not_before = 0.0
 
@@ -34,11 +36,29 @@ class Lane:
         """Let a worker do `work`, which must not raise."""
         with self._changed:
             self._work.append(work)
-            if self._free >= len(self._work):
+            if self._free:
                 self._changed.notify()
-            elif self._workers < self._limit:
-                self._workers += 1
-                threading.Thread(target=self._serve, name="nv2-transport", daemon=True).start()
+            # Who is opening a connection is free soon, and has one then.
+            if self._free + self._opening < len(self._work) and self._workers < self._limit:
+                self._employ(self._serve)
+
+    def prepare(self, count: int, open_one: Callable[[], Connection]) -> None:
+        """Have `count` workers, each of which begins by opening a connection for whichever request comes first."""
+        with self._changed:
+            while self._workers < min(count, self._limit):
+                self._opening += 1
+                self._employ(lambda: self._open_and_serve(open_one))
+
+    def _employ(self, duty: Callable[[], None]) -> None:
+        self._workers += 1
+        threading.Thread(target=duty, name="nv2-transport", daemon=True).start()
+
+    def _open_and_serve(self, open_one: Callable[[], Connection]) -> None:
+        with suppress(Exception):  # the request that would have used it tries again, and says why not
+            self._keep(open_one())
+        with self._changed:
+            self._opening -= 1
+        self._serve()
 
     def _serve(self) -> None:
         while work := self._next():
@@ -72,6 +92,10 @@ class Lane:
 
     def give(self, connection: Connection) -> None:
         """Keep `connection` for the next request, unless there are enough."""
+        connection.reused = True
+        self._keep(connection)
+
+    def _keep(self, connection: Connection) -> None:
         connection.rest()
         with self._changed:
             if len(self._idle) < self._limit:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from nv2.cli import exits, options
+from nv2.cli import options
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
-from nv2.cli.verdicts import verdict_hint, verdict_lines
-from nv2.errors import Nv2Error, UsageError
+from nv2.errors import UsageError
 from nv2.notary.session import Session
-from nv2.notary.trust import TrustChoice, trust_by_policy, trust_in_file
-from nv2.notary.verification import Evaluated, evaluate_reference, failure
-from nv2.oci.reference import AnyReference
-from nv2.trust.verdict import Verdict
 
-_CODES = {
-    Verdict.TRUSTED: exits.DONE,
-    Verdict.NOT_CHECKED: exits.DONE,
-    Verdict.NOT_TRUSTED: exits.NOT_TRUSTED,
-    Verdict.UNDECIDED: exits.FAILED,
-}
+if TYPE_CHECKING:
+    from nv2.notary.trust import TrustChoice
 
 
 def run(call: Call) -> int:
@@ -29,6 +20,11 @@ def run(call: Call) -> int:
     budget = options.check_max_signatures(call)
     metadata = call.pairs(options.USER_METADATA)
     session = options.session(call)
+    session.prepare(*wanted)
+    # All that follows is loaded while the connections open.
+    from nv2.cli.judged import report_json, report_text
+    from nv2.notary.verification import evaluate_reference
+
     choose = _trust(call, session)
     if not as_json:
         for reference in wanted:
@@ -39,69 +35,18 @@ def run(call: Call) -> int:
             session, item, choose, max_signatures=budget, user_metadata=metadata, all_signatures=as_json
         ),
     )
-    if as_json:
-        return _report_json(call, results)
-    return exits.report(call.output, results, lambda _, evaluated: _show(call, evaluated))
+    return report_json(call, results, COMMAND.schema) if as_json else report_text(call, results)
 
 
 def _trust(call: Call, session: Session) -> TrustChoice:
+    from nv2.notary.trust import trust_by_policy, trust_in_file
+
     key = call.string("key")
     if key is not None:
         if call.string("scope") is not None:
             raise UsageError("--scope chooses a policy statement; with --key no policy is read")
         return trust_in_file(session, key)
     return trust_by_policy(session, call.string("scope"))
-
-
-def _show(call: Call, evaluated: Evaluated) -> int:
-    output, verdict = call.output, evaluated.verdict
-    for finding in verdict.trusted_by.judgement.warnings if verdict.trusted_by else ():
-        output.warn(f'{finding.validation.value} was set to "log" and failed with error: {finding.reason}')
-    if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
-        if output.warned:
-            output.line()
-            output.warned = False
-        _show_success(call, evaluated)
-    else:
-        output.error(failure(evaluated))
-        for line in verdict_lines(verdict):
-            output.detail(line)
-        output.hint(verdict_hint(verdict))
-    return _CODES[verdict.verdict]
-
-
-def _show_success(call: Call, evaluated: Evaluated) -> None:
-    output, trusted_by = call.output, evaluated.verdict.trusted_by
-    if trusted_by is None:
-        output.line(
-            f"Trust policy is configured to skip signature verification for {evaluated.artifact.shown}"
-        )
-        return
-    output.line(f"Successfully verified signature for {evaluated.artifact.shown}")
-    metadata = trusted_by.facts.user_metadata if trusted_by.facts else ()
-    if metadata:
-        output.lines(("", "The artifact was signed with the following user metadata.", ""))
-        output.table(("KEY", "VALUE"), metadata)
-
-
-def _report_json(call: Call, results: Any) -> int:
-    documents: list[dict[str, Any]] = []
-
-    def judged(reference: AnyReference, evaluated: Evaluated) -> int:
-        documents.append({"reference": str(reference), **_document(evaluated)})
-        return _CODES[evaluated.verdict.verdict]
-
-    def failed(reference: AnyReference, error: Nv2Error) -> None:
-        call.output.error(error)
-        documents.append({**exits.failure_document(reference, error), "verdict": Verdict.UNDECIDED.value})
-
-    code = exits.report(call.output, results, judged, failed)
-    call.output.json({"schema": COMMAND.schema, "results": documents})
-    return code
-
-
-def _document(evaluated: Evaluated) -> dict[str, Any]:
-    return {"resolved": evaluated.artifact.shown, **evaluated.verdict.to_json()}
 
 
 COMMAND = Command(

@@ -1,0 +1,80 @@
+"""What `nv2 verify` says of what it judged, and the exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nv2.cli import exits
+from nv2.cli.command import Call
+from nv2.cli.verdicts import verdict_hint, verdict_lines
+from nv2.errors import Nv2Error
+from nv2.notary.verification import Evaluated, failure
+from nv2.oci.reference import AnyReference
+from nv2.trust.verdict import Verdict
+
+_CODES = {
+    Verdict.TRUSTED: exits.DONE,
+    Verdict.NOT_CHECKED: exits.DONE,
+    Verdict.NOT_TRUSTED: exits.NOT_TRUSTED,
+    Verdict.UNDECIDED: exits.FAILED,
+}
+
+Results = Iterable[tuple[AnyReference, "Evaluated | Nv2Error"]]
+
+
+def report_text(call: Call, results: Results) -> int:
+    """Say of each artifact what was found, and return the exit code."""
+    return exits.report(call.output, results, lambda _, evaluated: _show(call, evaluated))
+
+
+def _show(call: Call, evaluated: Evaluated) -> int:
+    output, verdict = call.output, evaluated.verdict
+    for finding in verdict.trusted_by.judgement.warnings if verdict.trusted_by else ():
+        output.warn(f'{finding.validation.value} was set to "log" and failed with error: {finding.reason}')
+    if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+        if output.warned:
+            output.line()
+            output.warned = False
+        _show_success(call, evaluated)
+    else:
+        output.error(failure(evaluated))
+        for line in verdict_lines(verdict):
+            output.detail(line)
+        output.hint(verdict_hint(verdict))
+    return _CODES[verdict.verdict]
+
+
+def _show_success(call: Call, evaluated: Evaluated) -> None:
+    output, trusted_by = call.output, evaluated.verdict.trusted_by
+    if trusted_by is None:
+        output.line(
+            f"Trust policy is configured to skip signature verification for {evaluated.artifact.shown}"
+        )
+        return
+    output.line(f"Successfully verified signature for {evaluated.artifact.shown}")
+    metadata = trusted_by.facts.user_metadata if trusted_by.facts else ()
+    if metadata:
+        output.lines(("", "The artifact was signed with the following user metadata.", ""))
+        output.table(("KEY", "VALUE"), metadata)
+
+
+def report_json(call: Call, results: Results, schema: str | None) -> int:
+    """The same as one JSON document."""
+    documents: list[dict[str, Any]] = []
+
+    def judged(reference: AnyReference, evaluated: Evaluated) -> int:
+        documents.append({"reference": str(reference), **_document(evaluated)})
+        return _CODES[evaluated.verdict.verdict]
+
+    def failed(reference: AnyReference, error: Nv2Error) -> None:
+        call.output.error(error)
+        documents.append({**exits.failure_document(reference, error), "verdict": Verdict.UNDECIDED.value})
+
+    code = exits.report(call.output, results, judged, failed)
+    call.output.json({"schema": schema, "results": documents})
+    return code
+
+
+def _document(evaluated: Evaluated) -> dict[str, Any]:
+    return {"resolved": evaluated.artifact.shown, **evaluated.verdict.to_json()}
