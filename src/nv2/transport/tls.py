@@ -77,7 +77,9 @@ def _located(path: str, what: str, hint: str) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as e:
-        raise ConfigurationError(f"cannot read {what}: {e.reason or e}", at=path, hint=hint) from None
+        raise ConfigurationError(
+            f"cannot read {what}: {e.reason or 'not there, or not PEM'}", at=path, hint=hint
+        ) from None
     except OSError as e:
         raise ConfigurationError(f"cannot read {what}: {e.strerror}", at=path, hint=hint) from None
 

@@ -10,7 +10,7 @@ from nv2.transport import failures
 from nv2.transport.http import HttpSettings, HttpTransport
 from nv2.transport.interface import Request, send
 from nv2.transport.proxies import Proxies
-from nv2.transport.tls import TlsSettings
+from nv2.transport.tls import TlsSettings, make_context
 from tests.world.sockets import Identity, Received, http, make_identity, serving
 
 
@@ -162,3 +162,10 @@ def test_tls_goes_through_a_proxy_s_tunnel(identity: Identity) -> None:
 def test_at_a_tls_port_of_localhost_the_hint_names_the_way_to_reach_it() -> None:
     assert "127.0.0.1" in str(failures.wants_tls("localhost:5000").hint)
     assert "--insecure-registry" in str(failures.wants_tls("registry.example.com:443").hint)
+
+
+def test_a_client_certificate_without_its_key_is_said_in_plain_words(identity: Identity) -> None:
+    settings = TlsSettings(client_certificate=str(identity.certificate))
+    with pytest.raises(ConfigurationError, match="with its key: not there, or not PEM") as e:
+        make_context(settings)
+    assert "--client-key" in str(e.value.hint)
