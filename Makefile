@@ -13,6 +13,7 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 TARGETS ?=
 COUNT ?= 5000
+REPEAT ?= 20
 
 # An environment knows the folder it was made in: a clone that was moved needs a new one.
 ifneq ($(shell cat $(VENV)/.made-in 2>/dev/null),$(CURDIR))
@@ -26,7 +27,7 @@ LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --n
 	--no-emit-find-links --python-version
 UV := uv>=0.13,<0.14
 
-.PHONY: help demo test check format fuzz differential peers bench lock clean moved
+.PHONY: help demo test check format fuzz differential race peers bench lock clean moved
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +55,10 @@ fuzz: $(FUZZ)/.ready-fuzz ## Run every fuzz target for SECONDS=60, led by covera
 differential: $(VENV)/.ready-dev ## Let notation and nv2 judge COUNT=5000 mutated signatures
 	@$(PY) -m tests.peers.install
 	@$(PY) -m tests.differential.run $(COUNT) $(ARGS)
+
+race: $(VENV)/.ready-dev ## Let signers race on real registries, REPEAT=20 times each way
+	@$(PY) -m tests.peers.install
+	@NV2_RACE_REPEAT=$(REPEAT) $(PY) -m pytest -n $(WORKERS) $(ARGS) tests/interop/test_race.py
 
 peers: $(VENV)/.ready-dev ## Build the programs of other projects that the tests talk to
 	@$(PY) -m tests.peers.install

@@ -476,11 +476,11 @@ import io, sys
 from nv2.cli.dispatch import main
 from nv2.cli.output import Output
 for number in range(int(sys.argv[1])):
-    words = [word.replace("%", str(number)) for word in sys.argv[2:]]
-    out = io.StringIO()
-    code = main(words, Output(out, out, "nv2"))
-    if code:
-        raise SystemExit(out.getvalue())
+    for line in " ".join(sys.argv[2:]).split(" THEN "):
+        out = io.StringIO()
+        code = main(line.replace("%", str(number)).split(), Output(out, out, "nv2"))
+        if code:
+            raise SystemExit(out.getvalue())
 """
 TIMES = 6
 
@@ -495,6 +495,15 @@ def _a_whole_policy(here: Path, who: str) -> bool:
     return found["trustPolicies"][0]["name"] in ("a", "b")
 
 
+def _all_certificates(here: Path, who: str) -> bool:
+    names = {path.name for path in (here / "config/truststore/x509/ca/wabbit").iterdir()}
+    return {f"{who}{number}.crt" for number in range(TIMES)} <= names
+
+
+def _no_certificates(here: Path, who: str) -> bool:
+    return not (here / "config/truststore/x509/ca/wabbit").exists()
+
+
 class Written(NamedTuple):
     """Two processes run `words` `TIMES` times, as `a` and `b`; `is_kept` must hold for both."""
 
@@ -506,6 +515,12 @@ class Written(NamedTuple):
 WRITTEN = (
     Written("the list of keys", "key add WHO% --key-file wabbit.key --cert-file wabbit.crt", _all_keys),
     Written("one policy", "policy import --force WHO.json", _a_whole_policy),
+    Written("files of one store", "cert add -t ca -s wabbit WHO%.crt", _all_certificates),
+    Written(
+        "a store that comes and goes",
+        "cert add -t ca -s wabbit WHO%.crt THEN cert delete -y -t ca -s wabbit WHO%.crt",
+        _no_certificates,
+    ),
     Written("keys that are made", "key generate WHO% --subject C=US,ST=WA,O=o,CN=WHO", _all_keys),
 )
 
@@ -522,6 +537,8 @@ def test_two_processes_that_write_the_same_configuration(wabbit: CommandLine, ro
     for who in "ab":
         policy = {"version": "1.0", "trustPolicies": [{"name": who, **statement}]}
         (here / f"{who}.json").write_text(json.dumps(policy))
+        for number in range(TIMES):
+            (here / f"{who}{number}.crt").write_bytes((here / "root.crt").read_bytes())
     environ = {name: str(here / directory) for name, directory in ENVIRONMENT.items()}
     environ |= {"PATH": os.defpath, "PYTHONPATH": str(Path(nv2.__file__).parent.parent)}
     both = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,7 +65,8 @@ def add_to_store(machine: Machine, kind: str, name: str, source: Path) -> str | 
 
     Raises `TrustStoreError`, `UsageError`, `EnvironmentFailure`.
     """
-    problem = store.unfit(store.add_certificate(machine.paths, kind, name, source), kind)
+    with _change(machine):
+        problem = store.unfit(store.add_certificate(machine.paths, kind, name, source), kind)
     if problem is None:
         return None
     return f"{source}: {problem}; as long as it is in the store, the whole store is refused"
@@ -72,12 +74,19 @@ def add_to_store(machine: Machine, kind: str, name: str, source: Path) -> str | 
 
 def delete_from_store(machine: Machine, kind: str, name: str, file: str) -> None:
     """Remove one file. Raises `TrustStoreError`, `UsageError`."""
-    store.delete_certificate(machine.paths, kind, name, file)
+    with _change(machine):
+        store.delete_certificate(machine.paths, kind, name, file)
 
 
 def delete_store(machine: Machine, kind: str, name: str) -> Path:
     """Remove a store, and return where it was. Raises `TrustStoreError`, `UsageError`, `EnvironmentFailure`."""
-    return store.delete_store(machine.paths, kind, name)
+    with _change(machine):
+        return store.delete_store(machine.paths, kind, name)
+
+
+def _change(machine: Machine) -> AbstractContextManager[None]:
+    """Stores are changed by one nv2 at a time: a directory that one removes is where another one writes."""
+    return machine.lock(str(machine.paths.trust_stores))
 
 
 def describe_certificate(certificate: Certificate) -> dict[str, Any]:
@@ -104,7 +113,8 @@ def generate_test_pair(machine: Machine, name: str, bits: int, *, default: bool)
         raise EnvironmentFailure("exists already", at=str(target), hint=f"see 'nv2 cert cleanup-test {name}'")
     subject = f"CN={name},O=Notary,L=Seattle,ST=WA,C=US"
     with new_pair(machine, name, subject, f"RSA-{bits}", TEST_VALIDITY, default=default) as pair:
-        store.add_certificate(machine.paths, "ca", name, pair.certificate)
+        with _change(machine):
+            store.add_certificate(machine.paths, "ca", name, pair.certificate)
         return pair
 
 
@@ -123,7 +133,7 @@ def clean_test_pair(machine: Machine, name: str) -> CleanedTest:
     _, certificate = trial_pair_paths(machine, name)
     stored = store.store_file(machine.paths, "ca", name, certificate.name).exists()
     if stored:
-        store.delete_certificate(machine.paths, "ca", name, certificate.name)
+        delete_from_store(machine, "ca", name, certificate.name)
     return CleanedTest(stored, clean_pair(machine, name))
 
 
