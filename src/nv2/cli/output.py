@@ -72,6 +72,9 @@ class Output:
         import json  # 8 ms that `--help` need not pay
 
         text = json.dumps(document, indent=2, ensure_ascii=False)
+        reconfigure = getattr(self._stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8")  # whatever the terminal's is: RFC 8259, 8.1
         self.raw("".join(map(_in_json, text)) + "\n")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

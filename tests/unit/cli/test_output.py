@@ -69,6 +69,14 @@ def test_the_end_of_input_is_a_silent_no(streams, monkeypatch):
     assert streams[0].getvalue() == "Sure? [y/N] "
 
 
+def test_json_is_utf_8_whatever_the_terminal_is():
+    data = io.BytesIO()
+    stdout = io.TextIOWrapper(data, encoding="ascii", errors="backslashreplace")
+    Output(stdout, io.StringIO()).json({"a": "é"})
+    stdout.flush()
+    assert data.getvalue() == '{\n  "a": "é"\n}\n'.encode()
+
+
 def test_json_cannot_drive_a_terminal_and_means_the_same(streams):
     document = {"a": "\x1b[2J\x7f\x9b31m\u202e\U000e0001ü\U0001f600"}
     Output(*streams).json(document)
