@@ -8,7 +8,7 @@ out was checked against its descriptor. Every method may raise `RemoteError`, `E
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -30,6 +30,9 @@ class Journal(Protocol):
 
     def record(self, subject: str, manifests: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
         """Record what is about to be attached; what was recorded before. Raises `EnvironmentFailure`."""
+
+    def forget(self, subject: str, digests: Collection[str]) -> None:
+        """Drop what was recorded of `subject` under these digests. Raises `EnvironmentFailure`."""
 
 
 class Referrers(NamedTuple):

@@ -105,6 +105,7 @@ def test_what_was_deleted_stays_deleted(wabbit: CommandLine, registry: Registry,
     del registry.repository("app").manifests[ours]
     assert "nothing to restore" in wabbit("list", "--heal", image).err
     assert listed(registry, image) == [theirs]
+    assert list((wabbit.directory / "state/nv2/attached").iterdir()) == []
 
 
 def test_what_other_machines_attached_is_not_known_here(

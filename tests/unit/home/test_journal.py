@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 
@@ -78,6 +79,40 @@ def test_a_spoilt_record_is_an_error_that_names_the_file(paths: Paths, text: str
     with pytest.raises(EnvironmentFailure) as caught:
         open_journal(paths).recall(SUBJECT)
     assert str(file) in (caught.value.at or "")
+
+
+def test_what_is_forgotten_is_gone_and_the_file_with_the_last(paths: Paths) -> None:
+    one, two = signature("one"), signature("two")
+    open_journal(paths).record(SUBJECT, [one, two])
+    open_journal(paths).forget(SUBJECT, {one.digest, "sha256:another"})
+    assert open_journal(paths).recall(SUBJECT) == (two,)
+    open_journal(paths).forget(SUBJECT, {two.digest})
+    assert open_journal(paths).recall(SUBJECT) == () and list(paths.attached.iterdir()) == []
+
+
+def test_forgetting_what_is_not_known_makes_no_file(paths: Paths) -> None:
+    open_journal(paths).forget(SUBJECT, {"sha256:another"})
+    assert not paths.attached.exists()
+
+
+def test_of_too_many_artifacts_the_oldest_are_forgotten(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MAX_SUBJECTS", 4)
+    monkeypatch.setattr(journal, "_ROOM", 2)
+    for number in range(5):
+        subject = f"{SUBJECT}{number}"
+        open_journal(paths).record(subject, [signature("one")])
+        when = 1_000_000_000 - number if number < 4 else None
+        if when:
+            os.utime(max(paths.attached.iterdir(), key=lambda path: path.stat().st_mtime), (when, when))
+    assert [bool(open_journal(paths).recall(f"{SUBJECT}{number}")) for number in range(5)] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_record_does_not_grow_without_bound(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

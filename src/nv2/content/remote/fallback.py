@@ -10,7 +10,7 @@ import enum
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nv2.content.interface import Journal, Lock, opener
@@ -71,6 +71,11 @@ class RunJournal:
         self._known.setdefault(subject, {}).update((item.digest, item) for item in manifests)
         return before
 
+    def forget(self, subject: str, digests: Collection[str]) -> None:
+        """See `Journal`."""
+        for digest in digests:
+            self._known.get(subject, {}).pop(digest, None)
+
 
 class _Round(NamedTuple):
     """One read, merge and write."""
@@ -116,13 +121,16 @@ def witnesses(writer: Writer, subject: Descriptor) -> frozenset[str]:
 def restore_by_tag(writer: Writer, subject: Descriptor, listed: frozenset[str]) -> tuple[Descriptor, ...]:
     """Put back what this host attached to `subject`, and is not among the digests `listed` any more.
 
-    What has no manifest any more is left out. Returns what was missing. Raises as `attach_by_tag`, and
+    What has no manifest any more is forgotten. Returns what was missing. Raises as `attach_by_tag`, and
     `EnvironmentFailure` if the record cannot be read.
     """
-    known = writer.journal.recall(_name(writer, subject))
-    missing = tuple(item for item in known if item.digest not in listed and writer.exists(item))
+    name = _name(writer, subject)
+    unlisted = [item for item in writer.journal.recall(name) if item.digest not in listed]
+    missing = tuple(item for item in unlisted if writer.exists(item))
     if missing:
         _write_until_kept(writer, subject, (), missing)
+    if gone := {item.digest for item in unlisted} - {item.digest for item in missing}:
+        writer.journal.forget(name, gone)
     return missing
 
 
