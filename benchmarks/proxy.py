@@ -31,7 +31,7 @@ class Asked(NamedTuple):
 
 
 class Tally:
-    """Every request, by the round that it belongs to. Safe for threads."""
+    """Every request of one program, by the round that it belongs to. Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -55,19 +55,26 @@ class Tally:
             self._answered = max(self._answered, number)
 
 
+class Line:
+    """All that passes one relay. `tally` may be replaced between two programs."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+
 @contextmanager
-def relay(address: str, round_trip: float = 0.0) -> Iterator[tuple[str, Tally]]:
-    """Relay to `address` (`localhost:PORT`) with `round_trip` seconds more; gives its own address and the tally."""
+def relay(address: str, round_trip: float = 0.0) -> Iterator[tuple[str, Line]]:
+    """Relay to `address` (`localhost:PORT`) with `round_trip` seconds more; gives its own address, and what counts."""
     target = ("127.0.0.1", int(address.rpartition(":")[2]))
-    tally = Tally()
+    line = Line()
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        threading.Thread(target=_accept, args=(listener, target, round_trip, tally), daemon=True).start()
-        yield f"localhost:{listener.getsockname()[1]}", tally
+        threading.Thread(target=_accept, args=(listener, target, round_trip, line), daemon=True).start()
+        yield f"localhost:{listener.getsockname()[1]}", line
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in `accept`
 
 
-def _accept(listener: socket.socket, target: tuple[str, int], round_trip: float, tally: Tally) -> None:
+def _accept(listener: socket.socket, target: tuple[str, int], round_trip: float, line: Line) -> None:
     while True:
         try:
             near, _ = listener.accept()
@@ -75,14 +82,14 @@ def _accept(listener: socket.socket, target: tuple[str, int], round_trip: float,
             return
         made = time.monotonic() + round_trip
         far = socket.create_connection(target)
-        line = _Line(tally)
+        connection = _Connection(line.tally)
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _carry(near, far, round_trip / 2, made, read=line.asked)
-        _carry(far, near, round_trip / 2, made, written=line.answered)
+        _carry(near, far, round_trip / 2, made, read=connection.asked)
+        _carry(far, near, round_trip / 2, made, written=connection.answered)
 
 
-class _Line:
+class _Connection:
     """What one connection tells the tally."""
 
     def __init__(self, tally: Tally) -> None:
