@@ -284,6 +284,6 @@ TARGETS: dict[str, Target] = {
     "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),
     "signingkeys.json": Target(_signing_keys, (SigningKeyError,), _CONFIG_BYTES, seeds.signing_keys),
     "layout-index": Target(_layout_index, _LAYOUT_ERRORS, _CONFIG_BYTES, seeds.layout_indexes),
-    "layout-file": Target(_layout_file, (MalformedManifest,), 8192, lambda: (seeds.LAYOUT_FILE,)),
+    "layout-file": Target(_layout_file, (MalformedManifest, BadAnswer), 8192, lambda: (seeds.LAYOUT_FILE,)),
     "layout-manifest": Target(_layout_manifest, _LAYOUT_ERRORS, 8192, seeds.layout_manifests),
 }

@@ -57,14 +57,14 @@ def _read_time(value: Any, at: str) -> datetime:
         microsecond = int((fraction or "0").ljust(6, "0")[:6])
         instant = datetime(*date, int(hour), int(minute), int(second), microsecond, tzinfo=zone)
         instant.astimezone(UTC)  # so that nobody who converts it later runs over the ends of time
-    except (ValueError, OverflowError) as e:
-        raise MalformedEnvelope(f"no such time: {e}", at=at) from None
+    except (ValueError, OverflowError):
+        raise MalformedEnvelope(f"no such time: {value}", at=at) from None
     return instant
 
 
 def _zone(sign: str, hours: int, minutes: int) -> timezone:
     if minutes > 59:
-        raise ValueError("minutes of the zone must be in 0..59")
+        raise ValueError
     offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if sign == "-" else offset)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nv2.errors import InvalidReference
 from nv2.oci.digest import Digest, parse_digest
 
+MAX_PORT = 65535
 MAX_NAME = 255
 """Characters of registry, slash and repository together: what distribution accepts."""
 
@@ -111,6 +112,9 @@ def parse_registry(text: str) -> Reference:
     repository, colon, tag = path.partition(":")
     if not _REGISTRY.fullmatch(registry):
         raise InvalidReference(f"invalid registry {registry!r}", at=text, hint=EXPECTED)
+    host, _, port = registry.rpartition(":")
+    if host and port.isdecimal() and int(port) > MAX_PORT:
+        raise InvalidReference(f"invalid port {port}", at=text, hint=f"ports end at {MAX_PORT}")
     if not _REPOSITORY.fullmatch(repository) or len(registry) + 1 + len(repository) > MAX_NAME:
         raise InvalidReference(
             f"invalid repository {repository!r}", at=text, hint=_hint_repository(repository)

@@ -313,6 +313,11 @@ def test_times_that_go_would_not_read_are_refused(text: object) -> None:
     refused(jws({SIGNING_TIME: text}), f"protected.{SIGNING_TIME}", "time")
 
 
+def test_a_zone_that_is_none_is_quoted_not_explained_in_python() -> None:
+    zone = "2026-01-02T15:04:05+24:00"
+    refused(jws({SIGNING_TIME: zone}), f"protected.{SIGNING_TIME}", f"no such time: {zone}")
+
+
 def test_the_first_second_of_the_calendar_is_gos_word_for_no_time() -> None:
     refused(jws({SIGNING_TIME: "0001-01-01T00:00:00Z"}), f"protected.{SIGNING_TIME}", "missing")
 

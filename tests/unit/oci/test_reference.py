@@ -61,6 +61,7 @@ def test_references_to_registries_are_read(text: str, expected: Reference) -> No
         f"r.io/a@{DIGEST}@{DIGEST}",
         "r.io:/a",
         "r.io:123456/a",
+        "r.io:65536/a",
         "-r.io/a",
         "r_.io/a",
         "https://r.io/a",
