@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -469,6 +470,90 @@ def test_a_file_that_vanishes_or_changes_while_it_is_read(
     assert {path: data for path, data in before.items() if path != f"image/{name}"}.items() <= ours.items()
     assert b"image.ref.name" not in after.get("copy/index.json", b"") or row.code == 4
     assert not [path for path in after if ".nv2-" in path]
+
+
+class SetUp(NamedTuple):
+    """`change` happens to `file` of the configuration just before it is opened for the first time."""
+
+    name: str
+    words: str
+    file: str
+    change: Callable[[Path], object]
+    code: int
+    says: str
+
+
+POLICY_FILE, ROOT_FILE, KEYS_FILE = (
+    "trustpolicy.oci.json",
+    "truststore/x509/ca/wabbit/root.crt",
+    "signingkeys.json",
+)
+BY_POLICY = "verify --scope registry.test/app layout:image:v1"
+BY_NAME = "sign -k ci layout:image:v1"
+
+
+def _empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def _no_store(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def _trust_nobody(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"O=wabbit-networks.io", b"O=somebody.else"))
+
+
+# fmt: off
+SET_UPS = (
+    SetUp("the policy is gone",           BY_POLICY, POLICY_FILE, Path.unlink,   3, "no such file"),
+    SetUp("the policy is cut",            BY_POLICY, POLICY_FILE, _cut,          3, "not JSON"),
+    SetUp("the policy is empty",          BY_POLICY, POLICY_FILE, _empty,        3, "not JSON"),
+    SetUp("the policy is another",        BY_POLICY, POLICY_FILE, _trust_nobody, 1, "authenticity failed"),
+    SetUp("a certificate is gone",        BY_POLICY, ROOT_FILE,   Path.unlink,   3, UNDECIDED),
+    SetUp("a certificate is cut",         BY_POLICY, ROOT_FILE,   _cut,          3, UNDECIDED),
+    SetUp("the trust store is gone",      BY_POLICY, ROOT_FILE,   _no_store,     3, UNDECIDED),
+    SetUp("the list of keys is gone",     BY_NAME,   KEYS_FILE,   Path.unlink,   3, "no such file"),
+    SetUp("the list of keys is cut",      BY_NAME,   KEYS_FILE,   _cut,          3, "not JSON"),
+    SetUp("the list goes before a change", "key delete ci", KEYS_FILE, Path.unlink, 3, "no such file"),
+    SetUp("the list is cut before a change", "key delete ci", KEYS_FILE, _cut, 3, "not JSON"),
+)
+# fmt: on
+
+
+@pytest.mark.parametrize("row", SET_UPS, ids=lambda row: row.name)
+def test_a_file_of_the_set_up_that_vanishes_or_changes_while_it_is_read(
+    wabbit: CommandLine,  # noqa: F811
+    row: SetUp,
+    monkeypatch,
+) -> None:
+    identity = "x509.subject:C=US,ST=WA,O=wabbit-networks.io"
+    trusted = ("--trust-store", "ca:wabbit", "--trusted-identity", identity)
+    for words in (
+        ("cert", "add", "-t", "ca", "-s", "wabbit", "root.crt"),
+        ("policy", "init", "--name", "p", "--registry-scope", "registry.test/app", *trusted),
+        ("key", "add", "ci", "--key-file", "wabbit.key", "--cert-file", "wabbit.crt"),
+        ("sign", "-k", "ci", "layout:image:v1"),
+    ):
+        done = wabbit(*words)
+        assert done.code == 0, done.err
+    assert wabbit(*BY_POLICY.split()).code == 0
+    path, opening, came = wabbit.config / row.file, os.open, []
+
+    def disturbed(name: Any, *words: Any, **more: Any) -> int:
+        if not came and os.fspath(name) == str(path):
+            came.append(path)
+            row.change(path)
+        return opening(name, *words, **more)
+
+    before = files(wabbit.directory)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(os, "open", disturbed)
+        ended = wabbit(*row.words.split())
+    assert came
+    assert (ended.code, row.says in ended.err) == (row.code, True), ended.err
+    kept = {name: data for name, data in before.items() if name != f"config/{row.file}"}
+    assert {name: data for name, data in files(wabbit.directory).items() if name in kept} == kept
 
 
 WRITER = """
