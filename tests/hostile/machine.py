@@ -77,6 +77,9 @@ class Network(FunctionTransport):
             pending.outcome._replace(stream=cast(BinaryIO, _Counted(pending.outcome.stream, self)))
         )
 
+    def prepare(self, *_: object) -> None:
+        """As a real one; there is nothing to open."""
+
     def close(self) -> None:
         """As a real one; there is nothing to close."""
 
