@@ -16,6 +16,9 @@ import pytest
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
 from tests.unit.cli.test_interruption import COMMANDS, Interrupted, environment, nothing_unfinished
+from tests.world.images import image
+from tests.world.registry import Registry
+from tests.world.wire import Wire
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits are of POSIX")
 
@@ -93,3 +96,18 @@ def test_output_that_nobody_can_keep_is_an_error(wabbit: CommandLine, words: tup
     ended = _run(wabbit.directory, words, stdout="/dev/full")
     assert ended.code == 3
     assert ended.errors == ["Error: cannot write the output: No space left on device"]
+
+
+def test_a_signature_that_cannot_be_recorded_here_is_attached_all_the_same(wabbit: CommandLine) -> None:
+    made = image("app")
+    with Wire(Registry(referrers_api=False)) as wire:
+        repository = wire.registry.repository("app")
+        for _, data in made.blobs:
+            repository.add_blob(data)
+        name = f"{wire.address}/app@{repository.add(made.manifest, made.descriptor.media_type)}"
+        before = _tree(wabbit.directory)
+        ended = _run(wabbit.directory, ("sign", "-k", "wabbit.key", name), limit=0)
+        assert (ended.code, ended.errors) == (0, [])
+        nothing_unfinished(wabbit.directory)
+        assert _tree(wabbit.directory) == before
+        assert _run(wabbit.directory, ("verify", "-k", "leaf.crt", name)).code == 0

@@ -24,14 +24,16 @@ esac
 class Door(http.server.BaseHTTPRequestHandler):
     """A registry that lets alice in."""
 
+    page = b""
     wanted: str | None = "Basic " + base64.b64encode(b"alice:wonderland").decode()
 
     def do_GET(self) -> None:
         allowed = self.headers.get("Authorization") == self.wanted
         self.send_response(200 if allowed else 401)
         self.send_header("WWW-Authenticate", 'Basic realm="r"')
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(self.page)))
         self.end_headers()
+        self.wfile.write(self.page)
 
     def log_message(self, format: str, *_: object) -> None:  # noqa: A002  that is its name
         pass
@@ -83,6 +85,30 @@ def test_a_registry_that_asks_for_no_login_has_checked_none(
     ended = helped("login", "-u", "alice", "--password-stdin", registry)
     assert (ended.code, ended.out) == (0, "Login Succeeded\n")
     assert f"{registry} lets everybody in" in ended.err and "not checked" in ended.err
+
+
+def test_a_page_in_place_of_the_registry_is_no_login(
+    helped: CommandLine, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Door, "wanted", None)
+    monkeypatch.setattr(Door, "page", b"\n<!DOCTYPE html><title>Please log in</title>")
+    ended = helped("login", "-u", "alice", "-p", "wonderland", registry)
+    assert (ended.code, ended.out) == (3, "")
+    assert "is no registry: it answered /v2/ with a page" in ended.err
+    assert not (helped.directory / "secret").exists()
+
+
+def test_a_helper_whose_disk_is_full_is_an_error_and_nothing_is_written(
+    helped: CommandLine, registry: str
+) -> None:
+    box = helped.directory / "programs/docker-credential-box"
+    box.write_text(
+        '#!/bin/sh\ncat > /dev/null; test "$1" = store && echo "no space left on device" || echo "credentials not found in native keychain"; exit 1\n'
+    )
+    before = {path: path.read_bytes() for path in helped.directory.rglob("*") if path.is_file()}
+    ended = helped("login", "-u", "alice", "-p", "wonderland", registry)
+    assert (ended.code, ended.out) == (3, "") and "no space left on device" in ended.err
+    assert {path: path.read_bytes() for path in helped.directory.rglob("*") if path.is_file()} == before
 
 
 def test_debug_names_where_credentials_come_from_and_not_them(helped: CommandLine, registry: str) -> None:

@@ -148,6 +148,11 @@ def ping(registry: str, transport: Transport, *, plain_http: bool) -> bool:
     """
     base = base_url(registry, plain_http=plain_http)
     response = send(transport, Request("GET", f"{base}/v2/"))
+    if response.status == 200:
+        # Registries answer `{}`, nothing, or "true", as whatever media type; a page begins like a page.
+        if response.data().lstrip()[:1] == b"<":
+            raise BadAnswer("is no registry: it answered /v2/ with a page", at=registry, hint=NO_REGISTRY)
+        return "Authorization" in response.request.headers
     _, text = read_errors(response)
     if response.status in (401, 403):
         more = f": {text}" if text else ""
@@ -155,11 +160,7 @@ def ping(registry: str, transport: Transport, *, plain_http: bool) -> bool:
         raise Refused(f"the login was refused {how}{more}", at=registry, hint=hint)
     if response.status >= 500:
         raise BadAnswer(f"answered {response.status} to /v2/", at=registry, hint=BROKEN)
-    if response.status != 200:
-        raise BadAnswer(
-            f"is no registry: it answered {response.status} to /v2/", at=registry, hint=NO_REGISTRY
-        )
-    return "Authorization" in response.request.headers
+    raise BadAnswer(f"is no registry: it answered {response.status} to /v2/", at=registry, hint=NO_REGISTRY)
 
 
 def _explain(response: Response, base: str, registry: str) -> Refusal:
