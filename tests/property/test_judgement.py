@@ -169,6 +169,19 @@ def test_the_order_of_referrers_does_not_change_the_verdict(listed: list[str], d
     assert judged(world_of(shuffled)) is judged(world_of(listed))
 
 
+@given(listed=kinds, data=st.data())
+def test_nor_does_it_where_the_budget_exceeds_the_trusted_by_one(
+    listed: list[str], data: st.DataObject
+) -> None:
+    budget = 1 + len({"good", "expired"} & set(listed))
+    expected = judged(world_of(listed))
+    shuffled = world_of(data.draw(st.permutations(listed)))
+    found = evaluate(
+        shuffled, IMAGE, TRUST, revocation=Passes(), now=NOW, max_signatures=budget, stop_at_first=False
+    )
+    assert found.verdict is expected
+
+
 @given(listed=kinds)
 def test_an_artifact_is_trusted_exactly_if_one_of_its_signatures_is_good(listed: list[str]) -> None:
     verdict = judged(world_of(listed))
