@@ -144,7 +144,9 @@ class HttpTransport:
 
     def _lane(self, origin: Origin) -> Lane:
         with self._lock:
-            return self._lanes.setdefault(origin, Lane(self._settings.per_host))
+            if origin not in self._lanes:
+                self._lanes[origin] = Lane(self._settings.per_host)
+            return self._lanes[origin]
 
     @cached_property
     def _context(self) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -15,6 +16,9 @@ from nv2.errors import BadAnswer
 
 MAX_URL = 8192
 """Characters of an address: presigned ones have up to about 2,000."""
+
+MAX_KEPT = 256
+"""Addresses that are kept as they were read: each request asks three times for the parts of its own."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -50,6 +54,7 @@ class Address(NamedTuple):
     """Path and query."""
 
 
+@lru_cache(maxsize=MAX_KEPT)
 def parse_url(text: str, at: str | None = None) -> Address:
     """Read an absolute http or https address. Raises `BadAnswer`.
 
