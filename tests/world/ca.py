@@ -36,6 +36,7 @@ OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
 ANY_EKU = "2.5.29.37.0"
 
 _CURVES: dict[str, Any] = {
+    "EC-192": ec.SECP192R1,
     "EC-224": ec.SECP224R1,
     "EC-256": ec.SECP256R1,
     "EC-384": ec.SECP384R1,

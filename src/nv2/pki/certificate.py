@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate as Parsed
 
 MAX_CERTIFICATE = 64 * 1024
-"""Bytes of one certificate; with RSA-16384 and long names it is below 10 kB."""
+"""Bytes of one certificate; with the largest keys and long names it is below 10 kB."""
 
 MAX_KEPT = 64
 """Certificates that are kept parsed, by their exact bytes: chains differ in the leaf, and share their authorities."""

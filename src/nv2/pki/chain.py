@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from nv2.errors import InvalidCertificate
 from nv2.pki.certificate import Certificate, parse_certificate
-from nv2.pki.profile import check_code_signing
+from nv2.pki.profile import check_code_signing, check_work
 from nv2.plain_text import one_line, rfc3339
 
 MAX_CHAIN = 10
@@ -53,6 +53,8 @@ def parse_chain(ders: tuple[bytes, ...]) -> Chain:
         raise InvalidCertificate(f"a chain has 1 to {MAX_CHAIN} certificates, this one {len(ders)}")
     certificates = tuple(parse_certificate(der, f"certificate #{i}") for i, der in enumerate(ders, 1))
     places = tuple(place(i, certificate) for i, certificate in enumerate(certificates, 1))
+    for certificate, at in zip(certificates, places, strict=True):
+        check_work(certificate, at)
     _check_links(certificates, places)
     check_code_signing(certificates, places)
     return Chain(certificates)

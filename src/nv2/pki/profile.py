@@ -8,11 +8,23 @@ What this module does not do: order, links, signatures and validity; see `chain`
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from nv2.errors import InvalidCertificate
 from nv2.pki.certificate import Certificate
 
 LEAF_KEYS = ("RSA-2048", "RSA-3072", "RSA-4096", "EC-256", "EC-384", "EC-521")
 """Each prescribes its signature algorithm; for other sizes there is none."""
+
+MAX_RSA = 8192
+"""Bits of an RSA key in a chain: checking one signature takes a millisecond then, and eight times that with 16384."""
+
+MAX_EXPONENT = 2**31 - 1
+"""Public exponent of an RSA key in a chain. Nearly all have 65537; the work grows with the bits of it."""
+
+MIN_RSA = 2048
+MIN_EC = 224
+"""Bits of an authority's key (NIST SP 800-131A: 112 bits of security). The specification has a rule for leaves alone."""
 
 FORBIDDEN_KEY_USAGES = (
     "keyEncipherment",
@@ -32,6 +44,23 @@ FORBIDDEN_EXTENDED_KEY_USAGES = {
     "1.3.6.1.5.5.7.3.8": "timeStamping",
     "1.3.6.1.5.5.7.3.9": "OCSPSigning",
 }
+
+
+def check_work(certificate: Certificate, at: str | None = None) -> None:
+    """Raise `InvalidCertificate` if it would take long to check a signature with the key of `certificate`.
+
+    To be called before any signature of a chain is checked: whoever may push makes up the chain.
+    """
+    try:
+        key = certificate.public_key
+    except InvalidCertificate as e:
+        raise InvalidCertificate(e.message, at=at) from None
+    if not isinstance(key, rsa.RSAPublicKey):
+        return
+    if key.key_size > MAX_RSA:
+        raise InvalidCertificate(f"an RSA key of more than {MAX_RSA} bits", at=at)
+    if key.public_numbers().e > MAX_EXPONENT:
+        raise InvalidCertificate(f"an RSA key with a public exponent above {MAX_EXPONENT}", at=at)
 
 
 def check_leaf(leaf: Certificate, at: str | None = None) -> None:
@@ -68,6 +97,20 @@ def check_authority(authority: Certificate, below: int, at: str | None = None) -
             f"it allows {constraints.path_length} authorities under it, but there are {below}", at=at
         )
     _key_usage(authority, "keyCertSign", at)
+    _check_strength(authority, at)
+
+
+def _check_strength(authority: Certificate, at: str | None) -> None:
+    match authority.public_key:
+        case rsa.RSAPublicKey(key_size=bits) if bits < MIN_RSA:
+            least = MIN_RSA
+        case ec.EllipticCurvePublicKey(key_size=bits) if bits < MIN_EC:
+            least = MIN_EC
+        case _:
+            return
+    raise InvalidCertificate(
+        f"the key of an authority must have at least {least} bits, and this is {authority.key_kind}", at=at
+    )
 
 
 def _key_usage(certificate: Certificate, needed: str, at: str | None) -> frozenset[str]:

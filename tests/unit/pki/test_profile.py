@@ -3,11 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from nv2.errors import InvalidCertificate
 from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import parse_chain
-from nv2.pki.profile import check_code_signing
+from nv2.pki.profile import MAX_EXPONENT, MAX_RSA, check_code_signing
 from tests.world.ca import (
     ANY_EKU,
     CA,
@@ -17,6 +18,9 @@ from tests.world.ca import (
     OCSP_SIGNING,
     SERVER_AUTH,
     TIME_STAMPING,
+    certificate,
+    key_of,
+    name_of,
     self_signed,
 )
 
@@ -99,6 +103,40 @@ WRONG_AUTHORITIES: list[tuple[dict[str, Any], str]] = [
 def test_these_may_not_issue(oddities: dict[str, Any], words: str) -> None:
     refused(CA("Odd", **oddities).issue(key="EC-256").chain, 2, words)
     refused(ROOT.intermediate("Odd", **oddities).issue(key="EC-256").chain, 2, words)
+
+
+@pytest.mark.parametrize("kind", ["RSA-1024", "EC-192"])
+def test_an_authority_needs_a_key_that_nobody_can_break(kind: str) -> None:
+    refused(CA("Weak", key=kind).issue(key="EC-256").chain, 2, "at least")
+    refused(ROOT.intermediate("Weak", key=kind).issue(key="EC-256").chain, 2, "at least")
+
+
+class _Laborious:
+    """A key that is only a number: nobody has signed with it, and nobody should try to find out."""
+
+    def __init__(self, bits: int, exponent: int) -> None:
+        self._numbers = rsa.RSAPublicNumbers(exponent, 2 ** (bits - 1) + 1)
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        return self._numbers.public_key()
+
+
+@pytest.mark.parametrize(
+    ("bits", "exponent", "words"),
+    [
+        (MAX_RSA + 8, 65537, "more than 8192 bits"),
+        (3072, MAX_EXPONENT + 2, "exponent above 2147483647"),
+        (MAX_RSA, MAX_EXPONENT, "not made by the issuer's key"),
+    ],
+)
+def test_a_key_that_takes_long_to_check_with_is_not_tried(bits: int, exponent: int, words: str) -> None:
+    """The last one is at the limits, and is tried."""
+    name, key = name_of("Slow"), _Laborious(bits, exponent)
+    usage = {"basic_constraints": (True, None), "key_usage": ["key_cert_sign"], "eku": None}
+    root = certificate(name, key, name, key_of("nobody", "RSA-2048"), **usage)
+    leaf = certificate(name_of("build"), key_of("build", "EC-256"), name, key_of("nobody", "RSA-2048"))
+    number = 1 if bits == MAX_RSA else 2
+    refused((leaf, root), number, words)
 
 
 def test_authorities_may_do_other_things_too() -> None:
