@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from nv2.errors import EnvironmentFailure, Nv2Error
+from nv2.errors import EnvironmentFailure, Nv2Error, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,9 +115,16 @@ class Output:
         found = (read or sys.stdin.readline)()
         return found.rstrip("\r\n") if found else None
 
-    def confirm(self, question: str) -> bool:
-        """Whether the caller says yes to `question [y/N]`; the end of input is a silent no."""
+    def confirm(self, question: str, flag: str) -> bool:
+        """Whether the caller says yes to `question [y/N]`, which `flag` would have answered.
+
+        Raises `UsageError` at the end of input, so that no script goes on without what it asked for; under the
+        name `notation` that is a silent no.
+        """
         answer = self.ask(f"{question} [y/N] ")
+        if answer is None and self.program != "notation":
+            self.line()
+            raise UsageError("nobody answered, and nothing was changed", hint=f"--{flag} needs no answer")
         if answer is None:
             return False
         if answer.strip().lower() in ("y", "yes"):

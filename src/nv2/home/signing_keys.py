@@ -56,6 +56,11 @@ class SigningKeys(NamedTuple):
         """The key called `name`."""
         return next((key for key in self.keys if key.name == name), None)
 
+    def meant_by(self, path: str) -> str | None:
+        """The advice to whoever named the file `NAME.key` or `NAME.crt` of a key by a path that is none."""
+        name = path.rpartition("/")[2].rpartition(".")[0]
+        return f"there is a signing key of that name: -k {name}" if self.find(name) else None
+
     def get(self, name: str) -> SigningKey:
         """The key called `name`. Raises `SigningKeyError`."""
         found = self.find(_not_empty(name))

@@ -11,6 +11,8 @@ from nv2.keys.file import load_key
 from nv2.keys.interface import Signer
 from nv2.notary.session import Session
 
+_HOW_TO_KEY = "see 'nv2 key list'; 'nv2 key generate NAME --subject ...' makes a key"
+
 
 def no_passphrase(name: str) -> bytes:
     """For callers that have none to give. Raises `SigningKeyError`."""
@@ -31,8 +33,7 @@ def find_signer(
     path = Path(key or "")
     if not path.exists():
         raise SigningKeyError(
-            f"neither a signing key's name nor a file: {key}",
-            hint="see 'nv2 key list'; 'nv2 key generate NAME --subject ...' makes a key",
+            f"neither a signing key's name nor a file: {key}", hint=keys.meant_by(str(path)) or _HOW_TO_KEY
         )
     return _from_file(session, path, certificate, passphrase)
 

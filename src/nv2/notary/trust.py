@@ -38,9 +38,10 @@ def trust_in_file(session: Session, key: str) -> TrustChoice:
     whose public half then counts. The file is read at once, but looked into only by `FileAnchors.open`. Raises
     `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
     """
-    known = load_signing_keys(session.paths).find(key)
+    keys = load_signing_keys(session.paths)
+    known = keys.find(key)
     if known is None:
-        absent = "-k names a file, or a signing key that 'nv2 key list' shows"
+        absent = keys.meant_by(key) or "-k names a file, or a signing key that 'nv2 key list' shows"
         data = read_file(Path(key), MAX_KEY_FILE, "key or certificate", absent=absent)
         anchors = FileAnchors(partial(_anchor_in, data, key, session.warn))
     elif known.certificate_path is None:

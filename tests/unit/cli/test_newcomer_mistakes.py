@@ -29,6 +29,10 @@ def _no_traceback(ended: Ended) -> None:
     assert ended.out == ""
 
 
+def _acme_key(line: CommandLine) -> None:
+    assert line("key", "generate", "acme", "--subject", "CN=acme,O=acme,ST=WA,C=US").code == 0
+
+
 class Mistake(NamedTuple):
     """A command line that cannot work, and what must be said."""
 
@@ -203,6 +207,20 @@ MISTAKES = (
         ("sign", "-k", "nobody", IMAGE),
         "neither a signing key's name nor a file: nobody",
         "nv2 key list",
+    ),
+    Mistake(
+        "the file of a key that lies among the signing keys",
+        ("sign", "-k", "acme.key", IMAGE),
+        "neither a signing key's name nor a file: acme.key",
+        "there is a signing key of that name: -k acme",
+        prepare=_acme_key,
+    ),
+    Mistake(
+        "the certificate of a key that lies among the signing keys",
+        ("verify", "-k", "acme.crt", IMAGE),
+        "acme.crt",
+        "there is a signing key of that name: -k acme",
+        prepare=_acme_key,
     ),
     Mistake(
         "a key without a certificate",

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from nv2.cli.output import Output, error_document, printable
-from nv2.errors import EnvironmentFailure, PolicyError
+from nv2.errors import EnvironmentFailure, PolicyError, UsageError
 
 
 @pytest.fixture
@@ -59,13 +59,20 @@ def test_a_full_disk_is_one_error():
 @pytest.mark.parametrize(("answer", "said"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False)])
 def test_a_question_is_answered(streams, monkeypatch, answer, said):
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    assert Output(*streams).confirm("Sure?") is said
+    assert Output(*streams).confirm("Sure?", "yes") is said
     assert streams[0].getvalue().startswith("Sure? [y/N] ")
 
 
-def test_the_end_of_input_is_a_silent_no(streams, monkeypatch):
+def test_the_end_of_input_is_an_error_that_names_the_flag(streams, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert Output(*streams).confirm("Sure?") is False
+    with pytest.raises(UsageError, match="nobody answered") as caught:
+        Output(*streams).confirm("Sure?", "yes")
+    assert caught.value.hint == "--yes needs no answer"
+
+
+def test_the_end_of_input_is_a_silent_no_under_the_name_notation(streams, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert Output(*streams, program="notation").confirm("Sure?", "yes") is False
     assert streams[0].getvalue() == "Sure? [y/N] "
 
 

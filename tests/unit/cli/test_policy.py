@@ -97,9 +97,12 @@ def test_a_policy_needs_all_its_parts(line: CommandLine) -> None:
 
 def test_a_policy_is_overwritten_only_after_a_yes(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     put(line, "broken, and still somebody's work")
-    for text, more in (("n\n", "Operation cancelled.\n"), ("", "")):
-        answer(monkeypatch, text)
-        assert line(*INIT) == (0, QUESTION + more, "")
+    answer(monkeypatch, "n\n")
+    assert line(*INIT) == (0, f"{QUESTION}Operation cancelled.\n", "")
+    answer(monkeypatch, "")
+    ended = line(*INIT)
+    assert (ended.code, ended.out) == (2, f"{QUESTION}\n")
+    assert ended.err == "Error: nobody answered, and nothing was changed\nhint: --force needs no answer\n"
     assert path_of(line).read_text().startswith("broken")
     answer(monkeypatch, "y\n")
     assert line(*INIT).code == 0

@@ -199,7 +199,7 @@ def _delete_store(call: Call, machine: Machine) -> int:
 
 
 def _confirmed(call: Call, question: str) -> bool:
-    return call.on("yes") or call.output.confirm(question)
+    return call.on("yes") or call.output.confirm(question, "yes")
 
 
 COMMAND = Group(

@@ -48,7 +48,7 @@ def clean_up(call: Call) -> int:
         f"- Delete certificate file: {certificate}\n\n"
         "Are you sure you want to continue?"
     )
-    if not call.on("yes") and not call.output.confirm(question):
+    if not call.on("yes") and not call.output.confirm(question, "yes"):
         return exits.DONE
     done = clean_test_pair(machine, name)
     stored = f"{name}.crt from trust store {name} of type ca"

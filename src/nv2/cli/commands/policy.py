@@ -25,7 +25,7 @@ def _may_write(call: Call, machine: Machine) -> bool:
     if call.on("force"):
         call.output.warn("existing OCI trust policy configuration will be overwritten")
         return True
-    return call.output.confirm(_EXISTS)
+    return call.output.confirm(_EXISTS, "force")
 
 
 def _write(call: Call, machine: Machine, data: bytes) -> Path:
