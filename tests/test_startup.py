@@ -117,6 +117,50 @@ def test_a_command_loads_only_what_it_needs(command: str, status: int, unwanted:
     assert len(ours) <= MOST, f"nv2 {command} loads {len(ours)} modules of ours"
 
 
+# fmt: off
+MOMENTS = (
+    # called     for                           must not be loaded yet
+    ("prepare", "connections to be opened",    "nv2.content.remote.store nv2.trust nv2.notary.trust cryptography"),
+    ("start",   "a question to be sent",       "nv2.verification nv2.envelope.jws nv2.envelope.cose nv2.pki.certificate cryptography"),
+)
+# fmt: on
+
+RECORD = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from nv2.transport.http import HttpTransport
+method = sys.argv.pop(1)
+called = getattr(HttpTransport, method)
+def record(*given):
+    with open("moment", "a") as file:
+        print(*sys.modules, file=file)
+    return called(*given)
+setattr(HttpTransport, method, record)
+from nv2.cli.__main__ import run
+run()
+"""
+
+
+@pytest.mark.parametrize("trusted", ["", "-k leaf.crt "], ids=["policy", "file"])
+@pytest.mark.parametrize(
+    ("method", "unwanted"), [(row[0], row[2]) for row in MOMENTS], ids=[row[1] for row in MOMENTS]
+)
+def test_the_network_works_while_the_rest_is_loaded(
+    method: str, unwanted: str, trusted: str, tmp_path: Path
+) -> None:
+    _write_policy(tmp_path / ".config" / "notation")
+    (tmp_path / "leaf.crt").write_text("read, and not looked into yet")
+    subprocess.run(
+        [sys.executable, "-I", "-c", RECORD, str(SOURCE), method, "verify", *trusted.split(), UNREACHABLE],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": os.defpath},
+        capture_output=True,
+    )
+    loaded = (tmp_path / "moment").read_text().splitlines()[0].split()
+    early = sorted(set(unwanted.split()) & set(loaded))
+    assert not early, f"{', '.join(early)} could be loaded while the network works"
+
+
 def test_importing_the_package_loads_none_of_its_rooms() -> None:
     script = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); import nv2; print(*sys.modules)"
     shown = subprocess.run(

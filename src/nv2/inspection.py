@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from nv2.content.interface import Source
 from nv2.discovery import Discovery, FoundSignature, open_signatures
-from nv2.envelope import Envelope, parse
+from nv2.envelope.formats import Envelope, parse
 from nv2.errors import ArtifactError
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.chain import Chain, parse_chain

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from nv2 import envelope
 from nv2.cli.signatures import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
+from nv2.envelope import formats
+from nv2.envelope.values import Envelope
 from nv2.errors import (
     BadAnswer,
     ConfigurationError,
@@ -95,13 +96,13 @@ def _index(data: bytes) -> None:
 
 
 def _envelope(media_type: str, data: bytes) -> None:
-    found = envelope.parse(media_type, data)
+    found = formats.parse(media_type, data)
     chain = parse_chain(found.unsigned.certificates)
     _show(found, chain)
     assert found.open(chain.leaf.public_key).envelope is found
 
 
-def _show(found: envelope.Envelope, chain: Chain) -> None:
+def _show(found: Envelope, chain: Chain) -> None:
     """As `nv2 inspect` does, which believes no signature."""
     inspected = Inspected(seeds.image(), found, chain, found.claimed)
     assert json.dumps(signature_document(inspected), allow_nan=False, ensure_ascii=False).encode()
@@ -110,11 +111,11 @@ def _show(found: envelope.Envelope, chain: Chain) -> None:
 
 def _jws_header(data: bytes) -> None:
     protected = urlsafe_b64encode(data).rstrip(b"=")
-    _show(envelope.parse(mt.JWS, seeds.jws_around(protected)), seeds.chain())
+    _show(formats.parse(mt.JWS, seeds.jws_around(protected)), seeds.chain())
 
 
 def _cose_header(data: bytes) -> None:
-    _show(envelope.parse(mt.COSE, seeds.cose_around(data)), seeds.chain())
+    _show(formats.parse(mt.COSE, seeds.cose_around(data)), seeds.chain())
 
 
 def _certificate(data: bytes) -> None:

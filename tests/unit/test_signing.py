@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nv2.content.memory import MemoryStore
-from nv2.envelope import parse
+from nv2.envelope.formats import parse
 from nv2.errors import InvalidCertificate, InvalidSignature, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.manifest import parse_manifest

@@ -194,10 +194,11 @@ def _run_command(command: Command, words: Sequence[str], path: str, output: Outp
 
     from nv2.cli import flags
     from nv2.cli.command import Call
-    from nv2.cli.help import command_help
 
     parsed = flags.parse(command.flags, words)
     if parsed.values["help"]:
+        from nv2.cli.help import command_help
+
         output.raw(command_help(command, path))
         return 0
     flags.check(command, parsed)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nv2.cli import exits
 from nv2.cli.command import Call
-from nv2.cli.verdicts import verdict_hint, verdict_lines
 from nv2.errors import Nv2Error
 from nv2.notary.verification import Evaluated, failure
 from nv2.oci.reference import AnyReference
-from nv2.trust.verdict import Verdict
+from nv2.trust.verdict import ArtifactVerdict, SignatureVerdict, Verdict
 
 _CODES = {
     Verdict.TRUSTED: exits.DONE,
@@ -39,9 +38,9 @@ def _show(call: Call, evaluated: Evaluated) -> int:
         _show_success(call, evaluated)
     else:
         output.error(failure(evaluated))
-        for line in verdict_lines(verdict):
+        for line in _lines(verdict):
             output.detail(line)
-        output.hint(verdict_hint(verdict))
+        output.hint(_hint(verdict))
     return _CODES[verdict.verdict]
 
 
@@ -78,3 +77,24 @@ def report_json(call: Call, results: Results, schema: str | None) -> int:
 
 def _document(evaluated: Evaluated) -> dict[str, Any]:
     return {"resolved": evaluated.artifact.shown, **evaluated.verdict.to_json()}
+
+
+def _lines(verdict: ArtifactVerdict) -> Iterator[str]:
+    """Why: a line per signature with the finding that decided, then what could not be used."""
+    for signature in verdict.signatures:
+        signer = f" by {signature.facts.signer}" if signature.facts else ""
+        yield f"{signature.manifest.digest}{signer}: {_why(signature)}"
+    yield from verdict.problems
+
+
+def _hint(verdict: ArtifactVerdict) -> str | None:
+    """The advice of the first finding that decided against a signature and has any."""
+    decisive = (signature.judgement.decisive for signature in verdict.signatures)
+    return next((finding.hint for finding in decisive if finding and finding.hint), None)
+
+
+def _why(signature: SignatureVerdict) -> str:
+    finding = signature.judgement.decisive
+    if finding is None:
+        return signature.verdict.value
+    return f"{finding.validation.value} {finding.outcome.value}: {finding.reason}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from nv2.envelope.algorithms import Algorithm
+if TYPE_CHECKING:
+    from nv2.envelope.algorithms import Algorithm
 
 MAX_KEY_FILE = 1024 * 1024
 """Bytes of a file with a key, certificates, or both: a chain of 100 certificates fits."""

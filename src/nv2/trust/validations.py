@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from nv2 import envelope
-from nv2.envelope import SignedContent
+from nv2.envelope import formats
 from nv2.envelope.attributes import VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_MIN_VERSION, Scheme
+from nv2.envelope.formats import SignedContent
 from nv2.errors import ConfigurationError, EnvironmentFailure, InvalidCertificate, MalformedEnvelope
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.chain import Chain, check_validity, parse_chain
@@ -58,7 +58,7 @@ def prove(media_type: str, data: bytes, subject: Descriptor) -> Proven:
     Structure and profile of the chain belong here, as in notation: without them there is no signing key.
     Raises `ArtifactError`.
     """
-    found = envelope.parse(media_type, data)
+    found = formats.parse(media_type, data)
     chain = _chain(found.unsigned.certificates)
     content = found.open(chain.leaf.public_key)
     plugin = _plugin(found.attributes.extended)

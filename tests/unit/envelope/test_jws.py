@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nv2.envelope import Envelope, parse
 from nv2.envelope.attributes import ExtendedAttribute, Scheme
+from nv2.envelope.formats import Envelope, parse
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
 from tests.unit.envelope.forge import (
