@@ -16,10 +16,14 @@ WORKER_IDLE = 10.0
 """Seconds that a worker without work stays."""
 
 
+_here = threading.local()
+"""`serves` is set in the threads that are workers, of whichever lane."""
+
+
 class Lane:
     """At most `limit` requests to one origin under way; connections are shared by all of them.
 
-    Workers are daemon threads: a process that ends does not wait for an answer nobody wants.
+    A request that a worker makes itself, to have the body of another one, is not counted. Workers are daemon threads: a process that ends does not wait for an answer nobody wants.
     """
 
     def __init__(self, limit: int) -> None:
@@ -35,6 +39,11 @@ class Lane:
     def submit(self, work: Callable[[], None]) -> None:
         """Let a worker do `work`, which must not raise."""
         with self._changed:
+            # Who copies within a registry sends what comes from it. If all workers waited here for one that is
+            # free, none ever would be.
+            if self._workers >= self._limit and getattr(_here, "serves", False):
+                threading.Thread(target=work, name="nv2-transport", daemon=True).start()
+                return
             self._work.append(work)
             if self._free:
                 self._changed.notify()
@@ -61,6 +70,7 @@ class Lane:
         self._serve()
 
     def _serve(self) -> None:
+        _here.serves = True
         while work := self._next():
             work()
             # The work holds a request and its answer: not for longer than it takes.
