@@ -224,7 +224,7 @@ class HttpTransport:
         job.connection = connection
         # A stream may take its time, but not with its head, unless there is a body to send first.
         patience = None if request.body else time.monotonic() + TOTAL_TIMEOUT
-        connection.be_patient_until(job.deadline or patience)
+        connection.be_patient_until(min((end for end in (job.deadline, patience) if end), default=None))
         try:
             head = exchange(connection, address, request, self._headers(address, request, connection))
             connection.be_patient_until(job.deadline)

@@ -21,7 +21,7 @@ READ_TIMEOUT = 30.0
 """Seconds without a byte from the peer."""
 
 TOTAL_TIMEOUT = 120.0
-"""Seconds for a request whose answer is held in memory, retries included. Streams have none."""
+"""Seconds for a request whose answer is held in memory, retries included. Streams have more."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 

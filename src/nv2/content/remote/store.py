@@ -35,10 +35,13 @@ from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, parse_digest
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
 from nv2.oci.reference import EXPECTED, is_tag
-from nv2.transport.interface import Pending, Request, Transport
+from nv2.transport.interface import TOTAL_TIMEOUT, Pending, Request, Transport
 
 MISSING_CONTENT = (400, 404)
 """How registries refuse a manifest or an index that names what they have not."""
+
+LEAST_RATE = 1024
+"""Bytes a second that a stream must bring on average: half of what a registry that it is sent on to must take."""
 
 WINDOW = 8
 """Contents under way at a time in `fetch_many`."""
@@ -158,8 +161,9 @@ class RemoteStore:
         return data
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
-        """The content as a stream that checks itself; close it."""
-        request = self._endpoint.content_request(descriptor, total_timeout=None)
+        """The content as a stream that checks itself; close it. It has the longer to come the larger it is."""
+        patience = TOTAL_TIMEOUT + descriptor.size / LEAST_RATE
+        request = self._endpoint.content_request(descriptor, total_timeout=patience)
         response = self._endpoint.send(request)
         if response.status != 200:
             raise self._endpoint.failure(response, content_name(descriptor))

@@ -2,6 +2,7 @@ import pytest
 
 from nv2.content.interface import opener
 from nv2.content.remote.endpoint import base_url, ping
+from nv2.content.remote.store import LEAST_RATE
 from nv2.errors import (
     BadAnswer,
     ContentMismatch,
@@ -17,7 +18,7 @@ from nv2.oci.digest import digest_of
 from nv2.transport.auth import Authenticated
 from nv2.transport.credentials import Credential
 from nv2.transport.failures import Cut
-from nv2.transport.interface import Request
+from nv2.transport.interface import TOTAL_TIMEOUT, Request
 from tests.unit.content.remote.registry_world import World, sign
 from tests.world.artifacts import push_blob, push_image
 from tests.world.logins import BasicLogin, BearerLogin
@@ -163,6 +164,14 @@ def test_a_stream_checks_itself_at_its_end() -> None:
     world.registry.repository("app").blobs[blob.digest] = b"reyal"
     with world.store().open(blob) as stream, pytest.raises(ContentMismatch):
         stream.read()
+
+
+def test_a_stream_may_take_longer_the_larger_it_is_but_not_for_ever() -> None:
+    world = World()
+    for size in (1, 100 * LEAST_RATE):
+        blob = push_blob(world.store(), b"x" * size)
+        world.store().open(blob).close()
+        assert world.registry.requests[-1].total_timeout == TOTAL_TIMEOUT + size / LEAST_RATE
 
 
 def test_many_are_under_way_at_a_time_but_not_all() -> None:
