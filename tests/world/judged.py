@@ -10,7 +10,7 @@ from typing import NamedTuple
 from nv2.content.memory import MemoryStore
 from nv2.errors import PolicyError
 from nv2.home.paths import Paths
-from nv2.home.store import load_store
+from nv2.home.trust_stores import load_store
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import describe
 from nv2.revocation import WithoutNetwork

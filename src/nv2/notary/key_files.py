@@ -8,7 +8,7 @@ from pathlib import Path
 from nv2.errors import InvalidCertificate, UsageError
 from nv2.pki.certificate import Certificate
 from nv2.pki.pem import certificates_from, public_key_from
-from nv2.trust.store import Anchors, CertificateAnchors, KeyAnchor
+from nv2.trust.anchors import Anchors, CertificateAnchors, KeyAnchor
 
 
 def anchor_in(data: bytes, key: str, warn: Callable[[str], None]) -> Anchors:

@@ -12,15 +12,15 @@ from nv2.errors import PolicyError, UsageError
 from nv2.files import read_file
 from nv2.home.policy import load_policy
 from nv2.home.signing_keys import load_signing_keys
-from nv2.home.store import load_store
+from nv2.home.trust_stores import load_store
 from nv2.keys.interface import MAX_KEY_FILE
 from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, LayoutReference
+from nv2.trust.anchors import Anchors, StoreName, Stores
 from nv2.trust.chosen import Trust as Trust
 from nv2.trust.chosen import trust_of
 from nv2.trust.level import LEVELS
 from nv2.trust.policy import Statement, TimestampWhen, TrustPolicy, parse_policy
-from nv2.trust.store import Anchors, StoreName, Stores
 
 if TYPE_CHECKING:
     from nv2.envelope.attributes import Scheme

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nv2.errors import EnvironmentFailure, TrustStoreError, UsageError
-from nv2.home import store
+from nv2.home import trust_stores
 from nv2.home.paths import is_name
-from nv2.home.store import STORE_TYPES as STORE_TYPES
-from nv2.home.store import StoredFile
+from nv2.home.trust_stores import STORE_TYPES as STORE_TYPES
+from nv2.home.trust_stores import StoredFile
 from nv2.notary.keyring import Cleaned, Pair, clean_pair, new_pair
 from nv2.notary.machine import Machine
 from nv2.plain_text import rfc3339
@@ -34,16 +34,16 @@ class Listed(NamedTuple):
 
 def list_stored(machine: Machine, kind: str = "", name: str = "") -> Iterator[Listed]:
     """Every file of the stores of a type (of all, if empty) with a name (likewise). Raises `TrustStoreError`."""
-    for file in store.list_certificates(machine.paths, kind, name):
+    for file in trust_stores.list_certificates(machine.paths, kind, name):
         try:
-            yield Listed(file, store.read_certificates(file.path, regular=True))
+            yield Listed(file, trust_stores.read_certificates(file.path, regular=True))
         except TrustStoreError as e:
             yield Listed(file, problem=e)
 
 
 def show_stored(machine: Machine, kind: str, name: str, file: str) -> tuple[Certificate, ...]:
     """The certificates of one file of a store. Raises `TrustStoreError`, `UsageError`."""
-    return store.stored_certificates(machine.paths, kind, name, file)
+    return trust_stores.stored_certificates(machine.paths, kind, name, file)
 
 
 def check_type(kind: str) -> None:
@@ -55,9 +55,9 @@ def check_type(kind: str) -> None:
 def check_store(machine: Machine, kind: str, name: str, file: str | None = None) -> None:
     """Raise `UsageError` unless the words can name a store, and a file in it."""
     if file is None:
-        store.store_directory(machine.paths, kind, name)
+        trust_stores.store_directory(machine.paths, kind, name)
     else:
-        store.store_file(machine.paths, kind, name, file)
+        trust_stores.store_file(machine.paths, kind, name, file)
 
 
 def add_to_store(machine: Machine, kind: str, name: str, source: Path) -> str | None:
@@ -66,7 +66,7 @@ def add_to_store(machine: Machine, kind: str, name: str, source: Path) -> str | 
     Raises `TrustStoreError`, `UsageError`, `EnvironmentFailure`.
     """
     with _change(machine):
-        problem = store.unfit(store.add_certificate(machine.paths, kind, name, source), kind)
+        problem = trust_stores.unfit(trust_stores.add_certificate(machine.paths, kind, name, source), kind)
     if problem is None:
         return None
     return f"{source}: {problem}; as long as it is in the store, the whole store is refused"
@@ -75,13 +75,13 @@ def add_to_store(machine: Machine, kind: str, name: str, source: Path) -> str | 
 def delete_from_store(machine: Machine, kind: str, name: str, file: str) -> None:
     """Remove one file. Raises `TrustStoreError`, `UsageError`."""
     with _change(machine):
-        store.delete_certificate(machine.paths, kind, name, file)
+        trust_stores.delete_certificate(machine.paths, kind, name, file)
 
 
 def delete_store(machine: Machine, kind: str, name: str) -> Path:
     """Remove a store, and return where it was. Raises `TrustStoreError`, `UsageError`, `EnvironmentFailure`."""
     with _change(machine):
-        return store.delete_store(machine.paths, kind, name)
+        return trust_stores.delete_store(machine.paths, kind, name)
 
 
 def _change(machine: Machine) -> AbstractContextManager[None]:
@@ -108,13 +108,13 @@ def generate_test_pair(machine: Machine, name: str, bits: int, *, default: bool)
     Raises `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
     """
     _, certificate = trial_pair_paths(machine, name)
-    target = store.store_file(machine.paths, "ca", name, certificate.name)
+    target = trust_stores.store_file(machine.paths, "ca", name, certificate.name)
     if target.exists():
         raise EnvironmentFailure("exists already", at=str(target), hint=f"see 'nv2 cert cleanup-test {name}'")
     subject = f"CN={name},O=Notary,L=Seattle,ST=WA,C=US"
     with new_pair(machine, name, subject, f"RSA-{bits}", TEST_VALIDITY, default=default) as pair:
         with _change(machine):
-            store.add_certificate(machine.paths, "ca", name, pair.certificate)
+            trust_stores.add_certificate(machine.paths, "ca", name, pair.certificate)
         return pair
 
 
@@ -131,7 +131,7 @@ def clean_test_pair(machine: Machine, name: str) -> CleanedTest:
     Raises `TrustStoreError`, `SigningKeyError`, `UsageError`.
     """
     _, certificate = trial_pair_paths(machine, name)
-    stored = store.store_file(machine.paths, "ca", name, certificate.name).exists()
+    stored = trust_stores.store_file(machine.paths, "ca", name, certificate.name).exists()
     if stored:
         delete_from_store(machine, "ca", name, certificate.name)
     return CleanedTest(stored, clean_pair(machine, name))

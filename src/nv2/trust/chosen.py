@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2.errors import PolicyError
+from nv2.trust.anchors import Anchors, StoreAnchors, Stores
 from nv2.trust.identity import Identity
 from nv2.trust.level import Level
 from nv2.trust.policy import Statement, TimestampWhen
-from nv2.trust.store import Anchors, StoreAnchors, Stores
 
 MAX_SIGNATURES = 100
 """Signatures with a trusted anchor that are judged for one artifact: each may cost questions to its CA."""

@@ -14,9 +14,9 @@ from nv2 import strict_json
 from nv2.errors import PolicyError
 from nv2.oci.reference import is_repository
 from nv2.strict_json import Fields
+from nv2.trust.anchors import StoreName, parse_store_name
 from nv2.trust.identity import Identity, parse_identities
 from nv2.trust.level import Level, custom_level
-from nv2.trust.store import StoreName, parse_store_name
 
 VERSION = "1.0"
 GLOBAL = "*"

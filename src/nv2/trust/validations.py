@@ -25,8 +25,8 @@ from nv2.trust.verdict import Finding, Outcome, SignatureFacts
 
 if TYPE_CHECKING:
     from nv2.envelope.attributes import ExtendedAttribute
+    from nv2.trust.anchors import Anchors
     from nv2.trust.identity import Identity
-    from nv2.trust.store import Anchors
 
 MAX_QUOTED = 80
 """Characters of a foreign value in a message: enough to recognise it, too few to flood a log."""

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from nv2.errors import PolicyError
+from nv2.trust.anchors import StoreName, StoreType
 from nv2.trust.identity import ANYONE
 from nv2.trust.level import LEVELS, Action, Validation
 from nv2.trust.policy import TimestampWhen, TrustPolicy, parse_policy
-from nv2.trust.store import StoreName, StoreType
 
 Json = dict[str, Any]
 

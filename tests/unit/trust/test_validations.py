@@ -23,10 +23,10 @@ from nv2.oci import media_types as mt
 from nv2.pki.certificate import Certificate
 from nv2.pki.chain import parse_chain
 from nv2.trust import validations
+from nv2.trust.anchors import CertificateAnchors, StoreAnchors, StoreName, StoreType
 from nv2.trust.identity import ANYONE, parse_identity
 from nv2.trust.level import Validation
 from nv2.trust.policy import TimestampWhen
-from nv2.trust.store import CertificateAnchors, StoreAnchors, StoreName, StoreType
 from nv2.trust.validations import Proven
 from nv2.trust.verdict import Finding, Outcome
 from tests.world.ca import CA, NOT_AFTER, Pair, self_signed

@@ -11,8 +11,8 @@ from nv2.envelope import payload
 from nv2.pki import certificate
 from nv2.revocation import WithoutNetwork
 from nv2.trust import validations
+from nv2.trust.anchors import CertificateAnchors
 from nv2.trust.level import LEVELS
-from nv2.trust.store import CertificateAnchors
 from nv2.trust.verdict import Verdict
 from nv2.verification import Trust, evaluate
 from tests.world.ca import CA, Pair

@@ -6,7 +6,7 @@ from nv2.envelope.attributes import Scheme
 from nv2.errors import PolicyError, TrustStoreError
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, parse_chain
-from nv2.trust.store import (
+from nv2.trust.anchors import (
     CertificateAnchors,
     KeyAnchor,
     StoreAnchors,

@@ -19,7 +19,7 @@ from nv2.home.paths import NAME_RULE, Paths, is_file_name, is_name
 
 if TYPE_CHECKING:
     from nv2.pki.certificate import Certificate
-    from nv2.trust.store import StoreName
+    from nv2.trust.anchors import StoreName
 
 STORE_TYPES = ("ca", "signingAuthority", "tsa")
 """The directories of types, in the order in which they are listed."""

@@ -8,7 +8,7 @@ import pytest
 
 from nv2.errors import TrustStoreError, UsageError
 from nv2.home.paths import Paths
-from nv2.home.store import (
+from nv2.home.trust_stores import (
     add_certificate,
     delete_certificate,
     delete_store,
@@ -16,7 +16,7 @@ from nv2.home.store import (
     load_store,
     stored_certificates,
 )
-from nv2.trust.store import StoreName, StoreType
+from nv2.trust.anchors import StoreName, StoreType
 from tests.world.ca import CA, Pair, pem, self_signed
 
 WABBIT = StoreName(StoreType.CA, "wabbit")
