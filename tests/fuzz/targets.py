@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from nv2.cli.signatures import signature_document, signature_tree
+from nv2.cli.inspected import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
 from nv2.envelope import formats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, VERBOSE, Call, Command, Flag, wants_json
-from nv2.cli.signatures import signature_document, signature_tree
+from nv2.cli.inspected import signature_document, signature_tree
 from nv2.cli.tree import Tree
 from nv2.errors import ArtifactError
 from nv2.notary.inspection import Inspection, inspect_signatures

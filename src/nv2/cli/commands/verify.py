@@ -22,7 +22,7 @@ def run(call: Call) -> int:
     session = options.session(call)
     session.prepare(*wanted)
     # All that follows is loaded while the connections open.
-    from nv2.cli.judged import report_json, report_text
+    from nv2.cli.verdicts import report_json, report_text
     from nv2.notary.verification import evaluate_reference
 
     choose = _trust(call, session)
