@@ -42,7 +42,7 @@ FLOORS = (
                        "transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies transport.refusals "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
-                       "keys.encodings keys.file keys.generate  programs.run  home.*",
+                       "keys.private_keys keys.file keys.generate  programs.run  home.*",
                        blind_to="decisions questions verbs"),
     Floor("wiring",    "notary.*"),
     Floor("public",    ROOT),

@@ -137,7 +137,8 @@ class Session:
     ) -> Store:
         """The content store of `reference`; with `push` to write to, `create` makes a layout that is not there.
 
-        With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer.
+        With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer. Raises
+        `CredentialError` as `check_registries`.
         """
         given = self._stores.get(reference.name)
         if given is not None:
@@ -149,6 +150,7 @@ class Session:
             if push:
                 self._written.append(layout)
             return layout
+        self.check_registries(reference)
         from nv2.content.remote.store import RemoteStore
         from nv2.transport.deadline import Hurried
 
@@ -182,7 +184,7 @@ class Session:
         return host_lock(self.paths.locks)
 
     def _journal(self) -> Journal:
-        from nv2.home.journal import FileJournal
+        from nv2.home.attached import FileJournal
 
         return FileJournal(self.paths.attached, self._lock)
 
@@ -209,7 +211,7 @@ class Session:
         return Artifact(reference, store, subject)
 
     def check_registries(self, *references: AnyReference) -> None:
-        """Raise `CredentialError` if one user name and password would have to do for several registries."""
+        """Raise `CredentialError` if one user name and password would have to do for several registries of the session."""
         self.connection.check_registries(
             reference.registry for reference in references if isinstance(reference, Reference)
         )

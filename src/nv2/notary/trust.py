@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nv2.errors import PolicyError, UsageError
 from nv2.files import read_file
-from nv2.home.policy import load_policy
+from nv2.home.policy_file import load_policy
 from nv2.home.signing_keys import load_signing_keys
 from nv2.home.trust_stores import load_store
 from nv2.keys.interface import MAX_KEY_FILE

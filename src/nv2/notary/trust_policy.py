@@ -8,7 +8,7 @@ from typing import NamedTuple
 from nv2.errors import PolicyError, TrustStoreError, UsageError
 from nv2.files import read_file
 from nv2.home.json_files import json_text
-from nv2.home.policy import MAX_POLICY, Imported, PolicyFile, existing_policy, import_policy, load_policy
+from nv2.home.policy_file import MAX_POLICY, Imported, PolicyFile, existing_policy, import_policy, load_policy
 from nv2.home.trust_stores import load_store
 from nv2.notary.machine import Machine
 

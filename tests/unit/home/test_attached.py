@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from nv2.errors import EnvironmentFailure
-from nv2.home import journal
-from nv2.home.journal import FileJournal
+from nv2.home import attached
+from nv2.home.attached import FileJournal
 from nv2.home.lock import host_lock
 from nv2.home.paths import Paths
 from nv2.oci import media_types as mt

@@ -6,7 +6,7 @@ import pytest
 
 from nv2.errors import PolicyError
 from nv2.home.paths import Paths
-from nv2.home.policy import existing_policy, import_policy, load_policy
+from nv2.home.policy_file import existing_policy, import_policy, load_policy
 
 
 @pytest.fixture
