@@ -120,7 +120,7 @@ def test_a_command_loads_only_what_it_needs(command: str, status: int, unwanted:
 # fmt: off
 MOMENTS = (
     # called     for                           must not be loaded yet
-    ("prepare", "connections to be opened",    "nv2.content.remote.store nv2.trust nv2.notary.trust cryptography"),
+    ("prepare", "connections to be opened",    "nv2.content.remote.store nv2.trust nv2.notary.trust_here cryptography"),
     ("start",   "a question to be sent",       "nv2.verification nv2.envelope.jws nv2.envelope.cose nv2.pki.certificate cryptography"),
 )
 # fmt: on

@@ -20,13 +20,13 @@ _PUBLIC = {
     "Descriptor": ("nv2.oci.descriptor", "Descriptor"),
     "Evaluated": ("nv2.notary.verification", "Evaluated"),
     "Inspection": ("nv2.notary.inspection", "Inspection"),
-    "KeyTrust": ("nv2.notary.given", "KeyTrust"),
+    "KeyTrust": ("nv2.notary.trust_in_memory", "KeyTrust"),
     "LayoutReference": ("nv2.oci.reference", "LayoutReference"),
     "Listed": ("nv2.notary.listing", "Listed"),
     "MemoryStore": ("nv2.content.memory", "MemoryStore"),
     "NotTrusted": ("nv2.errors", "NotTrusted"),
     "Nv2Error": ("nv2.errors", "Nv2Error"),
-    "PolicyTrust": ("nv2.notary.given", "PolicyTrust"),
+    "PolicyTrust": ("nv2.notary.trust_in_memory", "PolicyTrust"),
     "Reference": ("nv2.oci.reference", "Reference"),
     "Session": ("nv2.notary.session", "Session"),
     "Settings": ("nv2.notary.session", "Settings"),
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from nv2.errors import NotTrusted, Nv2Error, Undecided
     from nv2.notary.copying import Copied, copy
     from nv2.notary.envelopes import evaluate_envelope, verify_envelope
-    from nv2.notary.given import KeyTrust, PolicyTrust
     from nv2.notary.inspection import Inspection, inspect_signatures
     from nv2.notary.listing import Listed, list_signatures
     from nv2.notary.session import Artifact, Session, Settings
     from nv2.notary.signing import Signed, sign
+    from nv2.notary.trust_in_memory import KeyTrust, PolicyTrust
     from nv2.notary.verification import Evaluated, evaluate, verify
     from nv2.oci.descriptor import Descriptor, describe
     from nv2.oci.reference import LayoutReference, Reference

@@ -28,9 +28,9 @@ from nv2.plain_text import one_line
 from nv2.revocation import RevocationChecker, WithoutNetwork
 from nv2.trust import validations
 from nv2.trust.anchors import Anchors
-from nv2.trust.chosen import MAX_SIGNATURES, NO_METADATA, Trust
 from nv2.trust.level import Action, Level, Validation
 from nv2.trust.policy import Statement
+from nv2.trust.trust import MAX_SIGNATURES, NO_METADATA, Trust
 from nv2.trust.validations import Proven
 from nv2.trust.verdict import (
     ArtifactVerdict,

@@ -14,8 +14,8 @@ from nv2.content.memory import MemoryStore
 from nv2.errors import ContentMismatch
 from nv2.pki.chain import Chain, parse_chain
 from nv2.trust.anchors import CertificateAnchors
-from nv2.trust.chosen import Trust
 from nv2.trust.level import LEVELS, OVERRIDES, Action, Level, Validation, custom_level
+from nv2.trust.trust import Trust
 from nv2.trust.verdict import Finding, Outcome, Verdict, any_one, conclude, judge
 from nv2.verification import evaluate
 from tests.world.ca import CA

@@ -23,10 +23,10 @@ from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, parse_chain
 from nv2.revocation import WithoutNetwork
 from nv2.trust.anchors import CertificateAnchors, KeyAnchor, StoreName, parse_store_name
-from nv2.trust.chosen import Trust, trust_of
 from nv2.trust.identity import ANYONE, parse_identity
 from nv2.trust.level import LEVELS, Action, Level, Validation, custom_level
 from nv2.trust.policy import Statement, TimestampWhen, parse_policy
+from nv2.trust.trust import Trust, trust_of
 from nv2.trust.verdict import ArtifactVerdict, Finding, Outcome, Verdict
 from nv2.verification import evaluate, not_checked
 from tests.world.ca import CA, Pair, self_signed

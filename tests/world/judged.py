@@ -14,8 +14,8 @@ from nv2.home.trust_stores import load_store
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import describe
 from nv2.revocation import WithoutNetwork
-from nv2.trust.chosen import trust_of
 from nv2.trust.policy import parse_policy
+from nv2.trust.trust import trust_of
 from nv2.trust.verdict import Verdict
 from nv2.verification import evaluate, not_checked
 from tests.world.ca import pem

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nv2.discovery import FoundSignature
 from nv2.errors import UsageError
-from nv2.notary.given import GivenTrust
 from nv2.notary.session import Session, using
-from nv2.notary.trust import Trust
+from nv2.notary.trust_here import Trust
+from nv2.notary.trust_in_memory import GivenTrust
 from nv2.notary.verification import NO_METADATA, chosen, failure_about
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.reference import LayoutReference

@@ -8,7 +8,7 @@ from nv2.discovery import discover
 from nv2.inspection import Inspected, Unreadable, inspect
 from nv2.notary.session import Artifact, Session, using
 from nv2.oci.reference import AnyReference, parse
-from nv2.trust.chosen import MAX_SIGNATURES
+from nv2.trust.trust import MAX_SIGNATURES
 
 
 class Inspection(NamedTuple):

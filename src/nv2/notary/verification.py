@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Undecided, UsageError
 from nv2.notary.session import Artifact, Session, using
-from nv2.notary.trust import FileAnchors, TrustChoice, trust_by_policy, trust_in_file
+from nv2.notary.trust_here import FileAnchors, TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
-from nv2.trust.chosen import MAX_SIGNATURES, Trust
-from nv2.trust.chosen import NO_METADATA as NO_METADATA
+from nv2.trust.trust import MAX_SIGNATURES, Trust
+from nv2.trust.trust import NO_METADATA as NO_METADATA
 from nv2.trust.verdict import ArtifactVerdict, Verdict
 
 if TYPE_CHECKING:
     from nv2.content.interface import Store
-    from nv2.notary.given import GivenTrust
+    from nv2.notary.trust_in_memory import GivenTrust
 
 
 class Evaluated(NamedTuple):

@@ -18,7 +18,7 @@ _EXISTS = "The OCI trust policy configuration already exists, do you want to ove
 
 def _may_write(call: Call, machine: Machine) -> bool:
     """Whether there is no policy, or the caller wants to lose it."""
-    from nv2.notary.trust_policy import has_policy
+    from nv2.notary.policy_setup import has_policy
 
     if not has_policy(machine):
         return True
@@ -29,7 +29,7 @@ def _may_write(call: Call, machine: Machine) -> bool:
 
 
 def _write(call: Call, machine: Machine, data: bytes) -> Path:
-    from nv2.notary.trust_policy import unusable_stores, write_policy
+    from nv2.notary.policy_setup import unusable_stores, write_policy
 
     written = write_policy(machine, data)
     if written.removed_old:
@@ -47,7 +47,7 @@ def _write(call: Call, machine: Machine, data: bytes) -> Path:
 def init(call: Call) -> int:
     """Write a policy with one strict statement."""
     from nv2.notary.machine import Machine
-    from nv2.notary.trust_policy import strict_policy
+    from nv2.notary.policy_setup import strict_policy
 
     data = strict_policy(
         call.string("name") or "",
@@ -65,7 +65,7 @@ def init(call: Call) -> int:
 def bring(call: Call) -> int:
     """Make a file the policy."""
     from nv2.notary.machine import Machine
-    from nv2.notary.trust_policy import read_policy
+    from nv2.notary.policy_setup import read_policy
 
     data = read_policy(Path(call.arguments[0]))
     machine = Machine.from_environment()
@@ -78,7 +78,7 @@ def bring(call: Call) -> int:
 def show(call: Call) -> int:
     """Show the policy's file as it is, good or bad."""
     from nv2.notary.machine import Machine
-    from nv2.notary.trust_policy import show_policy
+    from nv2.notary.policy_setup import show_policy
 
     as_json, program = wants_json(call), call.output.program
     shown = show_policy(Machine.from_environment())

@@ -10,7 +10,7 @@ from nv2.errors import UsageError
 from nv2.notary.session import Session
 
 if TYPE_CHECKING:
-    from nv2.notary.trust import TrustChoice
+    from nv2.notary.trust_here import TrustChoice
 
 
 def run(call: Call) -> int:
@@ -39,7 +39,7 @@ def run(call: Call) -> int:
 
 
 def _trust(call: Call, session: Session) -> TrustChoice:
-    from nv2.notary.trust import trust_by_policy, trust_in_file
+    from nv2.notary.trust_here import trust_by_policy, trust_in_file
 
     key = call.string("key")
     if key is not None:

@@ -17,10 +17,10 @@ from nv2.keys.interface import MAX_KEY_FILE
 from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, LayoutReference
 from nv2.trust.anchors import Anchors, StoreName, Stores
-from nv2.trust.chosen import Trust as Trust
-from nv2.trust.chosen import trust_of
 from nv2.trust.level import LEVELS
 from nv2.trust.policy import Statement, TimestampWhen, TrustPolicy, parse_policy
+from nv2.trust.trust import Trust as Trust
+from nv2.trust.trust import trust_of
 
 if TYPE_CHECKING:
     from nv2.envelope.attributes import Scheme
@@ -55,13 +55,13 @@ def trust_in_file(session: Session, key: str) -> TrustChoice:
 
 
 def _anchor_in(data: bytes, key: str, warn: Callable[[str], None]) -> Anchors:
-    from nv2.notary.key_files import anchor_in  # with it comes all that reads certificates
+    from nv2.notary.anchor_files import anchor_in  # with it comes all that reads certificates
 
     return anchor_in(data, key, warn)
 
 
 def _anchor_of(data: bytes, name: str, path: str) -> Anchors:
-    from nv2.notary.key_files import anchor_of
+    from nv2.notary.anchor_files import anchor_of
 
     return anchor_of(data, name, path)
 
