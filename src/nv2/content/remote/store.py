@@ -15,11 +15,11 @@ from typing import BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Journal, Lock, Opener, Referrers, check_size, opener
-from nv2.content.remote.ahead import Ahead, Asked, manifest_request, needed_login, start_ahead
-from nv2.content.remote.answers import check_pushed, describe_answer
 from nv2.content.remote.endpoint import Endpoint, content_name
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
-from nv2.content.remote.presence import NOBODY, SharedBlobs, look_for
+from nv2.content.remote.manifest_answers import check_pushed, describe_answer
+from nv2.content.remote.manifest_cache import Manifests
+from nv2.content.remote.prefetch import Ahead, Asked, manifest_request, needed_login, start_ahead
 from nv2.content.remote.referrers import (
     api_listing,
     fallback_index,
@@ -27,7 +27,7 @@ from nv2.content.remote.referrers import (
     start_api,
     start_fallback,
 )
-from nv2.content.remote.remembered import Manifests
+from nv2.content.remote.shared_blobs import NOBODY, SharedBlobs, look_for
 from nv2.content.remote.uploads import Uploads
 from nv2.errors import InvalidReference, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
