@@ -5,8 +5,8 @@ from __future__ import annotations
 from nv2.server.messages import Answer, Call, FileSlice
 from nv2.server.registry.conditions import condition_of, entity_tag
 from nv2.server.registry.errors import Refusal
-from nv2.server.registry.names import Target, digest_in
 from nv2.server.registry.ranges import Unsatisfiable, wanted_span
+from nv2.server.registry.request_names import Target, digest_in
 from nv2.server.registry.storage import Storage
 
 

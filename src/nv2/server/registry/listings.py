@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from nv2.oci.media_types import IMAGE_INDEX
 from nv2.server.messages import Answer, Call
 from nv2.server.registry.errors import Refusal
-from nv2.server.registry.names import Target, digest_in
+from nv2.server.registry.request_names import Target, digest_in
 from nv2.server.registry.storage import Storage
 
 _INDEX = '{"schemaVersion":2,"mediaType":"' + IMAGE_INDEX + '","manifests":['

@@ -18,7 +18,7 @@ from nv2.oci.media_types import FOREIGN_LAYERS
 from nv2.server.messages import Answer, Body, Call
 from nv2.server.registry.conditions import condition_of, entity_tag
 from nv2.server.registry.errors import Refusal
-from nv2.server.registry.names import Target, computable, digest_in, known_name, new_tags
+from nv2.server.registry.request_names import Target, computable, digest_in, known_name, new_tags
 from nv2.server.registry.storage import NewManifest, Storage
 
 _MEDIA_TYPE = re.compile(

@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from nv2.server.messages import Answer, Call
-from nv2.server.registry import blobs, listings, manifests, pushes
+from nv2.server.registry import blobs, listings, manifests, upload_routes
 from nv2.server.registry.errors import Refusal
-from nv2.server.registry.names import Target, check_repository
+from nv2.server.registry.request_names import Target, check_repository
 from nv2.server.registry.storage import Storage
 
 MAX_PATH = 1024
@@ -37,10 +37,15 @@ ROUTES: tuple[tuple[re.Pattern[str], Mapping[str, Endpoint]], ...] = tuple(
     for pattern, endpoints in (
         ("/v2/?", {"GET": _ping}),
         ("/v2/_catalog", {"GET": listings.repositories}),
-        (f"{_REPOSITORY}/blobs/uploads/?", {"POST": pushes.begin}),
+        (f"{_REPOSITORY}/blobs/uploads/?", {"POST": upload_routes.begin}),
         (
             f"{_REPOSITORY}/blobs/uploads/{_LAST}",
-            {"GET": pushes.status, "PATCH": pushes.add, "PUT": pushes.finish, "DELETE": pushes.cancel},
+            {
+                "GET": upload_routes.status,
+                "PATCH": upload_routes.add,
+                "PUT": upload_routes.finish,
+                "DELETE": upload_routes.cancel,
+            },
         ),
         (f"{_REPOSITORY}/blobs/{_LAST}", {"GET": blobs.get, "DELETE": blobs.delete}),
         (

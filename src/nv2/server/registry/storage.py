@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from nv2.oci.digest import Digest
 from nv2.server.messages import FileSlice
-from nv2.server.registry.claim import INDEX, claim
 from nv2.server.registry.conditions import Condition
-from nv2.server.registry.content import ContentFiles
+from nv2.server.registry.content_files import ContentFiles
 from nv2.server.registry.database import Database
+from nv2.server.registry.directory_lock import INDEX, claim
 from nv2.server.registry.errors import Refusal
 from nv2.server.registry.limits import Limits
-from nv2.server.registry.uploads import Uploads
+from nv2.server.registry.upload_files import Uploads
 
 
 class NewManifest(NamedTuple):

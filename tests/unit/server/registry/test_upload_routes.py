@@ -9,9 +9,9 @@ import pytest
 from nv2.oci.digest import digest_of
 from nv2.server.bodies import SizedBody
 from nv2.server.messages import Call, Disconnected
-from nv2.server.registry import pushes
+from nv2.server.registry import upload_routes
 from nv2.server.registry.limits import Limits
-from nv2.server.registry.names import Target
+from nv2.server.registry.request_names import Target
 from tests.unit.server.calls import Heard
 from tests.unit.server.registry.conftest import Shelf
 
@@ -130,7 +130,7 @@ def test_an_upload_that_was_cut_off_continues_where_it_was(shelf: Shelf) -> None
     upload = begin(shelf)
     target = Target("a", upload.rpartition("/")[2])
     with pytest.raises(Disconnected):
-        pushes.add(shelf.storage, Call("PATCH", "", BrokenBody(io.BytesIO(b"hel"), 3)), target)
+        upload_routes.add(shelf.storage, Call("PATCH", "", BrokenBody(io.BytesIO(b"hel"), 3)), target)
     assert shelf.ask("GET", upload).headers["Range"] == "0-2"
     assert shelf.ask("PUT", f"{upload}?digest={HELLO}", b"lo", content_range="3-4").status == 201
 

@@ -6,10 +6,10 @@ from nv2.errors import ContentMismatch
 from nv2.oci.digest import Digest
 from nv2.server.messages import Answer, Call
 from nv2.server.registry.errors import Refusal
-from nv2.server.registry.names import Target, check_repository, computable, digest_in
 from nv2.server.registry.ranges import Span, chunk_span
+from nv2.server.registry.request_names import Target, check_repository, computable, digest_in
 from nv2.server.registry.storage import Storage
-from nv2.server.registry.uploads import Upload
+from nv2.server.registry.upload_files import Upload
 
 
 def begin(storage: Storage, call: Call, target: Target) -> Answer:
