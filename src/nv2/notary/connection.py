@@ -35,6 +35,7 @@ class Connection:
         self._environ = environ
         self._explicit = _explicit(settings, environ)
         self._explicit_host: str | None = None
+        self._registries: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._http: HttpTransport | None = None
         self._transport: Transport | None = None
@@ -94,14 +95,18 @@ class Connection:
         return None
 
     def check_registries(self, registries: Iterable[str]) -> None:
-        """Raise `CredentialError` if there are explicit credentials, and several registries to be asked.
+        """Raise `CredentialError` if there are explicit credentials, and several registries to be asked, now and before.
 
         To be called before any of them is: the first one to ask for credentials would get them, and that may be
         the one they are not for.
         """
-        found = sorted(set(registries))
-        if self._explicit is not None and len(found) > 1:
-            raise _two_registries(*found[:2])
+        if self._explicit is None:
+            return
+        with self._lock:
+            found = self._registries.union(registries)
+            if len(found) > 1:
+                raise _two_registries(*sorted(found)[:2])
+            self._registries = found
 
     def credential_store(self) -> CredentialStore:
         """Where `login` puts credentials and `logout` takes them from: notation's settings, else Docker's."""

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from nv2.errors import CredentialError
+from nv2.notary.session import Session, Settings
+from nv2.oci.reference import parse
 from nv2.server.connections import Connections
 from nv2.server.registry import serve
 from nv2.transport.http import PER_HOST
@@ -69,3 +72,14 @@ def test_what_was_built_is_signed_and_not_what_the_tag_became(wabbit: CommandLin
     assert f"Successfully signed {address}/app@{built}" in ended.out
     assert wabbit("verify", "-k", "leaf.crt", f"{address}/app@{built}").code == 0
     assert wabbit("verify", "-k", "leaf.crt", f"{address}/app@{moved}").code == 1
+
+
+def test_a_password_for_one_registry_is_never_offered_to_the_next_one_of_the_session(tmp_path) -> None:
+    """Though the first one, which it may be for, has not asked for it."""
+    settings = Settings(username="alice", password="secret")
+    with Session.from_environment(settings, {"HOME": str(tmp_path)}) as session:
+        for _ in range(2):
+            session.store(parse("first.test/app:v1"))
+        with pytest.raises(CredentialError, match=r"two registries: first[.]test and second[.]test"):
+            session.store(parse("second.test/app:v1"))
+        session.store(parse("first.test/other:v1"))
