@@ -98,8 +98,8 @@ def test_forgetting_what_is_not_known_makes_no_file(paths: Paths) -> None:
 def test_of_too_many_artifacts_the_oldest_are_forgotten(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "MAX_SUBJECTS", 4)
-    monkeypatch.setattr(journal, "_ROOM", 2)
+    monkeypatch.setattr(attached, "MAX_SUBJECTS", 4)
+    monkeypatch.setattr(attached, "_ROOM", 2)
     for number in range(5):
         subject = f"{SUBJECT}{number}"
         open_journal(paths).record(subject, [signature("one")])
@@ -116,7 +116,7 @@ def test_of_too_many_artifacts_the_oldest_are_forgotten(
 
 
 def test_a_record_does_not_grow_without_bound(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "MAX_JOURNAL", 600)
+    monkeypatch.setattr(attached, "MAX_JOURNAL", 600)
     open_journal(paths).record(SUBJECT, [signature("one")])
     with pytest.raises(EnvironmentFailure, match="more than 600 bytes"):
         open_journal(paths).record(SUBJECT, [signature("two"), signature("three")])
