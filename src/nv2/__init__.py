@@ -39,13 +39,13 @@ _PUBLIC = {
     "describe": ("nv2.oci.descriptor", "describe"),
     "errors": ("nv2", "errors"),
     "evaluate": ("nv2.notary.verification", "evaluate"),
-    "evaluate_envelope": ("nv2.notary.envelopes", "evaluate_envelope"),
+    "evaluate_envelope": ("nv2.notary.envelope_in_hand", "evaluate_envelope"),
     "inspect_signatures": ("nv2.notary.inspection", "inspect_signatures"),
     "list_signatures": ("nv2.notary.listing", "list_signatures"),
     "parse_reference": ("nv2.oci.reference", "parse"),
     "sign": ("nv2.notary.signing", "sign"),
     "verify": ("nv2.notary.verification", "verify"),
-    "verify_envelope": ("nv2.notary.envelopes", "verify_envelope"),
+    "verify_envelope": ("nv2.notary.envelope_in_hand", "verify_envelope"),
 }
 
 TYPE_CHECKING = False  # `typing` has its own: 10 ms that `import nv2` need not pay
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from nv2.content.memory import MemoryStore
     from nv2.errors import NotTrusted, Nv2Error, Undecided
     from nv2.notary.copying import Copied, copy
-    from nv2.notary.envelopes import evaluate_envelope, verify_envelope
+    from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
     from nv2.notary.inspection import Inspection, inspect_signatures
     from nv2.notary.listing import Listed, list_signatures
     from nv2.notary.session import Artifact, Session, Settings
