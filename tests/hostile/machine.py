@@ -112,7 +112,7 @@ class Machine:
         self._lies: list[tuple[str, Answer]] = []
         self.hosts: dict[str, Answer] = {HOST: self._answer}
         self.network = Network(self.hosts)
-        monkeypatch.setattr("nv2.notary.connection.HttpTransport", lambda _: self.network)
+        monkeypatch.setattr("nv2.notary.registry_access.HttpTransport", lambda _: self.network)
         monkeypatch.setattr("nv2.content.remote.fallback.MIN_WAIT", 0.0)
         self.policy()
         self.store("ca/wabbit", root=pem([WABBIT.certificate]))

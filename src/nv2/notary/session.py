@@ -15,7 +15,7 @@ from nv2._version import __version__
 from nv2.errors import Nv2Error
 from nv2.home.config import Config, load_config
 from nv2.home.paths import Paths
-from nv2.notary.connection import Connection
+from nv2.notary.registry_access import Connection
 from nv2.oci.reference import AnyReference, LayoutReference, Reference
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from nv2.cli.dispatch import main
 from nv2.cli.output import Output
-from nv2.notary.connection import Connection
+from nv2.notary.registry_access import Connection
 from tests.world.network import Answer, FunctionTransport
 
 ENVIRONMENT = {

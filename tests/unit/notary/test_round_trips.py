@@ -12,7 +12,7 @@ import pytest
 
 from nv2.content.remote.fallback import RunJournal
 from nv2.content.remote.store import RemoteStore
-from nv2.notary.connection import Connection
+from nv2.notary.registry_access import Connection
 from nv2.notary.session import Session, Settings
 from nv2.notary.trust_here import trust_in_file
 from nv2.notary.verification import evaluate_reference
