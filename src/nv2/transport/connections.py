@@ -109,13 +109,28 @@ class Connection:
         self._idle_since = time.monotonic()
 
     def is_usable(self) -> bool:
-        """Whether an idle connection looks alive: young, and nothing came in, not even its end."""
+        """Whether an idle connection looks alive: young, and no answer came in, not even its end."""
         closed = self._socket.fileno() < 0
         if closed or self._buffer or time.monotonic() - self._idle_since > MAX_IDLE:
             return False
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        return not poll.poll(0) or self._has_only_tickets()
+
+    def _has_only_tickets(self) -> bool:
+        """Whether all that came in are tickets, which a server sends unasked after the handshake (RFC 8446 4.6.1)."""
+        if type(self._socket) is socket.socket:
+            return False
+        import ssl
+
+        try:
+            self._socket.settimeout(0)
+            self._socket.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def abort(self) -> None:
         """Wake up a thread that waits for bytes."""

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 WORKER_IDLE = 10.0
 """Seconds that a worker without work stays."""
+
+FRESH = 1.0
+"""Seconds that the failure of an early connection speaks for a request: after that, another try is worth it."""
 
 
 _here = threading.local()
@@ -33,7 +36,9 @@ class Lane:
         self._workers = 0
         self._free = 0
         self._opening = 0
+        self._closings = 0
         self._idle: list[Connection] = []
+        self._failures: list[tuple[float, Exception]] = []
         self._not_before = 0.0
 
     def submit(self, work: Callable[[], None]) -> None:
@@ -52,19 +57,28 @@ class Lane:
                 self._employ(self._serve)
 
     def prepare(self, count: int, open_one: Callable[[], Connection]) -> None:
-        """Have `count` workers, each of which begins by opening a connection for whichever request comes first."""
+        """Have `count` connections, idle ones included: each that is missing is opened by a worker of its own.
+
+        They are for whichever requests come first. What goes wrong is raised by the next `take`.
+        """
         with self._changed:
-            while self._workers < min(count, self._limit):
+            while self._workers < min(count, self._limit) and len(self._idle) + self._opening < count:
                 self._opening += 1
-                self._employ(lambda: self._open_and_serve(open_one))
+                self._employ(partial(self._open_and_serve, open_one, self._closings))
 
     def _employ(self, duty: Callable[[], None]) -> None:
         self._workers += 1
         threading.Thread(target=duty, name="nv2-transport", daemon=True).start()
 
-    def _open_and_serve(self, open_one: Callable[[], Connection]) -> None:
-        with suppress(Exception):  # the request that would have used it tries again, and says why not
-            self._keep(open_one())
+    def _open_and_serve(self, open_one: Callable[[], Connection], closings: int) -> None:
+        try:
+            connection = open_one()
+        except Exception as e:  # said by the request that would have used it
+            with self._changed:
+                if closings == self._closings:
+                    self._failures.append((time.monotonic() + FRESH, e.with_traceback(None)))
+        else:
+            self._keep(connection, closings)
         with self._changed:
             self._opening -= 1
         self._serve()
@@ -80,8 +94,8 @@ class Lane:
         with self._changed:
             self._free += 1
             try:
-                if not self._work:
-                    self._changed.wait_for(lambda: bool(self._work), WORKER_IDLE)
+                closings = self._closings
+                self._changed.wait_for(lambda: self._work or self._closings > closings, WORKER_IDLE)
                 if self._work:
                     return self._work.popleft()
                 self._workers -= 1
@@ -90,25 +104,37 @@ class Lane:
                 self._free -= 1
 
     def take(self) -> Connection | None:
-        """An idle connection that looks alive, the one used last; the others are closed on the way."""
+        """An idle connection that looks alive, the one used last; the others are closed on the way.
+
+        Raises what kept an early connection from being opened, once, if there is none to use instead.
+        """
         while True:
             with self._changed:
                 if not self._idle:
+                    self._raise_failure()
                     return None
                 connection = self._idle.pop()
             if connection.is_usable():
                 return connection
             connection.close()
 
+    def _raise_failure(self) -> None:
+        while self._failures:
+            until, failure = self._failures.pop()
+            if time.monotonic() < until:
+                raise failure
+
     def give(self, connection: Connection) -> None:
         """Keep `connection` for the next request, unless there are enough."""
         connection.reused = True
         self._keep(connection)
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: Connection, closings: int | None = None) -> None:
         connection.rest()
         with self._changed:
-            if len(self._idle) < self._limit:
+            wanted = closings in (None, self._closings)  # else the lane was closed while it was opened
+            if wanted and len(self._idle) < self._limit:
+                self._failures.clear()  # it can be done
                 self._idle.append(connection)
                 return
         connection.close()
@@ -123,8 +149,11 @@ class Lane:
         return max(0.0, self._not_before - time.monotonic())
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, and those being opened as soon as they are; idle workers go."""
         with self._changed:
             idle, self._idle = self._idle, []
+            self._failures.clear()
+            self._closings += 1
+            self._changed.notify_all()
         for connection in idle:
             connection.close()
