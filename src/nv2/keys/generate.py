@@ -14,7 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from nv2.envelope.algorithms import BY_KEY, HASHES, PrivateKey, algorithm_of
 from nv2.errors import UsageError
 from nv2.pki.chain import parse_chain
-from nv2.pki.names import SHORT_NAMES, parse_name
+from nv2.pki.names import SHORT_NAMES
+from nv2.pki.rfc4514 import parse_name
 
 EXPONENT = 65537
 
@@ -57,7 +58,7 @@ def generate(subject: str, key_spec: str, validity: timedelta, *, now: datetime)
 
 
 def _name(subject: str) -> x509.Name:
-    attributes = parse_name(subject, "subject", UsageError).attributes
+    attributes = parse_name(subject, "subject", UsageError)
     known = {short: oid for oid, short in SHORT_NAMES.items()}
     if unknown := [short for short in attributes if short not in known]:
         raise UsageError(f"{unknown[0]} cannot be used", at="subject", hint=f"possible: {', '.join(known)}")

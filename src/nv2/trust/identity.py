@@ -1,14 +1,18 @@
 """Trusted identities: who, among those a store vouches for, may sign.
 
-trust-store-trust-policy, "Trusted Identities Constraints".
+trust-store-trust-policy, "Trusted Identities Constraints". Notation reads the text form of a subject back to match
+it. So a subject with two values of one attribute, or with an attribute of a type that has no short name, matches no
+identity there; nor does it here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.errors import PolicyError
-from nv2.pki.names import Name, overlaps, parse_name
+from nv2.pki.names import SHORT_NAMES
+from nv2.pki.rfc4514 import parse_name
 
 if TYPE_CHECKING:
     from nv2.pki.certificate import Certificate
@@ -16,6 +20,34 @@ if TYPE_CHECKING:
 WILDCARD = "*"
 SUBJECT = "x509.subject"
 """The only kind of identity that nv2 decides by itself."""
+
+
+class Name(NamedTuple):
+    """An `x509.subject` identity: attributes that a signing certificate must have, by short name."""
+
+    attributes: Mapping[str, str]
+
+    def matches(self, leaf: Certificate) -> bool:
+        """Whether every attribute of this identity is in the subject of `leaf`, with an equal value."""
+        subject = _unambiguous(leaf)
+        return subject is not None and all(subject.get(k) == v for k, v in self.attributes.items())
+
+
+def _unambiguous(leaf: Certificate) -> dict[str, str] | None:
+    """The subject by short name, or None if an identity cannot be matched with it (see above)."""
+    found: dict[str, str] = {}
+    for oid, value in leaf.subject_attributes:
+        short = SHORT_NAMES.get(oid)
+        if short is None or short in found:
+            return None
+        found[short] = value
+    # Notation takes any "=#" in the text for a value in hexadecimal, and gives up.
+    return None if "=#" in leaf.subject else found
+
+
+def overlaps(a: Name, b: Name) -> bool:
+    """Whether one identity is part of the other, so that it says nothing more."""
+    return a.attributes.items() <= b.attributes.items() or b.attributes.items() <= a.attributes.items()
 
 
 class Identity(NamedTuple):
@@ -64,4 +96,4 @@ def parse_identity(text: str, at: str) -> Identity:
             at=at,
             hint=f"expected '*' or '{SUBJECT}: C=<country>, ST=<state>, O=<organization>'",
         )
-    return Identity(text, parse_name(value, at, PolicyError) if kind == SUBJECT else None)
+    return Identity(text, Name(parse_name(value, at, PolicyError)) if kind == SUBJECT else None)

@@ -10,8 +10,8 @@ from nv2.errors import UsageError
 from nv2.keys.file import load_key
 from nv2.keys.generate import generate
 from nv2.pki.certificate import Certificate
-from nv2.pki.names import parse_name
 from nv2.pki.pem import certificates_from
+from nv2.trust.identity import parse_identity
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 999, tzinfo=UTC)
 SUBJECT = "C=US, ST=WA, O=wabbit-networks.io, CN=build\\, main"
@@ -43,7 +43,7 @@ def test_the_certificate_can_sign_code_and_nothing_else() -> None:
 def test_the_subject_is_what_a_policy_would_name() -> None:
     made = certificate()
     assert made.subject == "CN=build\\, main,O=wabbit-networks.io,ST=WA,C=US"
-    assert parse_name(SUBJECT, "x", UsageError).matches(made)
+    assert parse_identity(f"x509.subject: {SUBJECT}", "x").matches(made)
 
 
 def test_the_certificate_is_valid_from_this_second_on() -> None:
