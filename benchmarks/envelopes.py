@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from tests.world.ca import CA, Pair
 
-from nv2.envelope.attributes import Scheme, SignedAttributes
+from nv2.envelope.envelope import Scheme, SignedAttributes
 from nv2.envelope.formats import Draft, Envelope, build_payload, parse, seal
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe

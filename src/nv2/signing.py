@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2.content.interface import Store, opener
-from nv2.envelope.attributes import Scheme, SignedAttributes
+from nv2.envelope.envelope import Scheme, SignedAttributes
 from nv2.envelope.formats import Draft, parse, seal
 from nv2.envelope.payload import build_payload
 from nv2.errors import UsageError

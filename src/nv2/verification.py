@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from nv2.content.interface import Source
 from nv2.discovery import Discovery, FoundSignature, Problem, discover, open_signatures
-from nv2.envelope.attributes import Scheme
+from nv2.envelope.envelope import Scheme
 from nv2.errors import (
     ArtifactError,
     ConfigurationError,

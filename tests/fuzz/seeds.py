@@ -11,7 +11,7 @@ from typing import Any
 
 from nv2.content.memory import MemoryStore
 from nv2.envelope import cbor
-from nv2.envelope.attributes import ExtendedAttribute, Scheme
+from nv2.envelope.envelope import ExtendedAttribute, Scheme
 from nv2.errors import MalformedEnvelope
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor

@@ -19,7 +19,7 @@ from nv2.cli.inspected import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
 from nv2.envelope import formats
-from nv2.envelope.values import Envelope
+from nv2.envelope.envelope import Envelope
 from nv2.errors import (
     BadAnswer,
     ConfigurationError,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from nv2.envelope.attributes import VERIFICATION_PLUGIN, ExtendedAttribute
+from nv2.envelope.envelope import VERIFICATION_PLUGIN, ExtendedAttribute
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import describe
 from nv2.oci.manifest import build_signature_manifest

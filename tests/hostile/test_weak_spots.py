@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nv2.envelope.attributes import VERIFICATION_PLUGIN, ExtendedAttribute
+from nv2.envelope.envelope import VERIFICATION_PLUGIN, ExtendedAttribute
 from nv2.oci import media_types as mt
 from tests.hostile.machine import (
     NOT_TRUSTED,

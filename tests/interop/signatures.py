@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from nv2.content.interface import Store, opener
-from nv2.envelope.attributes import ExtendedAttribute, Scheme, SignedAttributes
+from nv2.envelope.envelope import ExtendedAttribute, Scheme, SignedAttributes
 from nv2.envelope.formats import Draft, seal
 from nv2.envelope.payload import build_payload
 from nv2.oci import media_types as mt

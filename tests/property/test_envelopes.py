@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nv2.envelope import cbor
-from nv2.envelope.attributes import ExtendedAttribute, Scheme, SignedAttributes
+from nv2.envelope.envelope import ExtendedAttribute, Scheme, SignedAttributes
 from nv2.envelope.formats import FORMATS, MAX_ENVELOPE, Draft, SignedContent, build_payload, parse, seal
 from nv2.errors import ArtifactError, InvalidCertificate, MalformedEnvelope
 from nv2.oci import media_types as mt

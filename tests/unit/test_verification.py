@@ -8,7 +8,7 @@ import pytest
 
 from nv2.content.interface import Referrers
 from nv2.content.memory import MemoryStore
-from nv2.envelope.attributes import VERIFICATION_PLUGIN, ExtendedAttribute, Scheme
+from nv2.envelope.envelope import VERIFICATION_PLUGIN, ExtendedAttribute, Scheme
 from nv2.errors import (
     BadAnswer,
     Nv2Error,

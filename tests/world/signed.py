@@ -14,7 +14,7 @@ from typing import Any
 
 from nv2.content.interface import opener
 from nv2.content.memory import MemoryStore
-from nv2.envelope.attributes import ExtendedAttribute, Scheme, SignedAttributes
+from nv2.envelope.envelope import ExtendedAttribute, Scheme, SignedAttributes
 from nv2.envelope.formats import FORMATS, Draft
 from nv2.envelope.payload import build_payload
 from nv2.oci import media_types as mt

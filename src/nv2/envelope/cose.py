@@ -12,10 +12,9 @@ from typing import Any
 
 from nv2.envelope import cbor
 from nv2.envelope.algorithms import BY_COSE, Algorithm
-from nv2.envelope.attributes import UnsignedAttributes
+from nv2.envelope.envelope import Draft, Envelope, UnsignedAttributes
 from nv2.envelope.header import SIGNING_AGENT, TIMESTAMP, Dialect, Label, build_header, read_header
 from nv2.envelope.payload import read_payload
-from nv2.envelope.values import Draft, Envelope
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
 

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from nv2.envelope import cose, jws
 from nv2.envelope.algorithms import Algorithm
+from nv2.envelope.envelope import Draft, Envelope, SignedContent
 from nv2.envelope.payload import build_payload
-from nv2.envelope.values import Draft, Envelope, SignedContent
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.manifest import MAX_ENVELOPE

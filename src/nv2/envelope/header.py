@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from nv2.envelope.algorithms import Algorithm
-from nv2.envelope.attributes import ExtendedAttribute, Scheme, SignedAttributes
+from nv2.envelope.envelope import ExtendedAttribute, Scheme, SignedAttributes
 from nv2.errors import MalformedEnvelope, UsageError
 
 Label = int | str

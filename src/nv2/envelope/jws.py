@@ -14,7 +14,7 @@ from typing import Any
 
 from nv2 import strict_json
 from nv2.envelope.algorithms import BY_JWS, Algorithm
-from nv2.envelope.attributes import UnsignedAttributes
+from nv2.envelope.envelope import Draft, Envelope, UnsignedAttributes
 from nv2.envelope.header import (
     AUTHENTIC_SIGNING_TIME,
     EXPIRY,
@@ -27,7 +27,6 @@ from nv2.envelope.header import (
     read_header,
 )
 from nv2.envelope.payload import canonical, read_payload, refuse_other_spellings
-from nv2.envelope.values import Draft, Envelope
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
 from nv2.plain_text import rfc3339

@@ -23,7 +23,7 @@ from nv2.trust.trust import Trust as Trust
 from nv2.trust.trust import trust_of
 
 if TYPE_CHECKING:
-    from nv2.envelope.attributes import Scheme
+    from nv2.envelope.envelope import Scheme
     from nv2.pki.certificate import Certificate
     from nv2.pki.chain import Chain
 

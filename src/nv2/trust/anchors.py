@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from nv2.envelope.attributes import Scheme
+from nv2.envelope.envelope import Scheme
 from nv2.errors import PolicyError
 from nv2.strict_json import ErrorType
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.envelope import formats
-from nv2.envelope.attributes import VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_MIN_VERSION, Scheme
+from nv2.envelope.envelope import VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_MIN_VERSION, Scheme
 from nv2.envelope.formats import SignedContent
 from nv2.errors import ConfigurationError, EnvironmentFailure, InvalidCertificate, MalformedEnvelope
 from nv2.oci.descriptor import Descriptor
@@ -24,7 +24,7 @@ from nv2.trust.policy import TimestampWhen
 from nv2.trust.verdict import Finding, Outcome, SignatureFacts
 
 if TYPE_CHECKING:
-    from nv2.envelope.attributes import ExtendedAttribute
+    from nv2.envelope.envelope import ExtendedAttribute
     from nv2.trust.anchors import Anchors
     from nv2.trust.identity import Identity
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import cbor2
 
-from nv2.envelope.attributes import Scheme, SignedAttributes
+from nv2.envelope.envelope import Scheme, SignedAttributes
 from nv2.envelope.formats import Draft, build_payload, seal
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe

@@ -7,7 +7,7 @@ import cbor2
 import pytest
 from cbor2 import CBORTag
 
-from nv2.envelope.attributes import ExtendedAttribute, Scheme
+from nv2.envelope.envelope import ExtendedAttribute, Scheme
 from nv2.envelope.formats import Envelope, parse
 from nv2.errors import MalformedEnvelope
 from nv2.oci import media_types as mt

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nv2.envelope.algorithms import ALGORITHMS, BY_KEY
-from nv2.envelope.attributes import ExtendedAttribute, Scheme
+from nv2.envelope.envelope import ExtendedAttribute, Scheme
 from nv2.envelope.formats import FORMATS, MAX_ENVELOPE, Draft, build_payload, parse, seal
 from nv2.errors import InvalidCertificate, InvalidSignature, MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt

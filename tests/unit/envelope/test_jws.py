@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nv2.envelope.attributes import ExtendedAttribute, Scheme
+from nv2.envelope.envelope import ExtendedAttribute, Scheme
 from nv2.envelope.formats import Envelope, parse
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nv2.envelope.attributes import Scheme
+from nv2.envelope.envelope import Scheme
 from nv2.errors import PolicyError, TrustStoreError
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, parse_chain

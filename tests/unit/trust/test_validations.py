@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nv2.content.memory import MemoryStore
-from nv2.envelope.attributes import (
+from nv2.envelope.envelope import (
     VERIFICATION_PLUGIN,
     VERIFICATION_PLUGIN_MIN_VERSION,
     ExtendedAttribute,
