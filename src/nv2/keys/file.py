@@ -17,9 +17,10 @@ from nv2.errors import InvalidCertificate, SigningKeyError
 from nv2.files import read_file
 from nv2.keys.interface import MAX_KEY_FILE
 from nv2.keys.private_keys import Passphrase, public_key_of, read_private_key
-from nv2.pki.certificate import Certificate, parse_certificate, spki_of
+from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, check_validity, parse_chain
 from nv2.pki.pem import certificates_from
+from nv2.pki.public_keys import spki_of
 
 __all__ = ["MAX_KEY_FILE", "FileSigner", "load_key", "public_key_of"]
 

@@ -50,7 +50,7 @@ def read_private_key(data: bytes, at: str, passphrase: Passphrase) -> Held:
 
 def public_key_of(data: bytes, at: str, passphrase: Passphrase | None = None) -> bytes:
     """SubjectPublicKeyInfo (DER) of the private key in `data`. Raises `SigningKeyError`."""
-    from nv2.pki.certificate import spki_of
+    from nv2.pki.public_keys import spki_of
 
     return spki_of(read_private_key(data, at, passphrase or _nobody_to_ask).key.public_key())
 

@@ -1,29 +1,28 @@
 """X.509 certificates (RFC 5280): what the Notary Project looks at, and nothing else.
 
-`cryptography` parses and keeps the certificate; the names and the few extensions of the specification
-are read here, one by one, because "the rest of the extensions MUST NOT be evaluated" (signature-specification,
-"Other requirements") and `cryptography` reads all or none. What this module does not do: judge.
+The names and the few extensions of the specification are read one by one, because "the rest of the extensions MUST
+NOT be evaluated" (signature-specification, "Other requirements") and `cryptography` reads all or none; validity,
+key and signature are `usual_form`'s or `essentials`'. What this module does not do: judge.
 """
 
 from __future__ import annotations
 
 import hashlib
-import warnings
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from nv2.errors import InvalidCertificate
-from nv2.pki import der, extensions
+from nv2.pki import der, extensions, public_keys
+from nv2.pki.essentials import Essentials, essentials_of
 from nv2.pki.extensions import BasicConstraints, Extensions, read_extensions
 from nv2.pki.names import attributes_of, text_of
+from nv2.pki.usual_form import usual_form
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-    from cryptography.x509 import Certificate as Parsed
 
 MAX_CERTIFICATE = 64 * 1024
 """Bytes of one certificate; with the largest keys and long names it is below 10 kB."""
@@ -34,32 +33,13 @@ MAX_KEPT = 64
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
 """Tags of two fields of TBSCertificate."""
 
-# Kind of the key, and hash; None where the parameters or the algorithm itself say it. MD5 and SHA-1 are not
-# here: whatever is not here is refused.
-_SIGNATURES = {
-    "1.2.840.113549.1.1.11": ("RSA", "sha256"),
-    "1.2.840.113549.1.1.12": ("RSA", "sha384"),
-    "1.2.840.113549.1.1.13": ("RSA", "sha512"),
-    "1.2.840.113549.1.1.10": ("RSA", None),
-    "1.2.840.10045.4.3.2": ("EC", "sha256"),
-    "1.2.840.10045.4.3.3": ("EC", "sha384"),
-    "1.2.840.10045.4.3.4": ("EC", "sha512"),
-    "1.3.101.112": ("Ed25519", None),
-}
-_WEAK = {
-    "1.2.840.113549.1.1.2": "MD2",
-    "1.2.840.113549.1.1.4": "MD5",
-    "1.2.840.113549.1.1.5": "SHA-1",
-    "1.2.840.10045.4.1": "SHA-1",
-    "1.2.840.10040.4.3": "SHA-1",
-}
-
 
 class Certificate:
     """One certificate. Immutable; equal to another one with the same bytes."""
 
     __slots__ = (
-        "_parsed",
+        "_essentials",
+        "_key",
         "basic_constraints",
         "crl_urls",
         "der",
@@ -78,7 +58,8 @@ class Certificate:
         "thumbprint",
     )
 
-    _parsed: Parsed
+    _essentials: Essentials
+    _key: CertificatePublicKeyTypes | None
     der: bytes
     subject_der: bytes
     issuer_der: bytes
@@ -140,37 +121,32 @@ class Certificate:
     @property
     def public_key(self) -> CertificatePublicKeyTypes:
         """The public key, of whatever kind. Raises `InvalidCertificate` if it cannot be read."""
-        try:
-            return self._parsed.public_key()
-        except (ValueError, UnsupportedAlgorithm) as e:
-            raise InvalidCertificate(f"the public key cannot be used: {e}") from None
+        if self._key is None:
+            try:
+                object.__setattr__(self, "_key", self._essentials.load_key())
+            except (ValueError, UnsupportedAlgorithm) as e:
+                raise InvalidCertificate(f"the public key cannot be used: {e}") from None
+        return cast("CertificatePublicKeyTypes", self._key)
 
     @property
     def key_kind(self) -> str:
         """Kind and size in bits of the public key: `RSA-2048`, `EC-256`."""
-        return kind_of(self.public_key)
+        return public_keys.kind_of(self.public_key)
 
     @property
     def spki(self) -> bytes:
         """SubjectPublicKeyInfo of the public key, DER."""
-        return spki_of(self.public_key)
+        return public_keys.spki_of(self.public_key)
 
     def verify_child(self, child: Certificate) -> None:
         """Raise `InvalidCertificate` unless this certificate's key made the signature of `child`.
 
         Names, and whether this certificate may issue others, are not looked at.
         """
-        oid = child._parsed.signature_algorithm_oid.dotted_string
-        if oid not in _SIGNATURES:
-            raise InvalidCertificate(f"its signature uses {_WEAK.get(oid, oid)}, which is not acceptable")
-        kind, hash_name = _SIGNATURES[oid]
-        key = self.public_key
-        if kind != kind_of(key).partition("-")[0]:
-            raise InvalidCertificate("its signature is of another kind than the issuer's key")
-        try:
-            _verify(key, child._parsed, hash_name)
-        except (InvalidSignature, ValueError, UnsupportedAlgorithm):
-            raise InvalidCertificate("its signature was not made by the issuer's key") from None
+        found = child._essentials
+        public_keys.check_signature(
+            self.public_key, found.algorithm, found.hash_name, found.signature, found.signed_bytes
+        )
 
     def has_signed(self, child: Certificate) -> bool:
         """Whether `verify_child` finds nothing wrong."""
@@ -179,43 +155,6 @@ class Certificate:
         except InvalidCertificate:
             return False
         return True
-
-
-def kind_of(key: object) -> str:
-    """Kind and size in bits of a public key: `RSA-2048`, `EC-256`, `Ed25519`."""
-    match key:
-        case rsa.RSAPublicKey():
-            return f"RSA-{key.key_size}"
-        case ec.EllipticCurvePublicKey():
-            nist = {"secp256r1": "EC-256", "secp384r1": "EC-384", "secp521r1": "EC-521"}
-            return nist.get(key.curve.name, f"EC-{key.curve.name}")
-        case ed25519.Ed25519PublicKey():
-            return "Ed25519"
-        case _:
-            return type(key).__name__.removesuffix("PublicKey")
-
-
-def spki_of(key: CertificatePublicKeyTypes) -> bytes:
-    """SubjectPublicKeyInfo of a public key, DER."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _verify(key: object, child: Parsed, hash_name: str | None) -> None:
-    signature, data, hash_ = child.signature, child.tbs_certificate_bytes, child.signature_hash_algorithm
-    match key:
-        case rsa.RSAPublicKey() if hash_ and hash_name:
-            key.verify(signature, data, padding.PKCS1v15(), hash_)
-        case rsa.RSAPublicKey() if hash_ and hash_.name in ("sha256", "sha384", "sha512"):
-            # The parameters must be these, or the signature does not fit: salt as long as the hash, one hash.
-            key.verify(signature, data, padding.PSS(padding.MGF1(hash_), hash_.digest_size), hash_)
-        case ec.EllipticCurvePublicKey() if hash_:
-            key.verify(signature, data, ec.ECDSA(hash_))
-        case ed25519.Ed25519PublicKey():
-            key.verify(signature, data)
-        case _:
-            raise InvalidSignature
 
 
 def parse_certificate(data: bytes, at: str | None = None) -> Certificate:
@@ -233,11 +172,12 @@ def parse_certificate(data: bytes, at: str | None = None) -> Certificate:
 @lru_cache(maxsize=MAX_KEPT)
 def _parse(data: bytes) -> Certificate:
     fields = _fields(data)
-    parsed = _load(data)
+    essentials = usual_form(data) or essentials_of(data)
     subject = attributes_of(fields.subject)
     usage, usage_critical = extensions.key_usage(fields.extensions)
     return Certificate(
-        _parsed=parsed,
+        _essentials=essentials,
+        _key=None,
         der=data,
         subject_der=fields.subject,
         issuer_der=fields.issuer,
@@ -245,8 +185,8 @@ def _parse(data: bytes) -> Certificate:
         issuer=text_of(attributes_of(fields.issuer)),
         subject_attributes=subject,
         serial=fields.serial,
-        not_before=parsed.not_valid_before_utc,
-        not_after=parsed.not_valid_after_utc,
+        not_before=essentials.not_before,
+        not_after=essentials.not_after,
         thumbprint=hashlib.sha256(data).hexdigest(),
         basic_constraints=extensions.basic_constraints(fields.extensions),
         key_usage=usage,
@@ -255,16 +195,6 @@ def _parse(data: bytes) -> Certificate:
         ocsp_urls=extensions.ocsp_urls(fields.extensions),
         crl_urls=extensions.crl_urls(fields.extensions),
     )
-
-
-def _load(data: bytes) -> Parsed:
-    from cryptography import x509
-
-    # It warns on the standard error of a serial number 0 and of superfluous parameters, which old authorities
-    # have, and which say nothing about trust.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return x509.load_der_x509_certificate(data)
 
 
 class _Fields(NamedTuple):

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from nv2.errors import InvalidCertificate
 from nv2.pki import der
-from nv2.pki.certificate import Certificate, parse_certificate, spki_of
+from nv2.pki.certificate import Certificate, parse_certificate
+from nv2.pki.public_keys import spki_of
 from nv2.strict_json import ErrorType
 
 MAX_BUNDLE = 1000

@@ -36,7 +36,7 @@ class Work:
         )
         for cached in (certificate._parse, validations._chain):
             cached.cache_clear()
-        self.certificates = _noted(monkeypatch, certificate, "_load")
+        self.certificates = _noted(monkeypatch, certificate, "usual_form")
         self.payloads = _noted(monkeypatch, payload, "parse_payload")
         verdict = evaluate(store, image, trust, revocation=WithoutNetwork(), now=NOW, stop_at_first=False)
         assert verdict.verdict is Verdict.TRUSTED
