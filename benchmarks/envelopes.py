@@ -51,7 +51,7 @@ def _sealed(media_type: str, artifact: Descriptor, pair: Pair) -> bytes:
     attributes = SignedAttributes(mt.PAYLOAD, Scheme.X509, datetime.now(UTC))
     signer = pair.signer()
     draft = Draft(build_payload(artifact, {}), attributes, "bench")
-    return seal(media_type, draft, signer.chain, signer.algorithm, signer.sign)
+    return seal(media_type, draft, signer.chain, signer.algorithm, signer.sign).raw
 
 
 def _bare(envelope: Envelope, pair: Pair) -> Callable[[], object]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from nv2.content.interface import Store, opener
 from nv2.envelope.envelope import Scheme, SignedAttributes
-from nv2.envelope.formats import Draft, parse, seal
+from nv2.envelope.formats import Draft, seal
 from nv2.envelope.payload import build_payload
 from nv2.errors import UsageError
 from nv2.keys.interface import Signer
@@ -61,8 +61,8 @@ def envelope_of(subject: Descriptor, signer: Signer, wish: Wish, now: datetime) 
     )
     draft = Draft(build_payload(subject, wish.user_metadata), attributes, wish.signing_agent)
     sealed = seal(wish.media_type, draft, signer.chain, signer.algorithm, signer.sign)
-    parse(wish.media_type, sealed).open(chain.leaf.public_key)
-    return sealed, chain
+    sealed.open(chain.leaf.public_key)
+    return sealed.raw, chain
 
 
 def sign(store: Store, subject: Descriptor, signer: Signer, wish: Wish, now: datetime) -> Descriptor:

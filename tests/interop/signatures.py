@@ -129,7 +129,7 @@ def _push(store: Store, subject: Descriptor, made: Made) -> Descriptor:
     )
     draft = Draft(build_payload(target, dict(made.metadata)), attributes, "test")
     signer = made.pair.signer()
-    envelope = made.spoil(seal(made.media_type, draft, signer.chain, signer.algorithm, signer.sign))
+    envelope = made.spoil(seal(made.media_type, draft, signer.chain, signer.algorithm, signer.sign).raw)
     layer = describe(envelope, made.media_type)
     prints = tuple(parse_certificate(der).thumbprint for der in made.pair.chain)
     manifest = build_signature_manifest(subject, layer, prints, signing_time)

@@ -66,7 +66,7 @@ def _seal(
     media_type: str, signed: Pair, payload: bytes, about: SignedAttributes, agent: str = "nv2/0"
 ) -> bytes:
     signer = signed.signer()
-    return seal(media_type, Draft(payload, about, agent), signer.chain, signer.algorithm, signer.sign)
+    return seal(media_type, Draft(payload, about, agent), signer.chain, signer.algorithm, signer.sign).raw
 
 
 def opened(media_type: str, data: bytes) -> tuple[SignedContent, Chain]:

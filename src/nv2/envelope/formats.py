@@ -70,8 +70,8 @@ def seal(
     chain: tuple[bytes, ...],
     algorithm: Algorithm,
     sign: Callable[[bytes], bytes],
-) -> bytes:
-    """Sign `draft` and build its envelope, times cut to whole seconds.
+) -> Envelope:
+    """Sign `draft` and build its envelope, read again as a check; times are cut to whole seconds.
 
     `chain` is DER, signing certificate first; `sign` makes the raw signature of bytes with `algorithm`. The
     result is well-formed; that chain and key belong together is the caller's to prove, by `Envelope.open`.
@@ -81,7 +81,6 @@ def seal(
         raise UsageError(f"envelopes of media type {media_type!r} are not supported")
     sealed = FORMATS[media_type].seal(draft, chain, algorithm, sign)
     try:
-        parse(media_type, sealed)
+        return parse(media_type, sealed)
     except MalformedEnvelope as e:
         raise UsageError(f"this cannot be signed: {e}") from e
-    return sealed

@@ -61,28 +61,34 @@ def prove(media_type: str, data: bytes, subject: Descriptor) -> Proven:
     found = formats.parse(media_type, data)
     chain = _chain(found.unsigned.certificates)
     content = found.open(chain.leaf.public_key)
-    plugin = _plugin(found.attributes.extended)
+    plugin = _demanded_plugin(found.attributes.extended)
+    _refuse_unknown_critical(found.attributes.extended, plugin)
     if not content.target.same_content(subject):
         raise MalformedEnvelope(f"it signs another artifact: {_quoted(content.target.digest)}")
     return Proven(content, chain, plugin)
 
 
-def _plugin(extended: tuple[ExtendedAttribute, ...]) -> str | None:
-    """The plugin that is demanded. Raises for critical attributes that nobody here understands.
-
-    A plugin may understand further ones, if it is named; integer keys cannot be handed to it.
-    """
-    names = [attribute for attribute in extended if attribute.key == VERIFICATION_PLUGIN]
-    for name in names:
-        if not name.critical or not isinstance(name.value, str) or not name.value.strip():
-            raise MalformedEnvelope("a verification plugin must be named by a critical, non-empty string")
+def _demanded_plugin(extended: tuple[ExtendedAttribute, ...]) -> str | None:
+    """The plugin that the signer demands. Raises `MalformedEnvelope` unless it is properly named."""
     for attribute in extended:
-        for_plugin = bool(names) and isinstance(attribute.key, str)
+        if attribute.key == VERIFICATION_PLUGIN:
+            if not attribute.critical or not isinstance(attribute.value, str) or not attribute.value.strip():
+                raise MalformedEnvelope("a verification plugin must be named by a critical, non-empty string")
+            return attribute.value
+    return None
+
+
+def _refuse_unknown_critical(extended: tuple[ExtendedAttribute, ...], plugin: str | None) -> None:
+    """Raise `MalformedEnvelope` for critical attributes that neither nv2 nor `plugin` could understand.
+
+    Integer keys cannot be handed to a plugin.
+    """
+    for attribute in extended:
+        for_plugin = plugin is not None and isinstance(attribute.key, str)
         if attribute.critical and not for_plugin:
             raise MalformedEnvelope(f"unknown critical attribute {_quoted(attribute.key)}")
         if attribute.key == VERIFICATION_PLUGIN_MIN_VERSION and not for_plugin:
             raise MalformedEnvelope("a version of a verification plugin without its name")
-    return names[0].value if names else None
 
 
 def integrity(proven: Proven) -> Finding:

@@ -49,7 +49,7 @@ def sealed(
     """A sound envelope; `changes` are fields of its signed attributes."""
     signer = (signed or pair()).signer()
     draft = Draft(payload, attributes(**changes), agent)
-    return seal(media_type, draft, signer.chain, signer.algorithm, signer.sign)
+    return seal(media_type, draft, signer.chain, signer.algorithm, signer.sign).raw
 
 
 def base64url(data: bytes) -> str:
