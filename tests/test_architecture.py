@@ -52,6 +52,7 @@ FLOORS = (
 DOORS = (
     # from            to              why
     ("strict_json",   "errors",       "it raises what it is told to raise, which is one of ours"),
+    ("strict_json",   "plain_text",   "one way to quote strangers"),
     ("content.*",     "transport.urls",      "one way to read an address"),
     ("content.*",     "transport.failures",  "one way to say what an answer means"),
     ("content.*",     "transport.refusals",  "one way to say why somebody was not let in"),

@@ -25,7 +25,7 @@ from nv2.oci.manifest import (
     parse_manifest,
     signature_manifest,
 )
-from nv2.plain_text import one_line
+from nv2.plain_text import one_line, quoted
 
 MAX_REFERRERS = 10_000
 """Signatures of one artifact that are looked at: ten times what anybody was seen to have."""
@@ -225,7 +225,7 @@ def _check(manifest: SignatureManifest, subject: Descriptor, at: Digest) -> None
     if manifest.subject.digest != subject.digest:
         raise MalformedManifest(f"its subject is another manifest: {manifest.subject.digest}", at=at)
     if manifest.envelope.media_type not in (mt.JWS, mt.COSE):
-        raise MalformedManifest(f"unknown format of signatures {manifest.envelope.media_type[:80]!r}", at=at)
+        raise MalformedManifest(f"unknown format of signatures {quoted(manifest.envelope.media_type)}", at=at)
     if manifest.envelope.size > MAX_ENVELOPE:
         raise MalformedManifest(f"an envelope of more than {MAX_ENVELOPE} bytes", at=at)
 

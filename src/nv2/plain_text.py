@@ -1,6 +1,7 @@
-"""Values as plain text: instants, and what strangers wrote.
+"""Values as plain text: instants, and what strangers wrote, which is cut, and quoted or made one line.
 
-What this module does not do: escape for a terminal. Only the printer knows where a text ends up.
+`quoted` writes a value as a Python literal; `one_line` replaces what is not printable and quotes nothing. What this
+module does not do: escape for a terminal. Only the printer, `cli.terminal`, knows where a text ends up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,15 @@ from datetime import UTC, datetime
 
 MAX_LINE = 400
 """Characters of a line that quotes strangers; longer ones are hostile and would flood a log."""
+
+MAX_QUOTED = 80
+"""Characters of a foreign value in a message: enough to recognise it, too few to flood a log."""
+
+
+def quoted(value: object) -> str:
+    """`value` in quotes on one line: at most `MAX_QUOTED` characters of it (and an ellipsis), control characters escaped."""
+    text = str(value)
+    return repr(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "…")
 
 
 def one_line(text: str, limit: int = MAX_LINE) -> str:

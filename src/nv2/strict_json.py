@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from nv2.errors import Nv2Error
+from nv2.plain_text import quoted
 
 MAX_DEPTH = 32
 """Nested arrays and objects. The deepest document of the field (an index with annotations) has 5."""
@@ -19,8 +20,8 @@ MAX_DEPTH = 32
 MAX_DIGITS = 19
 """Digits of an integer: enough for 64 bits, and no quadratic conversion."""
 
-MAX_SHOWN = 100
-"""Characters of a foreign key in a message; longer ones are not compared with known names either."""
+MAX_COMPARED = 100
+"""Characters of a foreign key that are compared with known names, to tell which was meant."""
 
 _INFINITY = float("inf")
 
@@ -36,7 +37,7 @@ class _Refusal(ValueError):
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Refusal(f"duplicate key {_shown(_first_twice(pairs))}")
+        raise _Refusal(f"duplicate key {quoted(_first_twice(pairs))}")
     return found
 
 
@@ -48,11 +49,6 @@ def _first_twice(pairs: list[tuple[str, Any]]) -> str:
             return key
         left.remove(key)
     raise LookupError("no key occurs twice")
-
-
-def _shown(key: str) -> str:
-    """A key that somebody else chose, cut to what a message can hold."""
-    return repr(key if len(key) <= MAX_SHOWN else key[:MAX_SHOWN] + "…")
 
 
 def _constant(text: str) -> Any:
@@ -161,7 +157,7 @@ class Fields(NamedTuple):
         if found is None:
             return None
         for name, item in found.items():
-            _typed(item, str, f"{self.place(key)}[{_shown(name)}]", self.error)
+            _typed(item, str, f"{self.place(key)}[{quoted(name)}]", self.error)
         return found
 
     def objects(self, key: str) -> Iterator[Fields]:
@@ -178,7 +174,7 @@ class Fields(NamedTuple):
         """Refuse any field that is not `known`, naming the one that was probably meant."""
         for key in self.value:
             if key not in known:
-                raise self.error(f"unknown field {_shown(key)}", at=self.at or None, hint=_meant(key, known))
+                raise self.error(f"unknown field {quoted(key)}", at=self.at or None, hint=_meant(key, known))
 
 
 def _typed(value: Any, kind: type[T], at: str, error: ErrorType) -> T:
@@ -190,5 +186,5 @@ def _typed(value: Any, kind: type[T], at: str, error: ErrorType) -> T:
 def _meant(key: str, known: tuple[str, ...]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(key[:MAX_SHOWN], known, 1, 0.6)
+    near = difflib.get_close_matches(key[:MAX_COMPARED], known, 1, 0.6)
     return f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(known)}"

@@ -16,6 +16,7 @@ from nv2.envelope.payload import build_payload
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.manifest import MAX_ENVELOPE
+from nv2.plain_text import quoted
 
 __all__ = (
     "FORMATS",
@@ -56,7 +57,7 @@ def parse(media_type: str, data: bytes) -> Envelope:
     """
     if media_type not in FORMATS:
         raise MalformedEnvelope(
-            f"envelopes of media type {media_type!r:.80} are not supported",
+            f"envelopes of media type {quoted(media_type)} are not supported",
             hint=f"supported: {', '.join(FORMATS)}",
         )
     if len(data) > MAX_ENVELOPE:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from nv2.envelope.algorithms import Algorithm
 from nv2.envelope.envelope import ExtendedAttribute, Scheme, SignedAttributes
 from nv2.errors import MalformedEnvelope, UsageError
+from nv2.plain_text import quoted
 
 Label = int | str
 
@@ -102,7 +103,7 @@ def _algorithm(header: Mapping[Any, Any], dialect: Dialect) -> Algorithm:
 def _scheme(header: Mapping[Any, Any], dialect: Dialect) -> Scheme:
     value = _text(header, SCHEME, dialect)
     if value not in _SCHEMES:
-        raise MalformedEnvelope(f"unknown signing scheme {value!r:.80}", at=dialect.place(SCHEME))
+        raise MalformedEnvelope(f"unknown signing scheme {quoted(value)}", at=dialect.place(SCHEME))
     return _SCHEMES[value]
 
 

@@ -15,6 +15,7 @@ from nv2 import strict_json
 from nv2.errors import MalformedEnvelope, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor
+from nv2.plain_text import quoted
 from nv2.strict_json import Fields
 
 MAX_SIZE = 2**63 - 1
@@ -54,7 +55,7 @@ def canonical(value: Any) -> bytes:
 def read_payload(content_type: str, data: bytes) -> Descriptor:
     """The target of a payload that the envelope says is of `content_type`. Raises `MalformedEnvelope`."""
     if content_type != mt.PAYLOAD:
-        raise MalformedEnvelope(f"the payload is of type {content_type!r:.80}")
+        raise MalformedEnvelope(f"the payload is of type {quoted(content_type)}")
     return parse_payload(data)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from nv2.errors import BadAnswer
+from nv2.plain_text import quoted
 
 MAX_URL = 8192
 """Characters of an address: presigned ones have up to about 2,000."""
@@ -61,14 +62,14 @@ def parse_url(text: str, at: str | None = None) -> Address:
     User names in addresses are refused: nobody may choose the credentials that nv2 sends.
     """
     if len(text) > MAX_URL or not _PRINTABLE.fullmatch(text):
-        raise BadAnswer(f"not an address: {text[:80]!r}", at=at)
+        raise BadAnswer(f"not an address: {quoted(text)}", at=at)
     try:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
-        raise BadAnswer(f"not an address: {text[:80]!r}", at=at) from None
+        raise BadAnswer(f"not an address: {quoted(text)}", at=at) from None
     if parts.scheme not in DEFAULT_PORTS or not _HOST.fullmatch(host) or "@" in parts.netloc:
-        raise BadAnswer(f"not an http or https address: {text[:80]!r}", at=at)
+        raise BadAnswer(f"not an http or https address: {quoted(text)}", at=at)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Address(Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme]), target)
 
@@ -85,11 +86,11 @@ def resolve_url(base: str, location: str) -> str:
     """
     start = origin_of(base)
     if len(location) > MAX_URL or not _PRINTABLE.fullmatch(location):
-        raise BadAnswer(f"not an address: {location[:80]!r}", at=start.authority)
+        raise BadAnswer(f"not an address: {quoted(location)}", at=start.authority)
     try:
         url = urljoin(base, location)
     except ValueError:
-        raise BadAnswer(f"not an address: {location[:80]!r}", at=start.authority) from None
+        raise BadAnswer(f"not an address: {quoted(location)}", at=start.authority) from None
     goal = parse_url(url, at=start.authority).origin
     if start.scheme == "https" and goal.scheme == "http":
         raise BadAnswer(

@@ -18,7 +18,7 @@ from nv2.envelope.formats import SignedContent
 from nv2.errors import ConfigurationError, EnvironmentFailure, InvalidCertificate, MalformedEnvelope
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.chain import Chain, check_validity, parse_chain
-from nv2.plain_text import rfc3339
+from nv2.plain_text import quoted, rfc3339
 from nv2.trust.level import Validation
 from nv2.trust.policy import TimestampWhen
 from nv2.trust.verdict import Finding, Outcome, SignatureFacts
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from nv2.envelope.envelope import ExtendedAttribute
     from nv2.trust.anchors import Anchors
     from nv2.trust.identity import Identity
-
-MAX_QUOTED = 80
-"""Characters of a foreign value in a message: enough to recognise it, too few to flood a log."""
 
 MAX_CHAINS = 32
 """Chains that are kept parsed, by their exact bytes: a fleet is signed by few. At most 20 MiB, if all are as large as can be."""
@@ -64,7 +61,7 @@ def prove(media_type: str, data: bytes, subject: Descriptor) -> Proven:
     plugin = _demanded_plugin(found.attributes.extended)
     _refuse_unknown_critical(found.attributes.extended, plugin)
     if not content.target.same_content(subject):
-        raise MalformedEnvelope(f"it signs another artifact: {_quoted(content.target.digest)}")
+        raise MalformedEnvelope(f"it signs another artifact: {quoted(content.target.digest)}")
     return Proven(content, chain, plugin)
 
 
@@ -86,7 +83,7 @@ def _refuse_unknown_critical(extended: tuple[ExtendedAttribute, ...], plugin: st
     for attribute in extended:
         for_plugin = plugin is not None and isinstance(attribute.key, str)
         if attribute.critical and not for_plugin:
-            raise MalformedEnvelope(f"unknown critical attribute {_quoted(attribute.key)}")
+            raise MalformedEnvelope(f"unknown critical attribute {quoted(attribute.key)}")
         if attribute.key == VERIFICATION_PLUGIN_MIN_VERSION and not for_plugin:
             raise MalformedEnvelope("a version of a verification plugin without its name")
 
@@ -98,7 +95,7 @@ def integrity(proven: Proven) -> Finding:
     return Finding(
         Validation.INTEGRITY,
         Outcome.UNKNOWN,
-        f"needs verification plugin {_quoted(proven.plugin)}, and plugins cannot be used yet",
+        f"needs verification plugin {quoted(proven.plugin)}, and plugins cannot be used yet",
     )
 
 
@@ -123,7 +120,7 @@ def authenticity(anchorage: Finding, proven: Proven, identities: tuple[Identity,
     return Finding(
         Validation.AUTHENTICITY,
         Outcome.FAILED,
-        f"the signing certificate {_quoted(leaf.subject)} is none of the trusted identities",
+        f"the signing certificate {quoted(leaf.subject)} is none of the trusted identities",
     )
 
 
@@ -179,11 +176,11 @@ def user_metadata(proven: Proven, demanded: Mapping[str, str]) -> Finding:
     signed = proven.content.target.annotations
     for key, value in demanded.items():
         if signed.get(key) != value:
-            said = f"says {_quoted(signed[key])}" if key in signed else "does not have it"
+            said = f"says {quoted(signed[key])}" if key in signed else "does not have it"
             return Finding(
                 Validation.USER_METADATA,
                 Outcome.FAILED,
-                f"user metadata {_quoted(key)} must be {_quoted(value)}: the signature {said}",
+                f"user metadata {quoted(key)} must be {quoted(value)}: the signature {said}",
             )
     return Finding(Validation.USER_METADATA, Outcome.PASSED)
 
@@ -202,9 +199,3 @@ def facts(proven: Proven) -> SignatureFacts:
         expiry=None if attributes.expiry is None else rfc3339(attributes.expiry),
         user_metadata=tuple(sorted(proven.content.target.annotations.items())),
     )
-
-
-def _quoted(value: object) -> str:
-    """A foreign value in one line, without control characters."""
-    text = str(value)
-    return repr(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "…")

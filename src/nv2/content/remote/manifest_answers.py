@@ -7,6 +7,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, algorithm_of, check_digest, digest_of, is_computable, parse_digest
 from nv2.oci.manifest import read_manifest
+from nv2.plain_text import quoted
 from nv2.transport.interface import Response
 
 
@@ -35,7 +36,7 @@ def _header_digest(response: Response, at: str) -> Digest | None:
     try:
         digest = parse_digest(text)
     except InvalidReference:
-        raise BadAnswer(f"says that the digest is {text[:80]!r}", at=at) from None
+        raise BadAnswer(f"says that the digest is {quoted(text)}", at=at) from None
     return digest if is_computable(digest) else None
 
 

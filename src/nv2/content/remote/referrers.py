@@ -19,6 +19,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor
 from nv2.oci.digest import Digest, digest_of, fallback_tag
 from nv2.oci.manifest import is_manifest
+from nv2.plain_text import quoted
 from nv2.strict_json import Fields
 from nv2.transport.interface import Pending, Response
 from nv2.transport.urls import origin_of, resolve_url
@@ -184,7 +185,7 @@ def fallback_index(endpoint: Endpoint, subject: Descriptor, pending: Pending) ->
     if subject.digest == digest_of(data, subject.digest.partition(":")[0]):
         return None
     if not is_manifest(response.content_type):
-        raise BadAnswer(f"answered with {response.content_type[:80]!r}, not a manifest", at=at, hint=_A_PAGE)
+        raise BadAnswer(f"answered with {quoted(response.content_type)}, not a manifest", at=at, hint=_A_PAGE)
     if response.content_type != mt.IMAGE_INDEX:
         raise MalformedManifest("the tag that lists referrers is not an image index", at=at)
     document = strict_json.loads(data, MalformedManifest, at=at)
