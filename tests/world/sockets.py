@@ -54,6 +54,9 @@ class Server:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.connections = 0
+        self.ended = 0
+        """Connections that are over."""
+        self._counting = threading.Lock()
         self.requests: list[Received] = []
         self.closed_one = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -94,6 +97,8 @@ class Server:
                     connection.sendall(answer)
                     if self._one_each:
                         break
+        with self._counting:
+            self.ended += 1
         self.closed_one.set()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from nv2.errors import PolicyError, UsageError
+from nv2.errors import Nv2Error, PolicyError, UsageError
 from nv2.files import read_file
 from nv2.home.policy_file import load_policy
 from nv2.home.signing_keys import load_signing_keys
@@ -50,8 +50,7 @@ def trust_in_file(session: Session, key: str) -> TrustChoice:
         path = Path(known.certificate_path)
         data = read_file(path, MAX_KEY_FILE, "certificate")
         anchors = FileAnchors(partial(_anchor_of, data, key, str(path)))
-    trust = Trust(f"-k {key}", LEVELS["strict"], anchors, (), TimestampWhen.ALWAYS)
-    return lambda _: trust
+    return FileTrust(Trust(f"-k {key}", LEVELS["strict"], anchors, (), TimestampWhen.ALWAYS), anchors)
 
 
 def _anchor_in(data: bytes, key: str, warn: Callable[[str], None]) -> Anchors:
@@ -78,12 +77,20 @@ class FileAnchors:
         self._read = read
         self._lock = Lock()
         self._anchors: Anchors | None = None
+        self.problem: Nv2Error | None = None
+        """Why the file cannot be used, once that is known."""
 
     def open(self) -> Anchors:
         """What is in the file. Raises `UsageError`, `SigningKeyError`."""
         with self._lock:
+            if self.problem is not None:
+                raise self.problem
             if self._anchors is None:
-                self._anchors = self._read()
+                try:
+                    self._anchors = self._read()
+                except Nv2Error as e:
+                    self.problem = e
+                    raise
             return self._anchors
 
     def refusal(self, chain: Chain, scheme: Scheme) -> str | None:
@@ -93,6 +100,22 @@ class FileAnchors:
     def thumbprints(self) -> frozenset[str]:
         """As `Anchors.thumbprints`."""
         return self.open().thumbprints()
+
+
+class FileTrust:
+    """The `TrustChoice` of a file: the same for every reference, so that what is wrong with it is, too."""
+
+    def __init__(self, trust: Trust, anchors: FileAnchors) -> None:
+        self._trust = trust
+        self._anchors = anchors
+
+    def __call__(self, _: AnyReference) -> Trust:
+        return self._trust
+
+    @property
+    def problem(self) -> Nv2Error | None:
+        """As `FileAnchors.problem`."""
+        return self._anchors.problem
 
 
 def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Undecided, UsageError
+from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Nv2Error, Undecided, UsageError
 from nv2.notary.session import Artifact, Session, using
-from nv2.notary.trust_here import FileAnchors, TrustChoice, trust_by_policy, trust_in_file
+from nv2.notary.trust_here import FileAnchors, FileTrust, TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
 from nv2.trust.trust import MAX_SIGNATURES, Trust
@@ -63,6 +63,36 @@ def evaluate_reference(
         stop_at_first=not all_signatures,
     )
     return Evaluated(artifact, verdict)
+
+
+def evaluate_references(
+    session: Session,
+    references: Sequence[AnyReference],
+    choose: TrustChoice,
+    *,
+    max_signatures: int = MAX_SIGNATURES,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    all_signatures: bool = False,
+) -> Iterator[tuple[AnyReference, Evaluated | Nv2Error]]:
+    """`evaluate_reference` of each, several at once, in order; an error takes the place of its verdict.
+
+    Raises what concerns the run and not one artifact: that the file of `-k` cannot be used.
+    """
+
+    def work(reference: AnyReference) -> Evaluated:
+        return evaluate_reference(
+            session,
+            reference,
+            choose,
+            max_signatures=max_signatures,
+            user_metadata=user_metadata,
+            all_signatures=all_signatures,
+        )
+
+    for reference, result in session.each(references, work):
+        if isinstance(choose, FileTrust) and isinstance(result, Nv2Error) and result is choose.problem:
+            raise result
+        yield reference, result
 
 
 def _look_ahead(reference: AnyReference, trust: Trust, store: Store) -> None:

@@ -222,13 +222,14 @@ class HttpTransport:
         from nv2.transport.exchange import exchange, response_of
 
         job.connection = connection
+        release = self._lane(address.origin).release()
         # A stream may take its time, but not with its head, unless there is a body to send first.
         patience = None if request.body else time.monotonic() + TOTAL_TIMEOUT
         connection.be_patient_until(min((end for end in (job.deadline, patience) if end), default=None))
         try:
             head = exchange(connection, address, request, self._headers(address, request, connection))
             connection.be_patient_until(job.deadline)
-            return response_of(connection, address, request, head, self._lane(address.origin).give)
+            return response_of(connection, address, request, head, release)
         except BaseException:
             connection.close()
             raise

@@ -54,7 +54,7 @@ class Lane:
                 self._changed.notify()
             # Who is opening a connection is free soon, and has one then.
             if self._free + self._opening < len(self._work) and self._workers < self._limit:
-                self._employ(self._serve)
+                self._employ(partial(self._serve, self._closings))
 
     def prepare(self, count: int, open_one: Callable[[], Connection]) -> None:
         """Have `count` connections, idle ones included: each that is missing is opened by a worker of its own.
@@ -81,20 +81,20 @@ class Lane:
             self._keep(connection, closings)
         with self._changed:
             self._opening -= 1
-        self._serve()
+        self._serve(closings)
 
-    def _serve(self) -> None:
+    def _serve(self, closings: int = 0) -> None:
         _here.serves = True
-        while work := self._next():
+        while work := self._next(closings):
+            closings = self._closings
             work()
             # The work holds a request and its answer: not for longer than it takes.
             del work
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self, closings: int) -> Callable[[], None] | None:
         with self._changed:
             self._free += 1
             try:
-                closings = self._closings
                 self._changed.wait_for(lambda: self._work or self._closings > closings, WORKER_IDLE)
                 if self._work:
                     return self._work.popleft()
@@ -124,10 +124,14 @@ class Lane:
             if time.monotonic() < until:
                 raise failure
 
-    def give(self, connection: Connection) -> None:
+    def release(self) -> Callable[[Connection], None]:
+        """What takes the connection of a request that begins now, for the next one: not once the lane was closed."""
+        return partial(self.give, closings=self._closings)
+
+    def give(self, connection: Connection, closings: int | None = None) -> None:
         """Keep `connection` for the next request, unless there are enough."""
         connection.reused = True
-        self._keep(connection)
+        self._keep(connection, closings)
 
     def _keep(self, connection: Connection, closings: int | None = None) -> None:
         connection.rest()
@@ -149,7 +153,7 @@ class Lane:
         return max(0.0, self._not_before - time.monotonic())
 
     def close(self) -> None:
-        """Close the idle connections, and those being opened as soon as they are; idle workers go."""
+        """Close the idle connections, and those being opened or used as soon as they are free; idle workers go."""
         with self._changed:
             idle, self._idle = self._idle, []
             self._failures.clear()

@@ -91,6 +91,10 @@ class Door:
         self.fails: Exception | None = None
         self.ours: list[socket.socket] = []
 
+    def __del__(self) -> None:
+        for sock in self.ours:
+            sock.close()
+
     def open(self) -> Connection:
         self.asked += 1
         assert self.let.wait(LONG)

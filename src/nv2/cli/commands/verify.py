@@ -19,21 +19,20 @@ def run(call: Call) -> int:
     wanted = options.references(call)
     budget = options.check_max_signatures(call)
     metadata = call.pairs(options.USER_METADATA)
+    if call.string("key") is not None and call.string("scope") is not None:
+        raise UsageError("--scope chooses a policy statement; with --key no policy is read")
     session = options.session(call)
     session.prepare(*wanted)
     # All that follows is loaded while the connections open.
     from nv2.cli.verdicts import report_json, report_text
-    from nv2.notary.verification import evaluate_reference
+    from nv2.notary.verification import evaluate_references
 
     choose = _trust(call, session)
     if not as_json:
         for reference in wanted:
             options.warn_of_tag(call.output.warn, reference, "verify")
-    results = session.each(
-        wanted,
-        lambda item: evaluate_reference(
-            session, item, choose, max_signatures=budget, user_metadata=metadata, all_signatures=as_json
-        ),
+    results = evaluate_references(
+        session, wanted, choose, max_signatures=budget, user_metadata=metadata, all_signatures=as_json
     )
     return report_json(call, results, COMMAND.schema) if as_json else report_text(call, results)
 
@@ -43,8 +42,6 @@ def _trust(call: Call, session: Session) -> TrustChoice:
 
     key = call.string("key")
     if key is not None:
-        if call.string("scope") is not None:
-            raise UsageError("--scope chooses a policy statement; with --key no policy is read")
         return trust_in_file(session, key)
     return trust_by_policy(session, call.string("scope"))
 
