@@ -1,7 +1,7 @@
 """Values as plain text: instants, and what strangers wrote, which is cut, and quoted or made one line.
 
 `quoted` writes a value as a Python literal; `one_line` replaces what is not printable and quotes nothing. What this
-module does not do: escape for a terminal. Only the printer, `cli.terminal`, knows where a text ends up.
+module does not do: escape for a terminal. Only the printer, `cli.output`, knows where a text ends up.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, TypeVar
 
+    from nv2.trust.verdict import Verdict
+
     R = TypeVar("R")
     T = TypeVar("T")
 
@@ -29,12 +31,20 @@ _OF_ERRORS: tuple[tuple[type[Nv2Error], int], ...] = (
     (UsageError, USAGE),
     (Nv2Error, FAILED),
 )
+_OF_VERDICTS = {"trusted": DONE, "notChecked": DONE, "notTrusted": NOT_TRUSTED, "undecided": FAILED}
+"""By value: most commands that end here load nothing that judges."""
+
 _WORST_LAST = (DONE, FAILED, NOT_TRUSTED, USAGE)
 
 
 def exit_code(error: Nv2Error) -> int:
     """The exit code of an error."""
     return next(code for kind, code in _OF_ERRORS if isinstance(error, kind))
+
+
+def verdict_code(verdict: Verdict) -> int:
+    """The exit code of a verdict."""
+    return _OF_VERDICTS[verdict.value]
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""What `nv2 verify` says of what it judged, and the exit codes."""
+"""What `nv2 verify` says of what it judged: text or JSON."""
 
 from __future__ import annotations
 
@@ -11,13 +11,6 @@ from nv2.errors import Nv2Error
 from nv2.notary.verification import Evaluated, failure
 from nv2.oci.reference import AnyReference
 from nv2.trust.verdict import ArtifactVerdict, SignatureVerdict, Verdict
-
-_CODES = {
-    Verdict.TRUSTED: exits.DONE,
-    Verdict.NOT_CHECKED: exits.DONE,
-    Verdict.NOT_TRUSTED: exits.NOT_TRUSTED,
-    Verdict.UNDECIDED: exits.FAILED,
-}
 
 Results = Iterable[tuple[AnyReference, "Evaluated | Nv2Error"]]
 
@@ -41,7 +34,7 @@ def _show(call: Call, evaluated: Evaluated) -> int:
         for line in _lines(verdict):
             output.detail(line)
         output.hint(_hint(verdict))
-    return _CODES[verdict.verdict]
+    return exits.verdict_code(verdict.verdict)
 
 
 def _show_success(call: Call, evaluated: Evaluated) -> None:
@@ -64,7 +57,7 @@ def report_json(call: Call, results: Results, schema: str | None) -> int:
 
     def judged(reference: AnyReference, evaluated: Evaluated) -> int:
         documents.append({"reference": str(reference), **_document(evaluated)})
-        return _CODES[evaluated.verdict.verdict]
+        return exits.verdict_code(evaluated.verdict.verdict)
 
     def failed(reference: AnyReference, error: Nv2Error) -> None:
         call.output.error(error)

@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from nv2.cli import exits
 from nv2.cli.output import Output, error_document, printable
 from nv2.errors import EnvironmentFailure, PolicyError, UsageError
+from nv2.trust.verdict import Verdict
 
 
 @pytest.fixture
@@ -102,3 +104,9 @@ def test_what_the_encoding_of_the_terminal_lacks_is_escaped(encoding, shown):
     output.line("└ ü")
     output.flush()
     assert data.getvalue() == shown
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_has_an_exit_code_and_only_those_that_say_so_are_zero(verdict: Verdict) -> None:
+    zero = verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED)
+    assert (exits.verdict_code(verdict) == exits.DONE) is zero
