@@ -1,4 +1,4 @@
-"""Envelopes without a registry: how many one core proves in a second, beside the bare check of their signatures."""
+"""Envelopes without a registry: how many one core judges in a second by `nv2.evaluate_envelope`, beside the bare check."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from tests.world.ca import CA, Pair
 
+from nv2 import KeyTrust, Session, evaluate_envelope
 from nv2.envelope.envelope import Scheme, SignedAttributes
 from nv2.envelope.formats import Draft, Envelope, build_payload, parse, seal
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
-from nv2.trust.validations import prove
 
 COUNT = 100
 """Different envelopes of one signer; only the chain is the same."""
@@ -29,21 +29,27 @@ FORMATS = {"JWS": mt.JWS, "COSE": mt.COSE}
 
 
 def measure_envelopes(bench: Bench) -> Iterator[Row]:
-    """Parse, prove and compare with the artifact; the chain, which all have in common, is known."""
+    """The public road, from bytes to a verdict; the chain, which all have in common, is known."""
     pair = CA().issue(key="RSA-3072")
+    trust = KeyTrust(pair.signer().chain[0])
+    session = Session.from_environment()
+    judge = partial(evaluate_envelope, trust=trust, session=session)
     artifacts = [describe(b"%d" % number, mt.IMAGE_MANIFEST) for number in range(COUNT)]
     for name, media_type in FORMATS.items():
         sealed = [_sealed(media_type, artifact, pair) for artifact in artifacts]
         works = {
             "nv2": _timed(
-                [partial(prove, media_type, *each) for each in zip(sealed, artifacts, strict=True)]
+                [
+                    partial(judge, data, media_type, artifact)
+                    for data, artifact in zip(sealed, artifacts, strict=True)
+                ]
             ),
             "bare check": _timed([_bare(parse(media_type, data), pair) for data in sealed]),
         }
         samples = take_turns(bench.runs * 3, works)
         each = {program: middle(samples, program) for program in samples}
         beside = ", ".join(f"{program} {spent:.0f} µs" for program, spent in each.items())
-        what = f"library: envelopes proven with the chain known, {name}, RSA-3072, one core"
+        what = f"library: nv2.evaluate_envelope, chain known, {name}, RSA-3072, one core"
         yield Row(what, Unit.RATE, 1e6 / each["nv2"], RATE, beside, samples)
 
 

@@ -92,8 +92,15 @@ class Examined(NamedTuple):
     """A signature that was looked at, and what it counts as in the budget."""
 
     verdict: SignatureVerdict
-    counts_as: tuple[str, Digest] | None
-    """Signer and signed content, if the chain ends in a trusted anchor."""
+    anchored: Proven | None
+    """What was proven, if the chain ends in a trusted anchor."""
+
+    @property
+    def counts_as(self) -> tuple[str, Digest] | None:
+        """Signer and signed content, if the chain ends in a trusted anchor."""
+        if self.anchored is None:
+            return None
+        return self.anchored.chain.leaf.thumbprint, digest_of(self.anchored.content.envelope.signed_bytes)
 
 
 def examine(found: FoundSignature | Problem, question: Question) -> Examined:
@@ -108,9 +115,7 @@ def examine(found: FoundSignature | Problem, question: Question) -> Examined:
     anchorage = validations.anchored(proven, question.trust.anchors)
     judgement = judge(findings(proven, anchorage, question), level)
     verdict = SignatureVerdict(found.manifest, judgement, validations.facts(proven))
-    if anchorage.outcome is not Outcome.PASSED:
-        return Examined(verdict, None)
-    return Examined(verdict, (proven.chain.leaf.thumbprint, digest_of(proven.content.envelope.signed_bytes)))
+    return Examined(verdict, proven if anchorage.outcome is Outcome.PASSED else None)
 
 
 def _unreadable(manifest: Descriptor, error: Nv2Error, level: Level) -> Examined:
@@ -171,8 +176,8 @@ def _examine_all(
         seen.append(examined.verdict)
         if stop_at_first and examined.verdict.verdict is Verdict.TRUSTED:
             break
-        if examined.counts_as is not None:
-            counted.add(examined.counts_as)
+        if (counts_as := examined.counts_as) is not None:
+            counted.add(counts_as)
         if len(counted) >= budget:
             break
     return tuple(seen)
