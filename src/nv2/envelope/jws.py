@@ -7,7 +7,8 @@ read in two ways is refused: other spellings of a name, base64 that is not canon
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -81,6 +82,11 @@ DIALECT = Dialect(
 )
 
 
+# `base64` does the same in twice the time.
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+
+
 def parse(data: bytes) -> Envelope:
     """Read the structure. Raises `MalformedEnvelope` with the place, such as `protected.crit[1]`."""
     envelope = Fields.of(strict_json.loads(data, MalformedEnvelope), "", MalformedEnvelope)
@@ -129,13 +135,13 @@ def _unsigned(header: Fields, protected: Fields) -> UnsignedAttributes:
 
 
 def _base64url(data: bytes) -> tuple[bytes, bytes]:
-    decoded = urlsafe_b64decode(data + b"=" * (-len(data) % 4))
-    return decoded, urlsafe_b64encode(decoded).rstrip(b"=")
+    decoded = a2b_base64(data.translate(_FROM_URL) + b"=" * (-len(data) % 4))
+    return decoded, b2a_base64(decoded, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def _base64(data: bytes) -> tuple[bytes, bytes]:
-    decoded = b64decode(data)
-    return decoded, b64encode(decoded)
+    decoded = a2b_base64(data)
+    return decoded, b2a_base64(decoded, newline=False)
 
 
 def _decode(text: str, at: str, codec: Callable[[bytes], tuple[bytes, bytes]]) -> bytes:
