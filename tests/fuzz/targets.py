@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from nv2.cli.inspected import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
@@ -46,8 +48,11 @@ from nv2.oci.descriptor import describe
 from nv2.oci.manifest import is_signature, parse_manifest, signature_manifest
 from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import Chain, check_validity, parse_chain
+from nv2.pki.essentials import Essentials, essentials_of
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.pki.profile import check_code_signing
+from nv2.pki.public_keys import spki_of
+from nv2.pki.usual_form import usual_form
 from nv2.transport.credentials import CredentialStore, parse_docker_config
 from nv2.trust.policy import parse_policy
 from tests.fuzz import seeds
@@ -123,6 +128,23 @@ def _certificate(data: bytes) -> None:
     _ = repr(found), found.key_kind, found.spki, found.has_revocation_information, found.path_length
     found.has_signed(found)
     check_code_signing((found,))
+
+
+def _usual_form(data: bytes) -> None:
+    """What is read without `cryptography.x509` is what it reads."""
+    ours = usual_form(data)
+    if ours is None:
+        raise InvalidCertificate("no answer")
+    theirs = essentials_of(data)
+    assert ours[:-1] == theirs[:-1]
+    assert _spki(ours) == _spki(theirs)
+
+
+def _spki(found: Essentials) -> bytes | None:
+    try:
+        return spki_of(found.load_key())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _chain(data: bytes) -> None:
@@ -278,6 +300,7 @@ TARGETS: dict[str, Target] = {
     ),
     "cose-header": Target(_cose_header, (MalformedEnvelope,), 4096, seeds.cose_headers),
     "certificate": Target(_certificate, (InvalidCertificate,), 8192, seeds.certificates),
+    "usual-form": Target(_usual_form, (InvalidCertificate,), 8192, seeds.certificates),
     "chain": Target(_chain, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.chains),
     "pem": Target(_pem, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.pem_files),
     "policy": Target(_policy, (PolicyError,), _CONFIG_BYTES, seeds.policies),
