@@ -12,7 +12,8 @@ from benchmarks.rows import Row, Unit, compared
 from benchmarks.turns import take_turns
 from tests.interop.signatures import MALLORY, Made, attach_all
 
-from nv2.notary.session import Session, Settings
+from nv2.notary.registry_access import Settings
+from nv2.notary.session import Session
 from nv2.oci.reference import parse
 
 COUNT = 1000

@@ -29,7 +29,7 @@ _PUBLIC = {
     "PolicyTrust": ("nv2.notary.trust_in_memory", "PolicyTrust"),
     "Reference": ("nv2.oci.reference", "Reference"),
     "Session": ("nv2.notary.session", "Session"),
-    "Settings": ("nv2.notary.session", "Settings"),
+    "Settings": ("nv2.notary.registry_access", "Settings"),
     "SignatureVerdict": ("nv2.trust.verdict", "SignatureVerdict"),
     "Signed": ("nv2.notary.signing", "Signed"),
     "Store": ("nv2.content.interface", "Store"),
@@ -58,7 +58,8 @@ if TYPE_CHECKING:
     from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
     from nv2.notary.inspection import Inspection, inspect_signatures
     from nv2.notary.listing import Listed, list_signatures
-    from nv2.notary.session import Artifact, Session, Settings
+    from nv2.notary.registry_access import Settings
+    from nv2.notary.session import Artifact, Session
     from nv2.notary.signing import Signed, sign
     from nv2.notary.trust_in_memory import KeyTrust, PolicyTrust
     from nv2.notary.verification import Evaluated, evaluate, verify

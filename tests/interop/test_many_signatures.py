@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from nv2.home.paths import Paths
-from nv2.notary.session import Session, Settings
+from nv2.notary.registry_access import Settings
+from nv2.notary.session import Session
 from nv2.oci.reference import parse
 from tests.interop.home import Home, wabbit_home
 from tests.interop.signatures import MALLORY, WABBIT, Made, attach_all

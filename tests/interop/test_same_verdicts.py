@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from nv2.home.paths import Paths
-from nv2.notary.session import Session, Settings
+from nv2.notary.registry_access import Settings
+from nv2.notary.session import Session
 from nv2.oci.reference import parse
 from nv2.server.registry import serve
 from tests.interop import signatures

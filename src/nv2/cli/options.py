@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from nv2.cli.command import Call, Flag, Kind
 from nv2.errors import InvalidReference, UsageError
-from nv2.notary.session import Session, Settings
+from nv2.notary.registry_access import Settings
+from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, parse, parse_layout
 
 REFERENCE = Flag("reference", "artifact, instead of the positional argument; may repeat", Kind.STRINGS, "r")

@@ -25,10 +25,10 @@ def log_in(session: Session, server: str, username: str, password: str) -> bool:
     known, but cannot be kept in a helper. Raises `Refused` and other `RemoteError`s, `CredentialError`.
     """
     credential = Credential(username, password) if username else Credential(identity_token=password)
-    plain_http = session.connection.plain_http(server)
-    if not ping(server, session.connection.transport(), plain_http=plain_http):
+    plain_http = session.registries.plain_http(server)
+    if not ping(server, session.registries.transport(), plain_http=plain_http):
         session.warn(f"{server} lets everybody in: the user name and the password were not checked")
-    store = session.connection.credential_store()
+    store = session.registries.credential_store()
     try:
         store.put(server, credential)
     except CredentialError:
@@ -40,4 +40,4 @@ def log_in(session: Session, server: str, username: str, password: str) -> bool:
 
 def log_out(session: Session, server: str) -> None:
     """Forget the credentials of `server`. Raises `CredentialError`."""
-    session.connection.credential_store().erase(server)
+    session.registries.credential_store().erase(server)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.content.remote.endpoint import base_url
 from nv2.errors import CredentialError
-from nv2.files import read_file
 from nv2.home.config import Config
 from nv2.transport.auth import Authenticated
 from nv2.transport.http import HttpSettings, HttpTransport
@@ -19,14 +17,31 @@ from nv2.transport.tls import TlsSettings
 from nv2.transport.trace import Traced
 
 if TYPE_CHECKING:
-    from nv2.notary.session import Settings
     from nv2.transport.credentials import Credential, CredentialConfig, CredentialStore
 
-MAX_DOCKER_CONFIG = 1024 * 1024
-"""Bytes of Docker's `config.json`: thousands of registries."""
+
+def _silent(_: object) -> None:
+    """Nobody listens."""
 
 
-class Connection:
+class Settings(NamedTuple):
+    """What the caller says about the connection, and who hears of warnings."""
+
+    username: str | None = None
+    password: str | None = None
+    insecure_registry: bool = False
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    warn: Callable[[str], None] = _silent
+    debug: Callable[[str], None] | None = None
+
+    def __repr__(self) -> str:
+        shown = self._asdict() | {"password": self.password and "…"}  # secrets stay out of logs
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+class RegistryAccess:
     """One transport, one set of credentials, shared by everything in a session."""
 
     def __init__(self, settings: Settings, config: Config, environ: Mapping[str, str]) -> None:
@@ -137,10 +152,6 @@ class Connection:
         return [CredentialStore(config, programs) for config in saying]
 
 
-def _silent(_: str) -> None:
-    """Nobody listens."""
-
-
 def _two_registries(one: str, other: str) -> CredentialError:
     return CredentialError(
         f"one user name and password, and two registries: {one} and {other}",
@@ -160,14 +171,14 @@ def _explicit(settings: Settings, environ: Mapping[str, str]) -> Credential | No
 
 
 def _docker_config(environ: Mapping[str, str]) -> CredentialConfig:
+    from nv2.home.docker_config import docker_config_file
     from nv2.transport.credentials import CredentialConfig, parse_docker_config
 
-    folder = environ.get("DOCKER_CONFIG")
-    home = environ.get("HOME") or environ.get("USERPROFILE")
-    if not folder and not home:
+    file = docker_config_file(environ)
+    if file is None:
         return CredentialConfig()
-    path = (Path(folder) if folder else Path(home or "") / ".docker") / "config.json"
-    if not path.exists():
-        return CredentialConfig(at=str(path))
-    data = read_file(path, MAX_DOCKER_CONFIG, "Docker's configuration", error=CredentialError)
-    return parse_docker_config(data, str(path))
+    return (
+        CredentialConfig(at=str(file.path))
+        if file.data is None
+        else parse_docker_config(file.data, str(file.path))
+    )

@@ -15,7 +15,7 @@ from nv2._version import __version__
 from nv2.errors import Nv2Error
 from nv2.home.config import Config, load_config
 from nv2.home.paths import Paths
-from nv2.notary.registry_access import Connection
+from nv2.notary.registry_access import RegistryAccess, Settings
 from nv2.oci.reference import AnyReference, LayoutReference, Reference
 
 if TYPE_CHECKING:
@@ -25,30 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_READING = 600.0
-"""Seconds for everything that is asked about one artifact to judge or to show it. A thousand signatures over a
-slow line take one minute; without a limit, a registry that drips its answers could hold us for days."""
-
 
 def _ignore(_: object) -> None:
     """Nobody listens."""
-
-
-class Settings(NamedTuple):
-    """What the caller says about the connection, and who hears of warnings."""
-
-    username: str | None = None
-    password: str | None = None
-    insecure_registry: bool = False
-    ca_file: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
-    warn: Callable[[str], None] = _ignore
-    debug: Callable[[str], None] | None = None
-
-    def __repr__(self) -> str:
-        shown = self._asdict() | {"password": self.password and "…"}  # secrets stay out of logs
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 NO_SETTINGS = Settings()
@@ -88,7 +67,7 @@ class Session:
         self.warn = settings.warn
         self.now = datetime.now(UTC)
         self.config: Config = load_config(paths)
-        self.connection = Connection(settings, self.config, environ)
+        self.registries = RegistryAccess(settings, self.config, environ)
         self._stores = dict(stores)
         self._written: list[LayoutStore] = []
 
@@ -118,7 +97,7 @@ class Session:
         # After an interruption threads may be writing still; what they began goes with the session.
         for layout in self._written:
             layout.close()
-        self.connection.close()
+        self.registries.close()
 
     def signing_agent(self, program: str = "nv2") -> str:
         """What signatures name as their maker: an unsigned courtesy. As `notation`, in its shape."""
@@ -152,14 +131,14 @@ class Session:
             return layout
         self.check_registries(reference)
         from nv2.content.remote.store import RemoteStore
-        from nv2.transport.deadline import Hurried
+        from nv2.transport.deadline import MAX_READING, Hurried
 
-        transport = self.connection.transport()
+        transport = self.registries.transport()
         return RemoteStore(
             reference.registry,
             reference.repository,
             Hurried(transport, MAX_READING) if hurried else transport,
-            plain_http=self.connection.plain_http(reference.registry),
+            plain_http=self.registries.plain_http(reference.registry),
             lock=self._lock,
             force_referrers_tag=force_referrers_tag,
             push=push,
@@ -175,7 +154,7 @@ class Session:
                 wanted = 3 if reference.digest else 1
                 counts[reference.registry] = max(wanted, counts.get(reference.registry, 0))
         for registry, count in counts.items():
-            self.connection.prepare(registry, count)
+            self.registries.prepare(registry, count)
 
     @cached_property
     def _lock(self) -> Lock:
@@ -212,7 +191,7 @@ class Session:
 
     def check_registries(self, *references: AnyReference) -> None:
         """Raise `CredentialError` if one user name and password would have to do for several registries of the session."""
-        self.connection.check_registries(
+        self.registries.check_registries(
             reference.registry for reference in references if isinstance(reference, Reference)
         )
 

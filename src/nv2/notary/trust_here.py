@@ -19,8 +19,7 @@ from nv2.oci.reference import AnyReference, LayoutReference
 from nv2.trust.anchors import Anchors, StoreName, Stores
 from nv2.trust.level import LEVELS
 from nv2.trust.policy import Statement, TimestampWhen, TrustPolicy, parse_policy
-from nv2.trust.trust import Trust as Trust
-from nv2.trust.trust import trust_of
+from nv2.trust.trust import Trust, trust_of
 
 if TYPE_CHECKING:
     from nv2.envelope.envelope import Scheme

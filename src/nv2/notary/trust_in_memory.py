@@ -10,12 +10,13 @@ from typing import Protocol
 
 from nv2.errors import InvalidCertificate, TrustStoreError, UsageError
 from nv2.home.trust_stores import unfit
-from nv2.notary.trust_here import Trust, TrustChoice, choice_of
+from nv2.notary.trust_here import TrustChoice, choice_of
 from nv2.pki.certificate import Certificate
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.trust.anchors import Anchors, CertificateAnchors, KeyAnchor, StoreName, parse_store_name
 from nv2.trust.level import LEVELS
 from nv2.trust.policy import TrustPolicy, parse_policy
+from nv2.trust.trust import Trust
 
 Certificates = bytes | str | Sequence[bytes | str]
 """PEM, any number in one, or DER, one in each."""

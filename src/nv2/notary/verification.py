@@ -13,8 +13,7 @@ from nv2.notary.session import Artifact, Session, using
 from nv2.notary.trust_here import FileAnchors, FileTrust, TrustChoice, trust_by_policy, trust_in_file
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
-from nv2.trust.trust import MAX_SIGNATURES, Trust
-from nv2.trust.trust import NO_METADATA as NO_METADATA
+from nv2.trust.trust import MAX_SIGNATURES, NO_METADATA, Trust
 from nv2.trust.verdict import ArtifactVerdict, Verdict
 
 if TYPE_CHECKING:

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from nv2.errors import Unreachable
 from nv2.transport.interface import Pending, Request, Transport
 
+MAX_READING = 600.0
+"""Seconds for everything that is asked about one artifact to judge or to show it. A thousand signatures over a
+slow line take one minute; without a limit, a registry that drips its answers could hold us for days."""
+
 
 class Hurried:
     """A `Transport` whose requests all end within `seconds` from now.

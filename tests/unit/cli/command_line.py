@@ -11,7 +11,7 @@ import pytest
 
 from nv2.cli.dispatch import main
 from nv2.cli.output import Output
-from nv2.notary.registry_access import Connection
+from nv2.notary.registry_access import RegistryAccess
 from tests.world.network import Answer, FunctionTransport
 
 ENVIRONMENT = {
@@ -57,7 +57,7 @@ class CommandLine:
     def reach(self, registry: Answer) -> None:
         """From now on, `registry` answers every request, without a socket and without waiting."""
         transport = FunctionTransport(registry)
-        self._monkeypatch.setattr(Connection, "transport", lambda _: transport)
+        self._monkeypatch.setattr(RegistryAccess, "transport", lambda _: transport)
         self._monkeypatch.setattr("nv2.content.remote.fallback.MIN_WAIT", 0.0)
 
     def __call__(self, *words: str, program: str = "nv2") -> Ended:

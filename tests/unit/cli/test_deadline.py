@@ -12,7 +12,7 @@ from tests.world.sockets import http, serving
 def test_a_registry_is_asked_no_longer_than_the_time_for_one_artifact(
     wabbit: CommandLine, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("nv2.notary.session.MAX_READING", 0.0)
+    monkeypatch.setattr("nv2.transport.deadline.MAX_READING", 0.0)
     with serving(lambda _: http(404)) as server:
         ended = wabbit(*words, f"localhost:{server.port}/image:v1")
     assert ended.code == 3

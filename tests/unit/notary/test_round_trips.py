@@ -12,8 +12,8 @@ import pytest
 
 from nv2.content.remote.fallback import RunJournal
 from nv2.content.remote.store import RemoteStore
-from nv2.notary.registry_access import Connection
-from nv2.notary.session import Session, Settings
+from nv2.notary.registry_access import RegistryAccess, Settings
+from nv2.notary.session import Session
 from nv2.notary.trust_here import trust_in_file
 from nv2.notary.verification import evaluate_reference
 from nv2.oci.reference import parse
@@ -73,7 +73,7 @@ class World:
         (self.home / "leaf.crt").write_bytes(pem([pair.leaf]))
         rounds = self.count()
         transport = Authenticated(rounds, lambda _: None)
-        monkeypatch.setattr(Connection, "transport", lambda _: transport)
+        monkeypatch.setattr(RegistryAccess, "transport", lambda _: transport)
         settings = Settings(insecure_registry=True)
         with Session.from_environment(settings, {"HOME": str(self.home)}) as session:
             choose = trust_in_file(session, str(self.home / "leaf.crt"))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from nv2.errors import CredentialError
-from nv2.notary.session import Session, Settings
+from nv2.notary.registry_access import Settings
+from nv2.notary.session import Session
 from nv2.oci.reference import parse
 from nv2.server.connections import Connections
 from nv2.server.registry import serve

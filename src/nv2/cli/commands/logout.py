@@ -10,7 +10,8 @@ from nv2.errors import CredentialError
 def run(call: Call) -> int:
     """Log out of one registry."""
     from nv2.notary.logins import check_server, log_out
-    from nv2.notary.session import Session, Settings
+    from nv2.notary.registry_access import Settings
+    from nv2.notary.session import Session
 
     server = check_server(call.arguments[0])
     session = call.resources.enter_context(Session.from_environment(Settings(warn=call.output.warn)))
