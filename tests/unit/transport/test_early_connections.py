@@ -101,6 +101,7 @@ class Door:
         if self.fails:
             raise self.fails
         ours, theirs = socket.socketpair()
+        ours.settimeout(LONG)
         self.ours.append(ours)
         return Connection(theirs, "registry.test:443")
 
