@@ -44,7 +44,7 @@ from nv2.trust.verdict import (
 
 
 def not_checked(statement: Statement) -> ArtifactVerdict:
-    """The verdict at level skip, where nothing need exist and nobody looks."""
+    """The verdict where the level of `statement` is skip: nobody looked at any signature."""
     return ArtifactVerdict(Verdict.NOT_CHECKED, statement.level, statement.name, None)
 
 

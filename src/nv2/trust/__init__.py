@@ -1,1 +1,1 @@
-"""Decisions: policy, level, store, validations, verdict. Pure."""
+"""Decisions: policy, level, anchors, identities, validations, verdict. Pure."""

@@ -1,7 +1,7 @@
 """What is trusted for an artifact, and how much is done to find it: chosen before anybody is asked.
 
-What this module does not do: read certificates. Who only wants to know whether a policy applies need not load
-what judges signatures.
+What this module does not do: read certificates, or judge. It is loaded before a registry is asked, and
+`trust.validations`, with all that reads envelopes, only afterwards.
 """
 
 from __future__ import annotations

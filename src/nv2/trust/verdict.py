@@ -125,7 +125,7 @@ class ArtifactVerdict(NamedTuple):
     statement: str
     """Name of the trust-policy statement, or how the trust was named (`-k FILE`)."""
     subject: Descriptor | None
-    """None only at level skip, where nothing need exist."""
+    """None only at level skip, where nobody looks at the artifact's signatures."""
     signatures: tuple[SignatureVerdict, ...] = ()
     problems: tuple[str, ...] = ()
     """What could not be used on the way: junk referrers, listings cut short. One line each."""
