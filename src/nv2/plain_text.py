@@ -29,4 +29,4 @@ def one_line(text: str, limit: int = MAX_LINE) -> str:
 
 def rfc3339(instant: datetime) -> str:
     """`instant` (aware) in UTC and whole seconds: `2026-01-02T15:04:05Z`."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -56,6 +56,7 @@ HASHES: Mapping[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+_PSS = {name: padding.PSS(padding.MGF1(hash_), hash_.digest_size) for name, hash_ in HASHES.items()}
 
 
 def algorithm_of(key: object) -> Algorithm:
@@ -82,10 +83,6 @@ def _kind(key: object) -> str:
             return type(key).__name__.removeprefix("_")
 
 
-def _pss(hash_: hashes.HashAlgorithm) -> padding.PSS:
-    return padding.PSS(padding.MGF1(hash_), hash_.digest_size)
-
-
 def verify(algorithm: Algorithm, key: object, signature: bytes, data: bytes) -> None:
     """Raise `InvalidSignature` unless `signature` (raw) is that of `data` under the public `key`.
 
@@ -96,7 +93,7 @@ def verify(algorithm: Algorithm, key: object, signature: bytes, data: bytes) -> 
     hash_ = HASHES[algorithm.hash]
     try:
         if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, data, _pss(hash_), hash_)
+            key.verify(signature, data, _PSS[algorithm.hash], hash_)
         elif isinstance(key, ec.EllipticCurvePublicKey):
             half = len(signature) // 2
             r, s = (int.from_bytes(part, "big") for part in (signature[:half], signature[half:]))
@@ -113,7 +110,7 @@ def sign(algorithm: Algorithm, key: PrivateKey, data: bytes) -> bytes:
         raise SigningKeyError(f"the key cannot sign with {algorithm.name}")
     hash_ = HASHES[algorithm.hash]
     if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, _pss(hash_), hash_)
+        return key.sign(data, _PSS[algorithm.hash], hash_)
     r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hash_)))
     half = algorithm.signature_size // 2
     return r.to_bytes(half, "big") + s.to_bytes(half, "big")
