@@ -135,7 +135,8 @@ def _key_loader(info: der.Element) -> Callable[[], CertificatePublicKeyTypes]:
     _demand(bits[:1] == b"\0")
     if algorithm.raw == _RSA:
         modulus, exponent = map(der.integer, der.children(der.single(bits[1:], der.SEQUENCE)))
-        _demand(modulus.bit_length() in _RSA_BITS and modulus % 2 and exponent in _RSA_EXPONENTS)
+        _demand(modulus > 0 and modulus % 2 and modulus.bit_length() in _RSA_BITS)
+        _demand(exponent in _RSA_EXPONENTS)
         return partial(_load_rsa, modulus, exponent)
     if algorithm.raw == _ED25519:
         _demand(len(bits) == 33)

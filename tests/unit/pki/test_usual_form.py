@@ -78,6 +78,14 @@ def test_an_unusual_certificate_has_no_answer(name: str) -> None:
     assert usual_form(UNUSUAL[name]()) is None
 
 
+def test_an_RSA_modulus_below_zero_has_no_answer() -> None:
+    data = self_signed(key="RSA-2048").leaf
+    assert usual_form(data) is not None
+    positive = bytes.fromhex("0282010100")
+    assert data.count(positive) == 1
+    assert usual_form(data.replace(positive, positive[:-1] + b"\x80")) is None
+
+
 def test_two_attributes_in_one_part_of_a_name_have_no_answer() -> None:
     parts = x509.RelativeDistinguishedName(
         [
