@@ -224,7 +224,7 @@ def _check(manifest: SignatureManifest, subject: Descriptor, at: Digest) -> None
     # Listings are made by others (GitLab answers with the image itself, anyone writes fallback tags).
     if manifest.subject.digest != subject.digest:
         raise MalformedManifest(f"its subject is another manifest: {manifest.subject.digest}", at=at)
-    if manifest.envelope.media_type not in (mt.JWS, mt.COSE):
+    if manifest.envelope.media_type not in mt.ENVELOPES.values():
         raise MalformedManifest(f"unknown format of signatures {quoted(manifest.envelope.media_type)}", at=at)
     if manifest.envelope.size > MAX_ENVELOPE:
         raise MalformedManifest(f"an envelope of more than {MAX_ENVELOPE} bytes", at=at)

@@ -9,12 +9,11 @@ from typing import NamedTuple
 from nv2.errors import ConfigurationError
 from nv2.home.json_files import read_object
 from nv2.home.paths import Paths
+from nv2.oci import media_types as mt
 from nv2.strict_json import Fields
 
 MAX_CONFIG = 1024 * 1024
 """Bytes of a configuration file: thousands of registries."""
-
-FORMATS = ("jws", "cose")
 
 
 class Config(NamedTuple):
@@ -25,7 +24,7 @@ class Config(NamedTuple):
     credentials_store: str | None = None
     credential_helpers: Mapping[str, str] = MappingProxyType({})
     signature_format: str | None = None
-    """`jws` or `cose`."""
+    """A name of `media_types.ENVELOPES`."""
 
     def is_insecure(self, registry: str) -> bool:
         """Whether `registry` (host[:port]) was named as one that speaks plain HTTP."""
@@ -47,10 +46,10 @@ def load_config(paths: Paths) -> Config:
 
 def _format(fields: Fields) -> str | None:
     word = (fields.get("signatureFormat", str) or "").lower()
-    if word and word not in FORMATS:
+    if word and word not in mt.ENVELOPES:
         raise fields.error(
             f"unknown signature format {word!r}",
             at=fields.place("signatureFormat"),
-            hint=f"formats: {', '.join(FORMATS)}",
+            hint=f"formats: {', '.join(mt.ENVELOPES)}",
         )
     return word or None

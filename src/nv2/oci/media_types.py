@@ -30,6 +30,8 @@ SIGNATURE = "application/vnd.cncf.notary.signature"
 PAYLOAD = "application/vnd.cncf.notary.payload.v1+json"
 JWS = "application/jose+json"
 COSE = "application/cose"
+ENVELOPES = {"jws": JWS, "cose": COSE}
+"""The formats of signature envelopes, by the names that people write."""
 
 THUMBPRINTS = "io.cncf.notary.x509chain.thumbprint#S256"
 """Annotation of a signature manifest: SHA-256 of each certificate. Orders work, is never believed."""

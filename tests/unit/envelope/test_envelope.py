@@ -20,6 +20,10 @@ from tests.world.ca import CA
 formats = pytest.mark.parametrize("media_type", FORMATS)
 
 
+def test_every_format_that_has_a_name_is_read_and_no_other() -> None:
+    assert list(FORMATS) == list(mt.ENVELOPES.values())
+
+
 @formats
 @pytest.mark.parametrize("kind", BY_KEY)
 def test_what_was_sealed_with_any_key_opens_with_its_public_half(media_type: str, kind: str) -> None:

@@ -17,8 +17,6 @@ from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference
 from nv2.signing import Wish, check_expiry
 
-FORMATS = {"jws": mt.JWS, "cose": mt.COSE}
-
 NOT_YET = {
     "plugin": "signing plugins are",
     "id": "signing plugins are",
@@ -68,15 +66,16 @@ def _references(call: Call) -> tuple[AnyReference, ...]:
 
 def _wish(call: Call, session: Session) -> Wish:
     word = call.string("signature-format") or session.config.signature_format or "jws"
-    if word not in FORMATS:
+    if word not in mt.ENVELOPES:
+        known = " and ".join(f'"{name}"' for name in mt.ENVELOPES)
         raise UsageError(
             f'signature format "{word}" not supported',
-            hint='supported signature envelope formats are "jws" and "cose"',
+            hint=f"supported signature envelope formats are {known}",
         )
     expiry = call.duration("expiry") or None
     check_expiry(expiry)
     agent = session.signing_agent(call.output.program)
-    return Wish(FORMATS[word], expiry, call.pairs(options.USER_METADATA), agent)
+    return Wish(mt.ENVELOPES[word], expiry, call.pairs(options.USER_METADATA), agent)
 
 
 def _show(call: Call, signed: Signed) -> int:
@@ -115,7 +114,9 @@ COMMAND = Command(
         *passphrase.FLAGS,
         options.REFERENCE,
         Flag("metadata-file", "sign the digest that docker buildx wrote to this file"),
-        Flag("signature-format", "envelope: jws or cose (default from config.json, else jws)"),
+        Flag(
+            "signature-format", f"envelope: {' or '.join(mt.ENVELOPES)} (default from config.json, else jws)"
+        ),
         Flag("expiry", "how long the signature shall be valid, such as 12h or 3h20m", Kind.DURATION, "e"),
         Flag(options.USER_METADATA, "{key}={value} pairs to sign with the artifact", Kind.PAIRS, "m"),
         Flag("force-referrers-tag", "store by the referrers tag, whatever the registry can", Kind.BOOL),
