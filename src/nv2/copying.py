@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import partial
 from graphlib import TopologicalSorter
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 from nv2.closure import UNUSABLE, Closure, Execute, Node, closure_of, in_order, is_foreign
-from nv2.content.interface import Mounter, Source, Store, opener
+from nv2.content.interface import Source, Store, can_mount, opener
 from nv2.errors import ContentMismatch, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
@@ -177,7 +177,7 @@ class _Copy:
             return Outcome.LEFT
         if self._destination.exists(blob):
             return Outcome.SKIPPED
-        if _mount(self._destination, blob, self._source):
+        if can_mount(self._destination) and self._destination.mount(blob, self._source):
             return Outcome.MOUNTED
         faults: list[Nv2Error] = []
         try:
@@ -220,11 +220,6 @@ class _Copy:
         self._ledger[outcome].append(descriptor)
         done = sum(len(listed) for listed in self._ledger.values())
         self._progress(CopyEvent(outcome, descriptor, done, self._total))
-
-
-def _mount(destination: Store, blob: Descriptor, source: Source) -> bool:
-    """Let the destination take the blob from the source by itself, if it has that power."""
-    return hasattr(destination, "mount") and cast("Mounter", destination).mount(blob, source)
 
 
 def _open(source: Source, blob: Descriptor, faults: list[Nv2Error]) -> BinaryIO:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, TypeGuard
 
 from nv2.errors import BadAnswer, Nv2Error
 from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
 
 Opener = Callable[[], BinaryIO]
 """Opens the same bytes anew each time."""
@@ -123,6 +124,51 @@ class Mounter(Protocol):
 
     def mount(self, descriptor: Descriptor, source: object) -> bool:
         """Whether the blob is here now without having been sent; `source` is the other store."""
+
+
+class Forerunner(Protocol):
+    """An optional power: ask early, where answers are long under way."""
+
+    def ask_ahead(self, digest: Digest, artifact_type: str) -> None:
+        """Begin what `resolve(digest)` and then `referrers(…, artifact_type)` will ask, and return at once."""
+
+
+class Healer(Protocol):
+    """An optional power: list again what this machine attached and others displaced."""
+
+    def heal(self, subject: Descriptor) -> tuple[Descriptor, ...]:
+        """What was put back. Raises `BadAnswer` as `attach`, `EnvironmentFailure`."""
+
+
+class Warner(Protocol):
+    """An optional power: remember what went wrong without harm."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """One line each, such as that a superseded index stayed."""
+
+
+# Python's own check of a protocol would load `inspect`, which costs a run more than all of these.
+
+
+def can_mount(store: object) -> TypeGuard[Mounter]:
+    """Whether `store` has the power of a `Mounter`."""
+    return hasattr(store, "mount")
+
+
+def can_ask_ahead(store: object) -> TypeGuard[Forerunner]:
+    """Whether `store` has the power of a `Forerunner`."""
+    return hasattr(store, "ask_ahead")
+
+
+def can_heal(store: object) -> TypeGuard[Healer]:
+    """Whether `store` has the power of a `Healer`."""
+    return hasattr(store, "heal")
+
+
+def can_warn(store: object) -> TypeGuard[Warner]:
+    """Whether `store` has the power of a `Warner`."""
+    return hasattr(store, "warnings")
 
 
 def opener(data: bytes) -> Opener:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nv2.content.remote.store import RemoteStore
+from nv2.content.interface import can_heal
 from nv2.discovery import discover
 from nv2.errors import UsageError
 from nv2.notary.session import Artifact, Session, using
@@ -40,8 +40,9 @@ def list_signatures(
 
 
 def _heal(session: Session, artifact: Artifact) -> tuple[Descriptor, ...]:
-    if not isinstance(artifact.store, RemoteStore):
+    store = artifact.store
+    if not can_heal(store):
         raise UsageError("only the list of a registry can be healed", at=artifact.name)
-    restored = artifact.store.heal(artifact.subject)
-    session.pass_on_warnings(artifact.store)
+    restored = store.heal(artifact.subject)
+    session.pass_on_warnings(store)
     return restored

@@ -195,11 +195,11 @@ class Session:
             reference.registry for reference in references if isinstance(reference, Reference)
         )
 
-    def pass_on_warnings(self, store: Store) -> None:
+    def pass_on_warnings(self, store: object) -> None:
         """Tell the caller what went wrong in `store` without harm, such as a superseded index that stayed."""
-        from nv2.content.remote.store import RemoteStore
+        from nv2.content.interface import can_warn
 
-        if isinstance(store, RemoteStore):
+        if can_warn(store):
             for warning in store.warnings:
                 self.warn(warning)
 
@@ -208,13 +208,13 @@ class Session:
     ) -> Iterator[tuple[AnyReference, T | Nv2Error]]:
         """`work` on every reference, several at once, in order; an error takes the place of its result.
 
-        Raises `CredentialError` as `check_registries`.
+        The work begins with the first result that is asked for. Raises `CredentialError` as `check_registries`, at once.
         """
         from nv2.notary.threads import at_once
 
         self.check_registries(*references)
         results = at_once([partial(_attempt, work, reference) for reference in references])
-        yield from zip(references, results, strict=True)
+        return zip(references, results, strict=True)
 
 
 @contextmanager

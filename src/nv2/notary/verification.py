@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from nv2.content.interface import can_ask_ahead
 from nv2.errors import ConfigurationError, EnvironmentFailure, NotTrusted, Nv2Error, Undecided, UsageError
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.trust_here import FileAnchors, FileTrust, TrustChoice, trust_by_policy, trust_in_file
@@ -26,6 +27,10 @@ class Evaluated(NamedTuple):
 
     artifact: Artifact
     verdict: ArtifactVerdict
+
+
+Results = Iterator[tuple[AnyReference, Evaluated | Nv2Error]]
+"""Of several references, in order: the verdict of each, or why there is none."""
 
 
 def evaluate_reference(
@@ -72,10 +77,11 @@ def evaluate_references(
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
     all_signatures: bool = False,
-) -> Iterator[tuple[AnyReference, Evaluated | Nv2Error]]:
+) -> Results:
     """`evaluate_reference` of each, several at once, in order; an error takes the place of its verdict.
 
-    Raises what concerns the run and not one artifact: that the file of `-k` cannot be used.
+    Raises `CredentialError` as `Session.each` at once; and with the first result what concerns the run and not one
+    artifact, that the file of `-k` cannot be used.
     """
 
     def work(reference: AnyReference) -> Evaluated:
@@ -88,7 +94,11 @@ def evaluate_references(
             all_signatures=all_signatures,
         )
 
-    for reference, result in session.each(references, work):
+    return _unless_none_can_be_judged(choose, session.each(references, work))
+
+
+def _unless_none_can_be_judged(choose: TrustChoice, results: Results) -> Results:
+    for reference, result in results:
         if isinstance(choose, FileTrust) and isinstance(result, Nv2Error) and result is choose.problem:
             raise result
         yield reference, result
@@ -96,9 +106,7 @@ def evaluate_references(
 
 def _look_ahead(reference: AnyReference, trust: Trust, store: Store) -> None:
     """Ask for the signatures along with the artifact; while the answers are under way, load what judges them."""
-    from nv2.content.remote.store import RemoteStore
-
-    if isinstance(store, RemoteStore) and reference.digest is not None:
+    if can_ask_ahead(store) and reference.digest is not None:
         store.ask_ahead(reference.digest, mt.SIGNATURE)
     # Two thirds of what a process has to load: first what judges, then the trust stores, and with them all
     # that reads certificates.

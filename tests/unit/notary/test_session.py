@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from nv2.errors import CredentialError
+from nv2.errors import CredentialError, PolicyError
 from nv2.notary.registry_access import Settings
 from nv2.notary.session import Session
-from nv2.oci.reference import parse
+from nv2.notary.verification import evaluate_references
+from nv2.oci.reference import AnyReference, parse
 from nv2.server.connections import Connections
 from nv2.server.registry import serve
 from nv2.transport.http import PER_HOST
+from nv2.trust.trust import Trust
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import line, wabbit  # noqa: F401  fixtures
 from tests.world.images import push_image
@@ -84,3 +86,17 @@ def test_a_password_for_one_registry_is_never_offered_to_the_next_one_of_the_ses
         with pytest.raises(CredentialError, match=r"two registries: first[.]test and second[.]test"):
             session.store(parse("second.test/app:v1"))
         session.store(parse("first.test/other:v1"))
+
+
+def test_credentials_for_two_registries_are_refused_before_the_first_result_is_asked_for(tmp_path) -> None:
+    settings = Settings(username="alice", password="open sesame")
+    references = [parse(f"{host}.test/app:v1") for host in ("first", "second")]
+    with Session.from_environment(settings, {"HOME": str(tmp_path)}) as session:
+        with pytest.raises(CredentialError, match="two registries"):
+            session.each(references, str)
+        with pytest.raises(CredentialError, match="two registries"):
+            evaluate_references(session, references, trust_nobody)
+
+
+def trust_nobody(_: AnyReference) -> Trust:
+    raise PolicyError("nobody is trusted")

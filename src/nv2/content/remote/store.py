@@ -59,7 +59,7 @@ NO_REFERRERS = Referrers((), True)
 
 
 class RemoteStore:
-    """The repository `repository` at `registry` (`host[:port]`); keeps `Store` and `Mounter`.
+    """The repository `repository` at `registry` (`host[:port]`); keeps `Store` and every optional power.
 
     `push` says that this store is going to be written, so that one token is asked for everything.
     `journal` remembers what was attached; without one that ends with this store.
