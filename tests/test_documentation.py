@@ -11,6 +11,7 @@ import pytest
 from nv2.cli import options
 from nv2.cli.command import Command, Flag
 from nv2.cli.dispatch import COMMANDS, load
+from tests.test_architecture import FLOORS
 
 REPOSITORY = Path(__file__).parent.parent
 DOCS = REPOSITORY / "docs"
@@ -115,6 +116,56 @@ def test_the_threat_model_names_modules_that_exist() -> None:
     functions = {"prove", "judge", "conclude"}
     found = {name for name in named if (source / f"{name}.py").exists() or (source / name).is_dir()}
     assert len(found) > 30 and named - found <= functions
+
+
+SOURCE = REPOSITORY / "src" / "nv2"
+ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
+
+
+def _section(title: str) -> str:
+    return ARCHITECTURE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def _rows(section: str) -> list[list[str]]:
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def _named(text: str) -> list[str]:
+    return re.findall(r"`([a-z_]+(?:/[a-z_]+)*)`", text)
+
+
+def _exists(name: str) -> bool:
+    return (SOURCE / f"{name}.py").is_file() or (SOURCE / name / "__init__.py").is_file()
+
+
+def test_the_architecture_names_modules_that_exist() -> None:
+    paths = {name for name in _named(ARCHITECTURE) if "/" in name and not name.startswith("tests/")}
+    steps = {
+        name
+        for title in ("The walks", "The floors")
+        for row in _rows(_section(title))
+        for name in _named(row[0])
+    }
+    rooms = {name for row in _rows(_section("The floors")) for name in _named(row[1])}
+    assert len(paths) > 40 and len(steps) > 30 and len(rooms) > 20
+    assert [name for name in sorted(paths | steps | rooms) if not _exists(name)] == []
+
+
+def test_the_architecture_has_the_floors_that_the_code_is_held_to() -> None:
+    shown = {row[0]: row[1] for row in _rows(_section("The floors"))[1:]}
+    assert list(shown) == [floor.name for floor in reversed(FLOORS)]
+    for floor in FLOORS:
+        rooms = {name.partition("/")[0] for name in _named(shown[floor.name])}
+        assert rooms == {module.partition(".")[0] for module in floor.modules.split()} - {"_version"}, (
+            floor.name
+        )
+
+
+@pytest.mark.parametrize("row", _rows(_section("Where would it go?"))[1:], ids=lambda row: row[0])
+def test_what_is_new_goes_to_at_most_three_places(row: list[str]) -> None:
+    places = [place for place in row[1].split(";") if _named(place)]
+    assert 1 <= len(places) <= 3
 
 
 def _sections(text: str) -> set[str]:
