@@ -1,0 +1,15 @@
+"""What there was before, and what there is after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+State = dict[str, bytes]
+
+UNDECIDED = "could not decide"
+
+
+def files(directory: Path) -> State:
+    """What the directory holds, but for the records that signing keeps for `list --heal`."""
+    found = (path for path in directory.rglob("*") if path.is_file() and "state" not in path.parts)
+    return {str(path.relative_to(directory)): path.read_bytes() for path in found}
