@@ -16,6 +16,14 @@ from nv2.content.remote.endpoint import Endpoint, content_name
 from nv2.content.remote.uploads import Uploads
 from nv2.oci.descriptor import Descriptor
 
+MISSING_CONTENT = (400, 404)
+"""How registries refuse a manifest or an index that names what they have not."""
+
+BLOB_UNKNOWN = "BLOB_UNKNOWN"
+PATIENCE = (0.05, 0.2, 0.8)
+"""Seconds to wait, time and again, when a registry says that it misses a blob, and that it has it: while somebody else
+sends the same one, as all signatures have the same config, Distribution cannot read its own record of it."""
+
 NOBODY: frozenset[str] = frozenset()
 """No witnesses."""
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Journal, Lock, Opener, Referrers, check_size, opener
+from nv2.content.remote import shared_blobs
 from nv2.content.remote.endpoint import Endpoint, content_name
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
 from nv2.content.remote.manifest_answers import check_pushed, describe_answer
@@ -36,9 +37,6 @@ from nv2.oci.digest import Digest, parse_digest
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
 from nv2.oci.reference import EXPECTED, is_tag
 from nv2.transport.interface import TOTAL_TIMEOUT, Pending, Request, Transport
-
-MISSING_CONTENT = (400, 404)
-"""How registries refuse a manifest or an index that names what they have not."""
 
 LEAST_RATE = 1024
 """Bytes a second that a stream must bring on average: half of what a registry that it is sent on to must take."""
@@ -200,8 +198,14 @@ class RemoteStore:
             "PUT", f"manifests/{name}", headers, body=opener(data), body_size=len(data)
         )
         response = self._endpoint.send(request)
-        if response.status in MISSING_CONTENT and self._shared.confirm(NOBODY):
-            response.discard()
+        for pause in shared_blobs.PATIENCE:
+            if response.status not in shared_blobs.MISSING_CONTENT:
+                break
+            error = self._endpoint.failure(response, f"manifest {name}")
+            if not self._shared.confirm(NOBODY):
+                if shared_blobs.BLOB_UNKNOWN not in error.message:
+                    raise error
+                self._writer.sleep(pause)
             response = self._endpoint.send(request)
         if response.status != 201:
             raise self._endpoint.failure(response, f"manifest {name}")

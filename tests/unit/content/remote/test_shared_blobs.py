@@ -125,6 +125,24 @@ def test_a_manifest_that_is_refused_for_another_reason_stays_refused(signing: Si
         signing.sign("three")
 
 
+BLOB_UNKNOWN = b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry"}]}'
+
+
+def test_a_registry_that_misses_what_it_has_while_another_signer_sends_it_is_asked_again(
+    signing: Signing,
+) -> None:
+    signing.sign("one")
+    signing.world.registry.fail("PUT", "/manifests/sha256:", status=400, body=BLOB_UNKNOWN, times=3)
+    assert signing.sign("two").count("PUT SIGNATURE") == 4
+
+
+def test_a_registry_that_goes_on_to_miss_what_it_has_is_an_error(signing: Signing) -> None:
+    signing.sign("one")
+    signing.world.registry.fail("PUT", "/manifests/sha256:", status=400, body=BLOB_UNKNOWN, times=5)
+    with pytest.raises(BadAnswer, match="MANIFEST_BLOB_UNKNOWN"):
+        signing.sign("two")
+
+
 def test_a_registry_that_lists_by_itself_by_now_is_asked_before_the_signature_counts(
     signing: Signing,
 ) -> None:
