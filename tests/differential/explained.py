@@ -22,6 +22,8 @@ _OF_ENVELOPES = (
     ("base64", r"is not canonical base64|is not base64"),
     ("cbor", r"not acceptable CBOR"),
     ("chain-limit", r"^a chain has 1 to"),
+    ("weak-authority", r"the key of an authority must have at least \d+ bits"),
+    ("large-keys", r"an RSA key (?:of more than \d+ bits|with a public exponent above \d+)"),
 )
 _OF_POLICIES = (
     ("skip-everything", r"level 'skip' cannot be used with the scope"),

@@ -103,6 +103,7 @@ _TWIN = authority("Wabbit CA", serial=2)
 _LONG = [ROOT]
 for _number in range(10):
     _LONG.append(authority(f"Wabbit CA {_number}", _LONG[-1]))
+_WEAK_ROOT = authority("Weak CA", kind="RSA-1024")
 _NARROW = authority("Narrow CA", ROOT, basic_constraints=(True, 0))
 _OTHER_KEY = key_of("somebody else", "EC-256")
 _UNITS = party("CN=build,OU=a,OU=b,O=wabbit-networks.io,ST=WA,C=US", ROOT)
@@ -462,6 +463,25 @@ PROFILE = (
         "authority-key-usage-not-critical",
         "an issuer's key usage is not critical",
         signer=_under(key_usage_critical=False),
+    ),
+    Recipe(
+        "authority-rsa-1024",
+        "an issuer's RSA key has 1024 bits",
+        signer=_under(kind="RSA-1024"),
+        difference="weak-authority",
+    ),
+    Recipe(
+        "root-rsa-1024",
+        "the RSA key of a trusted root has 1024 bits",
+        signer=party("build", _WEAK_ROOT),
+        stores={"ca:weak": _WEAK_ROOT.chain},
+        difference="weak-authority",
+    ),
+    Recipe(
+        "authority-rsa-8676",
+        "an issuer's RSA key has 8676 bits",
+        signer=_under(kind="RSA-8676"),
+        difference="large-keys",
     ),
 )
 

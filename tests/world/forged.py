@@ -38,6 +38,8 @@ _CURVES: dict[str, ec.EllipticCurve] = {
     "EC-384": ec.SECP384R1(),
     "EC-521": ec.SECP521R1(),
 }
+_MERSENNE = {8676: (4423, 4253)}
+"""Exponents of two Mersenne primes for a modulus of so many bits: primes of that size take minutes to find."""
 _SMALL_PRIMES = [n for n in range(3, 2000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))]
 
 
@@ -53,11 +55,15 @@ def key_of(owner: str, kind: str) -> Any:
 
 
 def _rsa(source: random.Random, bits: int) -> rsa.RSAPrivateKey:
-    p, q = _prime(source, bits // 2), _prime(source, bits // 2)
-    p, q = max(p, q), min(p, q)
+    if bits in _MERSENNE:
+        p, q = (2**exponent - 1 for exponent in _MERSENNE[bits])
+    else:
+        p, q = sorted((_prime(source, bits // 2) for _ in range(2)), reverse=True)
     d = pow(65537, -1, (p - 1) * (q - 1))
     public = rsa.RSAPublicNumbers(65537, p * q)
-    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key()
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    # Whether they are primes was asked above; asking again takes seconds.
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 def _prime(source: random.Random, bits: int) -> int:
