@@ -59,7 +59,8 @@ class Server:
         self._counting = threading.Lock()
         self.requests: list[Received] = []
         self.closed_one = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
@@ -68,6 +69,9 @@ class Server:
 
     def close(self) -> None:
         """Accept nobody any more."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # closing it would not wake the thread that accepts
+        self._accepting.join()
         self._socket.close()
 
     def _accept(self) -> None:

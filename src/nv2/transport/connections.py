@@ -9,7 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from nv2.errors import BadAnswer, Unreachable
 from nv2.transport.failures import PROXY_HINT, Cut, unreachable
@@ -33,8 +33,13 @@ class Connection:
 
     __slots__ = ("_buffer", "_deadline", "_idle_since", "_socket", "place", "proxied", "reused")
 
+    _open: ClassVar[set[socket.socket]] = set()
+    """Sockets of connections that are not closed. Were a socket garbage together with its connection, because of a
+    circle somewhere above, it could be finalized first, and complain that nobody closed it."""
+
     def __init__(self, sock: socket.socket, place: str, *, proxied: bool = False) -> None:
         self._socket = sock
+        self._open.add(sock)
         self._buffer = b""
         self._deadline: float | None = None
         self._idle_since = 0.0
@@ -141,10 +146,11 @@ class Connection:
 
     def close(self) -> None:
         """Give the socket back."""
+        self._open.discard(self._socket)
         self._socket.close()
 
     def __del__(self) -> None:
-        """Idle connections of a transport that nobody holds any more end quietly."""
+        """Connections that nobody holds any more, as the idle ones of a transport that is gone, end quietly."""
         self.close()
 
 
@@ -172,12 +178,15 @@ def open_connection(
 
 
 def _connect(origin: Origin, is_proxy: bool) -> socket.socket:
+    sock = None
     try:
         # As bytes: a str would load the codec for international names, which 10 ms cannot pay back.
         host: str = origin.host.encode("ascii")  # type: ignore[assignment]
         sock = socket.create_connection((host, origin.port), CONNECT_TIMEOUT)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as e:
+        if sock:
+            sock.close()
         found = unreachable(e, origin.place, CONNECT_TIMEOUT)
         raise type(found)(found.message, at=found.at, hint=PROXY_HINT if is_proxy else found.hint) from None
     return sock

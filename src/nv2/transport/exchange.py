@@ -204,7 +204,7 @@ def _read_head(connection: Connection, address: Address) -> Head:
 
 
 def response_of(
-    connection: Connection, address: Address, request: Request, head: Head, release: Release
+    connection: Connection, address: Address, request: Request, head: Head, release: Release | None
 ) -> Response:
     """The response whose body is still on `connection`. Raises `BadAnswer` if it came compressed."""
     frame = framing(head, request.method, connection.place)

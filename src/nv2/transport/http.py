@@ -54,8 +54,10 @@ DEFAULTS = HttpSettings()
 class _Job:
     """A request under way; keeps the `Pending` protocol."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, closings: int) -> None:
         self.request = request
+        self.closings = closings
+        """How often the transport had been closed when this began."""
         timeout = request.total_timeout
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.connection: Connection | None = None
@@ -120,10 +122,11 @@ class HttpTransport:
         self._sleep = sleep
         self._lanes: dict[Origin, Lane] = {}
         self._lock = threading.Lock()
+        self._closings = 0
 
     def start(self, request: Request) -> Pending:
         """Begin `request` in a worker thread. Raises `BadAnswer` for what is no http or https address."""
-        job = _Job(request)
+        job = _Job(request, self._closings)
         self._lane(parse_url(request.url).origin).submit(lambda: job.run(self._answer))
         return job
 
@@ -136,8 +139,12 @@ class HttpTransport:
         self._lane(origin).prepare(count, lambda: self._open(origin, time.monotonic() + CONNECT_TIMEOUT))
 
     def close(self) -> None:
-        """Close the idle connections; the transport may be used on."""
+        """Close the idle connections, and those of requests under way as soon as they are free.
+
+        The transport may be used on.
+        """
         with self._lock:
+            self._closings += 1
             lanes = list(self._lanes.values())
         for lane in lanes:
             lane.close()
@@ -222,7 +229,7 @@ class HttpTransport:
         from nv2.transport.exchange import exchange, response_of
 
         job.connection = connection
-        release = self._lane(address.origin).release()
+        release = self._release(address.origin, job)
         # A stream may take its time, but not with its head, unless there is a body to send first.
         patience = None if request.body else time.monotonic() + TOTAL_TIMEOUT
         connection.be_patient_until(min((end for end in (job.deadline, patience) if end), default=None))
@@ -235,6 +242,12 @@ class HttpTransport:
             raise
         finally:
             job.connection = None
+
+    def _release(self, origin: Origin, job: _Job) -> Callable[[Connection], None] | None:
+        """What keeps the connection for the next request; None if the transport was closed since `job` began."""
+        # In this order: a lane that is closed after the question closes what is released to it.
+        release = self._lane(origin).release()
+        return release if job.closings == self._closings else None
 
     def _headers(self, address: Address, request: Request, connection: Connection) -> dict[str, str]:
         headers = {"Host": address.origin.authority, "User-Agent": self._settings.user_agent}

@@ -32,7 +32,7 @@ class Lane:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._changed = threading.Condition()
-        self._work: deque[Callable[[], None]] = deque()
+        self._work: deque[tuple[Callable[[], None], int]] = deque()
         self._workers = 0
         self._free = 0
         self._opening = 0
@@ -49,7 +49,7 @@ class Lane:
             if self._workers >= self._limit and getattr(_here, "serves", False):
                 threading.Thread(target=work, name="nv2-transport", daemon=True).start()
                 return
-            self._work.append(work)
+            self._work.append((work, self._closings))
             if self._free:
                 self._changed.notify()
             # Who is opening a connection is free soon, and has one then.
@@ -71,6 +71,10 @@ class Lane:
         threading.Thread(target=duty, name="nv2-transport", daemon=True).start()
 
     def _open_and_serve(self, open_one: Callable[[], Connection], closings: int) -> None:
+        self._open_early(open_one, closings)
+        self._serve(closings)
+
+    def _open_early(self, open_one: Callable[[], Connection], closings: int) -> None:
         try:
             connection = open_one()
         except Exception as e:  # said by the request that would have used it
@@ -81,17 +85,16 @@ class Lane:
             self._keep(connection, closings)
         with self._changed:
             self._opening -= 1
-        self._serve(closings)
 
-    def _serve(self, closings: int = 0) -> None:
+    def _serve(self, closings: int) -> None:
         _here.serves = True
-        while work := self._next(closings):
-            closings = self._closings
+        while found := self._next(closings):
+            work, closings = found
             work()
             # The work holds a request and its answer: not for longer than it takes.
-            del work
+            del work, found
 
-    def _next(self, closings: int) -> Callable[[], None] | None:
+    def _next(self, closings: int) -> tuple[Callable[[], None], int] | None:
         with self._changed:
             self._free += 1
             try:

@@ -34,6 +34,7 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _socket_class()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if not settings.verify:
@@ -48,6 +49,18 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
         with _located(settings.client_certificate, "a client certificate with its key", _CLIENT):
             context.load_cert_chain(settings.client_certificate, settings.client_key, _no_passphrase)
     return context
+
+
+def _socket_class() -> type[ssl.SSLSocket]:
+    import ssl
+
+    class Socket(ssl.SSLSocket):
+        """Closed when nobody holds it: `wrap_socket` lets go of an open one if the peer has just cut it."""
+
+        def __del__(self) -> None:
+            self.close()
+
+    return Socket
 
 
 def _trust_system(context: ssl.SSLContext) -> None:

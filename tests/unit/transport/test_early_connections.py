@@ -51,7 +51,8 @@ class Silent:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.accepted: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -64,6 +65,9 @@ class Silent:
         return bool(select.select([sock], [], [], 0)[0]) and sock.recv(1) == b""
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # closing it would not wake the thread that accepts
+        self._accepting.join()
         for sock in (self._socket, *self.accepted):
             sock.close()
 
@@ -90,8 +94,14 @@ class Door:
         self.let = threading.Event()
         self.fails: Exception | None = None
         self.ours: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._closed = False
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """The test is over: for whoever waits at the door, too."""
+        with self._lock:
+            self._closed = True
+        self.let.set()
         for sock in self.ours:
             sock.close()
 
@@ -102,8 +112,18 @@ class Door:
             raise self.fails
         ours, theirs = socket.socketpair()
         ours.settimeout(LONG)
-        self.ours.append(ours)
+        with self._lock:
+            self.ours.append(ours)
+            if self._closed:
+                ours.close()
         return Connection(theirs, "registry.test:443")
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    found = Door()
+    yield found
+    found.close()
 
 
 def test_a_request_takes_the_connection_that_was_opened_early(client: HttpTransport) -> None:
@@ -114,8 +134,8 @@ def test_a_request_takes_the_connection_that_was_opened_early(client: HttpTransp
         assert server.connections == 1
 
 
-def test_a_request_waits_for_the_connection_that_is_being_opened() -> None:
-    lane, door, taken = Lane(8), Door(), list[Connection | None]()
+def test_a_request_waits_for_the_connection_that_is_being_opened(door: Door) -> None:
+    lane, taken = Lane(8), list[Connection | None]()
     done, all_here = threading.Semaphore(0), threading.Barrier(2)
 
     def work() -> None:
@@ -132,8 +152,8 @@ def test_a_request_waits_for_the_connection_that_is_being_opened() -> None:
     assert None not in taken and door.asked == 2
 
 
-def test_more_requests_than_connections_being_opened_do_not_wait_for_them() -> None:
-    lane, door, begun = Lane(8), Door(), threading.Event()
+def test_more_requests_than_connections_being_opened_do_not_wait_for_them(door: Door) -> None:
+    lane, begun = Lane(8), threading.Event()
     lane.prepare(1, door.open)
     lane.submit(lambda: None)
     lane.submit(begun.set)
@@ -185,9 +205,11 @@ def test_a_ca_file_that_cannot_be_used_is_said_by_the_request(silent: Silent, tm
         send(client, Request("GET", url))
 
 
-def test_a_failure_is_said_once_and_by_nobody_who_has_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_said_once_and_by_nobody_who_has_a_connection(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lanes, "FRESH", LONG)
-    lane, door = Lane(8), Door()
+    lane = Lane(8)
     door.let.set()
     door.fails = Unreachable("no way", at="registry.test:443")
     lane.prepare(1, door.open)
@@ -206,9 +228,11 @@ def test_a_failure_is_said_once_and_by_nobody_who_has_a_connection(monkeypatch: 
     assert failures == [door.fails, None] and door.asked == 1
 
 
-def test_a_failure_that_a_connection_refuted_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_that_a_connection_refuted_is_forgotten(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lanes, "FRESH", LONG)
-    lane, door = Lane(8), Door()
+    lane = Lane(8)
     door.let.set()
     door.fails = Unreachable("no way", at="registry.test:443")
     lane.prepare(1, door.open)
@@ -238,10 +262,10 @@ def _answer_once(server: socket.socket) -> None:
         connection.sendall(http(200, b"late"))
 
 
-def test_a_dead_host_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_host_is_waited_for_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """The request that waits for the early connection does not try for as long again."""
     monkeypatch.setattr(lanes, "FRESH", LONG)
-    lane, door, said = Lane(8), Door(), list[Exception]()
+    lane, said = Lane(8), list[Exception]()
     all_here = threading.Barrier(3)
     lane.prepare(3, door.open)
     door.fails = Unreachable("no answer within 10 seconds", at="registry.test:443")
@@ -347,8 +371,8 @@ def test_what_was_not_used_is_closed_with_the_transport(client: HttpTransport) -
         assert _unused(server) and until(lambda: not lane._workers)
 
 
-def test_what_is_opened_after_the_end_is_closed_at_once() -> None:
-    lane, door = Lane(8), Door()
+def test_what_is_opened_after_the_end_is_closed_at_once(door: Door) -> None:
+    lane = Lane(8)
     lane.prepare(1, door.open)
     assert until(lambda: door.asked == 1)
     lane.close()
