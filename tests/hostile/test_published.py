@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from nv2.oci import media_types as mt
+from nv2.revocation import NOTHING_TO_ASK
 from nv2.trust.level import LEVELS, OVERRIDES, Action, Validation
 from tests.hostile.machine import (
     BUILD,
@@ -39,6 +40,8 @@ from tests.hostile.test_registry import (
     quirks,
 )
 from tests.unit.cli.conftest import WABBIT
+from tests.vectors.parties import Party, authority, party
+from tests.world.ca import Pair, pem
 from tests.world.network import answer
 from tests.world.signed import SIGNED_AT
 
@@ -74,6 +77,26 @@ def old_release(machine: Machine) -> None:
 
 def revocable(machine: Machine, **urls: list[str]) -> None:
     machine.sign(WABBIT.issue("revocable", key="EC-256", **urls))  # type: ignore[arg-type]
+
+
+def a_short_intermediate(machine: Machine) -> None:
+    root = Party(WABBIT.subject, WABBIT.key, WABBIT.chain)
+    machine.sign(_below(authority("Short CA", root, kind="RSA-1024")))
+
+
+def a_short_root(machine: Machine) -> None:
+    pair = _below(authority("Short CA", kind="RSA-1024"))
+    machine.store("ca/wabbit", short=pem([pair.root]))
+    machine.sign(pair)
+
+
+def a_huge_stranger(machine: Machine) -> None:
+    machine.sign(_below(authority("Huge CA", kind="RSA-8676")))
+
+
+def _below(issuer: Party) -> Pair:
+    signer = party("build", issuer)
+    return Pair(signer.chain, signer.key)
 
 
 def identity(text: str) -> Callable[[Machine], None]:
@@ -121,6 +144,10 @@ ATTACKS = (
     Attack("CVE-2023-25656: an identity in a megabyte of BER", identity(LONG_BER), "values in hexadecimal", memory=24 * MIB),
     Attack("ADA-NOT-FUZZ-2: a certificate that is cut", truncated_der, "integrity failed", NOT_TRUSTED),
     Attack("CVE-2025-30204: a compact JWS of nothing but dots", lambda m: m.attach(b"." * MIB), "integrity failed", NOT_TRUSTED, read=2 * MIB, memory=16 * MIB),
+    # keys of authorities
+    Attack("ADA, short keys above the signer's: an intermediate of 1024 bits", a_short_intermediate, "at least 2048 bits", NOT_TRUSTED),
+    Attack("ADA, short keys above the signer's: a trusted root of 1024 bits", a_short_root, "at least 2048 bits", NOT_TRUSTED),
+    Attack("ADA, long computations: a stranger's authority of 8676 bits", a_huge_stranger, "more than 8192 bits", NOT_TRUSTED),
     # what cannot be asked yet
     Attack("Quarkslab: a certificate that names a CRL", lambda m: revocable(m, crl_urls=["http://crl.test/x"]), "revocation"),
     Attack("Quarkslab: a certificate that names an OCSP responder", lambda m: revocable(m, ocsp_urls=["http://ocsp.test/"]), "revocation"),
@@ -131,6 +158,16 @@ ATTACKS = (
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_a_published_attack_comes_to_nothing(machine: Machine, attack: Attack) -> None:
     check(machine, attack)
+    assert all(HOST in request.url for request in machine.network.requests)
+
+
+def test_quarkslab_a_chain_without_revocation_information_passes_and_the_finding_says_why(
+    machine: Machine,
+) -> None:
+    machine.sign()
+    ended = machine.run("verify -o json IMAGE")
+    assert ended.code == 0, ended.err
+    assert NOTHING_TO_ASK in ended.out
     assert all(HOST in request.url for request in machine.network.requests)
 
 
