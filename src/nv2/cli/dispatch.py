@@ -55,6 +55,10 @@ SYNONYMS = {"rm": "delete", "remove": "delete", "create": "generate", "new": "ge
 """What people say, and no command is called."""
 
 
+FLAGS = ("--help", "--version")
+"""What may stand in the place of a command."""
+
+
 class Terminated(BaseException):
     """SIGTERM came: unwinds the stack, so that temporary files go."""
 
@@ -123,11 +127,14 @@ def _entry(word: str, program: str) -> Entry:
 def _unknown(word: str, path: str, known: Sequence[str]) -> UsageError:
     import difflib
 
-    near = [SYNONYMS[word]] if SYNONYMS.get(word) in known else difflib.get_close_matches(word, known, 1)
-    hint = f"did you mean '{path} {near[0]}'?" if near else f"see '{path} --help'"
-    if word.startswith("-"):
-        hint = f"flags come after the command; see '{path} --help'"
-    kind = "flag" if word.startswith("-") else "command"
+    flag = word.startswith("-")
+    if SYNONYMS.get(word) in known:
+        near = [SYNONYMS[word]]
+    else:
+        near = difflib.get_close_matches(word, FLAGS if flag else known, 1)
+    other = f"flags come after the command; see '{path} --help'" if flag else f"see '{path} --help'"
+    hint = f"did you mean '{path} {near[0]}'?" if near else other
+    kind = "flag" if flag else "command"
     return UsageError(f'unknown {kind} "{word}" for "{path}"', hint=hint)
 
 

@@ -21,9 +21,22 @@ OF_OTHER_TOOLS = {
     "plain-http": "insecure-registry",
     "format": "output",
     "json": "output",
+    "annotation": "user-metadata",
     "annotations": "user-metadata",
+    "ca-cert": "ca-file",
+    "cacert": "ca-file",
+    "certificate": "cert",
 }
-"""Names of flags in oras, docker and cosign, and what does the same here."""
+"""Names of flags in oras, docker, podman and cosign, and what does the same here."""
+
+ABOUT_TLS = frozenset(
+    ("allow-insecure", "insecure", "insecure-skip-tls-verify", "insecure-skip-verify", "tls-verify")
+)
+"""Names of their flags that say how TLS is verified. Nothing here does the same, so none is suggested."""
+TLS_HINT = (
+    "certificates of TLS are always verified: --ca-file names authorities of your own; "
+    "for plain HTTP there is --insecure-registry"
+)
 
 HELP = Flag("help", "show this help", Kind.BOOL, short="h")
 
@@ -106,9 +119,13 @@ def _near(name: str, long: dict[str, Flag]) -> str | None:
     import difflib
 
     shown = [flag.name for flag in long.values() if not flag.hidden]
-    near = [other for other in shown if OF_OTHER_TOOLS.get(name) == other]
-    near += difflib.get_close_matches(name, shown, 1)
-    near += [other for other in shown if name and (other.startswith(name) or name in other.split("-"))]
+    if name in ABOUT_TLS and "ca-file" in shown:
+        return TLS_HINT
+    if name in OF_OTHER_TOOLS:
+        near = [other for other in shown if OF_OTHER_TOOLS[name] == other]
+    else:
+        near = difflib.get_close_matches(name, shown, 1)
+        near += [other for other in shown if name and (other.startswith(name) or name in other.split("-"))]
     return f"did you mean --{near[0]}?" if near else None
 
 

@@ -155,6 +155,26 @@ MISTAKES = (
     Mistake("misspelt flag", ("sign", "--kye", "x", IMAGE), "unknown flag: --kye", "did you mean --key?", 2),
     Mistake("half a flag", ("sign", "--ca", "x", IMAGE), "unknown flag: --ca", "did you mean --ca-file?", 2),
     Mistake("a flag of oras", ("list", "--plain-http", IMAGE), "unknown flag", "--insecure-registry?", 2),
+    Mistake("curl's flag", ("list", "--cacert", "x", IMAGE), "unknown flag", "did you mean --ca-file?", 2),
+    Mistake("an authority's file", ("list", "--ca-cert", "x", IMAGE), "unknown flag", "mean --ca-file?", 2),
+    Mistake("one annotation", ("sign", "--annotation", "a=b", IMAGE), "unknown", "mean --user-metadata?", 2),
+    Mistake("cosign's flag", ("sign", "--annotations", "a=b", IMAGE), "unknown", "mean --user-metadata?", 2),
+    Mistake(
+        "a certificate", ("sign", "--certificate", "x", IMAGE), "unknown flag", "did you mean --cert?", 2
+    ),
+    Mistake("… where there is none", ("list", "--certificate", "x"), "unknown", "see 'nv2 list --help'", 2),
+    *(
+        Mistake(f"TLS elsewhere: {flag}", ("list", flag, IMAGE), "unknown flag", "TLS are always verified", 2)
+        for flag in (
+            "--allow-insecure",
+            "--insecure",
+            "--insecure-skip-tls-verify",
+            "--insecure-skip-verify",
+            "--tls-verify=true",
+        )
+    ),
+    Mistake("a misspelt flag of nv2", ("--verison",), 'unknown flag "--verison"', "'nv2 --version'?", 2),
+    Mistake("a flag before its command", ("--debug", "list"), "unknown flag", "come after the command", 2),
     Mistake("a flag like none", ("sign", "--xyzzy", IMAGE), "unknown flag", "see 'nv2 sign --help'", 2),
     Mistake("a letter like none", ("key", "ls", "-x"), "unknown shorthand", "see 'nv2 key list --help'", 2),
     Mistake(
