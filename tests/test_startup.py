@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+
+from tests.world.ca import CA, pem
 
 SOURCE = Path(__file__).parent.parent / "src"
 
@@ -27,6 +30,11 @@ NO_LAYOUT = "nv2.content.layout.store"
 NO_X509 = "cryptography.x509 email.utils"
 """What only certificates of an unusual form need: 30 ms."""
 NOTHING_HEAVY = f"{ALWAYS} {NO_NETWORK} {NO_CRYPTOGRAPHY} {NO_PROGRAMS}"
+
+FOR_A_KEY = "dataclasses inspect"
+"""What showing a private key brings, through `cryptography.hazmat.primitives.serialization.ssh`: the public door to its
+readers of PEM and DER loads the one of SSH too. The only exception to `ALWAYS`."""
+BUT_FOR_A_KEY = " ".join(sorted({*ALWAYS.split()} - {*FOR_A_KEY.split()}))
 
 MOST = 102
 """Modules of ours that a command loads at most: `verify`, which needs most. One takes about 0.3 ms."""
@@ -45,6 +53,9 @@ COMMANDS = (
     ("key list",                         0,   f"{ALWAYS} {NO_NETWORK} {NO_PROGRAMS}"),
     ("verify --scope a.example/b layout:image:v1", 1,   f"{ALWAYS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
     (f"verify {UNREACHABLE}",            3,   f"{ALWAYS} {NO_PROGRAMS} {NO_LOGIN} {NO_LAYOUT} {NO_X509} http.client"),
+    ("verify --scope a.example/b layout:signed:v1", 0,  f"{ALWAYS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
+    ("verify -k build.crt layout:signed:v1", 0,  f"{ALWAYS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
+    ("sign -k build.key --cert chain.crt layout:image:v1", 0, f"{BUT_FOR_A_KEY} {NO_PROGRAMS} {NO_NETWORK} {NO_X509}"),
 )
 # fmt: on
 
@@ -98,21 +109,53 @@ def _write_policy(configuration: Path) -> None:
     policy.chmod(0o600)
 
 
-@pytest.mark.parametrize(("command", "status", "unwanted"), COMMANDS, ids=[row[0] for row in COMMANDS])
-def test_a_command_loads_only_what_it_needs(command: str, status: int, unwanted: str, tmp_path: Path) -> None:
-    _write_image(tmp_path / "image")
-    _write_policy(tmp_path / ".config" / "notation")
-    report = tmp_path / "report.json"
+def _write_keys(here: Path) -> None:
+    """`build.key`, its certificates beside it, and the trust store `any` with its authority."""
+    pair = CA("Wabbit").issue("build", key="EC-256")
+    (here / "build.key").write_bytes(pair.pem_key())
+    (here / "build.key").chmod(0o600)
+    (here / "build.crt").write_bytes(pem([pair.leaf]))
+    (here / "chain.crt").write_bytes(pair.pem_chain())
+    store = here / ".config/notation/truststore/x509/ca/any"
+    store.mkdir(parents=True)
+    (store / "root.crt").write_bytes(pem([pair.root]))
+
+
+def _run(here: Path, command: str) -> tuple[int, list[str], str]:
+    """The exit code of a command, what it loaded, and what it said."""
+    report = here / "report"
     finished = subprocess.run(
         [sys.executable, "-I", "-c", RUN, str(SOURCE), str(report), *command.split()],
-        cwd=tmp_path,
-        env={"HOME": str(tmp_path), "PATH": os.defpath},
+        cwd=here,
+        env={"HOME": str(here), "PATH": os.defpath},
         capture_output=True,
         text=True,
     )
     assert report.exists(), finished.stderr
     code, *loaded = report.read_text().split()
-    assert int(code) == status, finished.stderr
+    return int(code), loaded, finished.stderr
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine with a policy, a key, an image that nobody signed, and one that is signed."""
+    here = tmp_path_factory.mktemp("machine")
+    _write_policy(here / ".config" / "notation")
+    _write_keys(here)
+    _write_image(here / "image")
+    _write_image(here / "signed")
+    code, _, said = _run(here, "sign -k build.key --cert chain.crt layout:signed:v1")
+    assert code == 0, said
+    return here
+
+
+@pytest.mark.parametrize(("command", "status", "unwanted"), COMMANDS, ids=[row[0] for row in COMMANDS])
+def test_a_command_loads_only_what_it_needs(
+    command: str, status: int, unwanted: str, machine: Path, tmp_path: Path
+) -> None:
+    here = shutil.copytree(machine, tmp_path / "here")
+    code, loaded, said = _run(here, command)
+    assert code == status, said
     heavy = sorted(set(unwanted.split()) & set(loaded))
     assert not heavy, f"nv2 {command} loads {', '.join(heavy)}"
     ours = [name for name in loaded if name.startswith("nv2")]
