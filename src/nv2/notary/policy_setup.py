@@ -72,9 +72,15 @@ def strict_policy(
     return data
 
 
-def write_policy(machine: Machine, data: bytes) -> Imported:
-    """Make `data` the policy. Raises `EnvironmentFailure`."""
+def write_policy(machine: Machine, data: bytes, *, replace: bool) -> Imported:
+    """Make `data` the policy. Raises `EnvironmentFailure`, and `PolicyError` over a policy unless `replace`."""
     with machine.lock(str(machine.paths.policy)):
+        if not replace and (other := existing_policy(machine.paths)):
+            raise PolicyError(
+                "somebody else has just written a trust policy, and it was left as it is",
+                at=str(other),
+                hint="look at it with 'nv2 policy show'",
+            )
         return import_policy(machine.paths, data)
 
 

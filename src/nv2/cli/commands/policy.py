@@ -16,22 +16,30 @@ if TYPE_CHECKING:
 _EXISTS = "The OCI trust policy configuration already exists, do you want to overwrite it?"
 
 
-def _may_write(call: Call, machine: Machine) -> bool:
-    """Whether there is no policy, or the caller wants to lose it."""
-    from nv2.notary.policy_setup import has_policy
-
-    if not has_policy(machine):
-        return True
+def _may_replace(call: Call) -> bool:
+    """Whether the caller wants to lose the policy that there is."""
     if call.on("force"):
         call.output.warn("existing OCI trust policy configuration will be overwritten")
         return True
     return call.output.confirm(_EXISTS, "force")
 
 
-def _write(call: Call, machine: Machine, data: bytes) -> Path:
+def _put(call: Call, data: bytes, done: str) -> int:
+    """Make `data` the policy, over another one only if the caller wants that, and say that it is `done`."""
+    from nv2.notary.machine import Machine
+    from nv2.notary.policy_setup import has_policy
+
+    machine = Machine.from_environment()
+    replace = has_policy(machine)
+    if not replace or _may_replace(call):
+        call.output.line(f"{done} {_write(call, machine, data, replace=replace or call.on('force'))}.")
+    return exits.DONE
+
+
+def _write(call: Call, machine: Machine, data: bytes, *, replace: bool) -> Path:
     from nv2.notary.policy_setup import unusable_stores, write_policy
 
-    written = write_policy(machine, data)
+    written = write_policy(machine, data, replace=replace)
     if written.removed_old:
         call.output.line("Deleted old trust policy configuration trustpolicy.json.")
         call.output.warn(
@@ -46,7 +54,6 @@ def _write(call: Call, machine: Machine, data: bytes) -> Path:
 
 def init(call: Call) -> int:
     """Write a policy with one strict statement."""
-    from nv2.notary.machine import Machine
     from nv2.notary.policy_setup import strict_policy
 
     data = strict_policy(
@@ -55,24 +62,15 @@ def init(call: Call) -> int:
         call.strings("trust-store"),
         call.strings("trusted-identity"),
     )
-    machine = Machine.from_environment()
-    if _may_write(call, machine):
-        path = _write(call, machine, data)
-        call.output.line(f"Successfully initialized OCI trust policy file to {path}.")
-    return exits.DONE
+    return _put(call, data, "Successfully initialized OCI trust policy file to")
 
 
 def bring(call: Call) -> int:
     """Make a file the policy."""
-    from nv2.notary.machine import Machine
     from nv2.notary.policy_setup import read_policy
 
     data = read_policy(Path(call.arguments[0]))
-    machine = Machine.from_environment()
-    if _may_write(call, machine):
-        path = _write(call, machine, data)
-        call.output.line(f"Successfully imported OCI trust policy configuration to {path}.")
-    return exits.DONE
+    return _put(call, data, "Successfully imported OCI trust policy configuration to")
 
 
 def show(call: Call) -> int:
