@@ -1,54 +1,39 @@
-"""Which signatures does an artifact have? Lists them, then opens their manifests and envelopes.
+"""Which signatures does an artifact have? Lists them, and puts them in order; `opening` reads them.
 
-signing-and-verification-workflow, "Verification Steps" 2 and 3. One bad referrer never hides a good
-one: it is reported, and the next is looked at. What this module does not do: believe anything. The
-thumbprint annotation only orders the work, and an envelope comes out as bytes.
+signing-and-verification-workflow, "Verification Steps" 2. One bad referrer never hides a good one: it is
+reported, and the next is looked at. What this module does not do: believe anything. The thumbprint
+annotation only orders the work.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from nv2.content.interface import Source
-from nv2.errors import ArtifactError, BadAnswer, MalformedManifest, Nv2Error
+from nv2.errors import ArtifactError, Nv2Error
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 from nv2.oci.manifest import (
-    MAX_ENVELOPE,
-    MAX_MANIFEST,
+    NOTHING_READ,
     SignatureManifest,
     is_signature,
     parse_manifest,
     signature_manifest,
 )
-from nv2.plain_text import one_line, quoted
+from nv2.plain_text import one_line
 
 MAX_REFERRERS = 10_000
 """Signatures of one artifact that are looked at: ten times what anybody was seen to have."""
 
 MAX_UNTYPED = 1_000
-"""Referrers of one artifact whose manifest is read because the listing does not say what they are."""
+"""Descriptors of one artifact's referrers that are read because the listing does not say what they are."""
 
 MAX_UNTYPED_MANIFEST = 64 * 1024
 """Bytes of a manifest that is read only to learn what it is; a signature manifest has about one KiB."""
-
-MAX_TOTAL = 256 * 1024 * 1024
-"""Bytes of envelopes that are read for one artifact; a thousand signatures have about 10 MiB."""
-
-BATCH = 32
-"""Signatures that are asked for at once."""
-
-MAX_BATCH = 64 * 1024 * 1024
-"""Bytes of manifests, or of envelopes, that are asked for at once, so that they fit in memory together."""
-
-_UNTYPED = (None, "", mt.EMPTY)
-"""What registries and clients write in place of the artifact type that they should have derived."""
-
-NOTHING_READ: Mapping[Digest, SignatureManifest] = MappingProxyType({})
 
 
 class Discovery(NamedTuple):
@@ -64,32 +49,6 @@ class Discovery(NamedTuple):
     """Manifests that had to be read already, to know what they are."""
 
 
-class FoundSignature(NamedTuple):
-    """A signature of the subject, or what says so: its bytes have their digests, no more is known."""
-
-    manifest: Descriptor
-    envelope: Descriptor
-    data: bytes
-    """The envelope."""
-
-    @property
-    def media_type(self) -> str:
-        """The format of the envelope."""
-        return self.envelope.media_type
-
-
-class Problem(NamedTuple):
-    """A signature that could not be read. An `ArtifactError` says that it never can be."""
-
-    manifest: Descriptor
-    error: Nv2Error
-
-    @property
-    def reason(self) -> str:
-        """The error as one line of bounded length, safe to show: much of it comes from strangers."""
-        return one_line(str(self.error))
-
-
 def discover(
     source: Source,
     subject: Descriptor,
@@ -100,54 +59,109 @@ def discover(
 
     Those come first whose annotation names one of the thumbprints `prefer` (lower-hex SHA-256 of
     certificates); else the order is that of their digests, whatever the order of the listing. A missing
-    artifact type is repaired from the manifest. Raises `RemoteError`, `EnvironmentFailure` or
+    artifact type is repaired from the manifest; where a listing contradicts itself, its manifest decides. Raises `RemoteError`, `EnvironmentFailure` or
     `ArtifactError` if the listing itself cannot be had.
     """
     listed = source.referrers(subject, mt.SIGNATURE)
     problems = [one_line(problem) for problem in listed.problems]
     if not listed.complete:
         problems.append("the list of referrers is incomplete, so there may be more")
-    found = {d.digest: d for d in listed.descriptors if d.artifact_type == mt.SIGNATURE}
-    untyped = {d.digest: d for d in listed.descriptors if _may_be_signature(d) and d.digest not in found}
-    read, known = _read_untyped(source, list(untyped.values()), problems)
-    for digest, manifest in known.items():
-        found[digest] = untyped[digest]._replace(artifact_type=mt.SIGNATURE, annotations=manifest.annotations)
-    ordered = sorted(found.values(), key=lambda d: (not _matches(d, prefer), d.digest))
+    found, unsure = _sort_out(listed.descriptors)
+    read, known = _read_unsure(source, unsure, problems)
+    found += [signature for signature, _ in known.values()]
+    ordered = sorted(found, key=lambda d: (not _matches(d, prefer), d.digest))
     if len(ordered) > cap:
         problems.append(f"{len(ordered)} signatures are listed, only {cap} are looked at")
     complete = listed.complete and read and len(ordered) <= cap
-    return Discovery(tuple(ordered[:cap]), complete, tuple(problems), known)
+    manifests = {digest: manifest for digest, (_, manifest) in known.items()}
+    return Discovery(tuple(ordered[:cap]), complete, tuple(problems), manifests)
+
+
+class _Unsure(NamedTuple):
+    """A referrer whose manifest must be read, to know what it is."""
+
+    digest: Digest
+    described: tuple[Descriptor, ...]
+    """What the listing says of it, each media type and size once."""
+    contradictory: bool
+    """Whether the listing says more than one thing."""
+    called_signature: bool
+
+
+def _sort_out(listed: Iterable[Descriptor]) -> tuple[list[Descriptor], list[_Unsure]]:
+    """What is a signature as the listing says, and what must be read: it has no type, or is listed in two ways."""
+    entries: dict[Digest, list[Descriptor]] = {}
+    for descriptor in listed:
+        entries.setdefault(descriptor.digest, []).append(descriptor)
+    found: list[Descriptor] = []
+    unsure: list[_Unsure] = []
+    for digest, said in entries.items():
+        called_signature = any(d.artifact_type == mt.SIGNATURE for d in said)
+        if len(said) > 1 or _may_be_signature(said[0]):
+            described = tuple({d[:3]: d for d in said}.values())
+            unsure.append(_Unsure(digest, described, len(said) > 1, called_signature))
+        elif called_signature:
+            found.append(said[0])
+    # No crowd without types shall use up what may be read before those that are called signatures.
+    unsure.sort(key=lambda item: (not item.called_signature, item.digest))
+    return found, unsure
 
 
 def _may_be_signature(descriptor: Descriptor) -> bool:
-    return descriptor.artifact_type in _UNTYPED and descriptor.media_type in (
+    return descriptor.artifact_type in mt.NO_TYPE and descriptor.media_type in (
         mt.IMAGE_MANIFEST,
         mt.ARTIFACT_MANIFEST,
     )
 
 
-def _read_untyped(
-    source: Source, untyped: Sequence[Descriptor], problems: list[str]
-) -> tuple[bool, dict[Digest, SignatureManifest]]:
-    """The signatures among `untyped`, and whether all were read that may be one."""
-    readable = [d for d in untyped if d.size <= MAX_UNTYPED_MANIFEST][:MAX_UNTYPED]
-    complete = len(readable) == len(untyped)
-    if not complete:
-        problems.append(
-            f"{len(untyped) - len(readable)} referrers without an artifact type are too large or too many"
-        )
-    found: dict[Digest, SignatureManifest] = {}
+_Known = dict[Digest, tuple[Descriptor, SignatureManifest]]
+
+
+def _read_unsure(source: Source, unsure: Sequence[_Unsure], problems: list[str]) -> tuple[bool, _Known]:
+    """The signatures among `unsure`, and whether all were read that may be one. One good descriptor suffices."""
+    candidates = (d for item in unsure for d in item.described if d.size <= MAX_UNTYPED_MANIFEST)
+    readable = list(islice(candidates, MAX_UNTYPED))
+    found: _Known = {}
+    read: set[Digest] = set()
+    errors: dict[Digest, list[Nv2Error]] = {}
     for descriptor, data in zip(readable, source.fetch_many(readable, MAX_UNTYPED_MANIFEST), strict=True):
         try:
-            if isinstance(data, Nv2Error):
-                raise data
-            manifest = parse_manifest(data, descriptor.media_type, at=descriptor.digest)
-            if is_signature(manifest):
-                found[descriptor.digest] = signature_manifest(manifest, descriptor.digest)
+            if signature := _signature(descriptor, data):
+                found[descriptor.digest] = signature
+            read.add(descriptor.digest)
         except Nv2Error as e:
-            problems.append(one_line(f"a referrer was skipped: {e}"))
-            complete = complete and isinstance(e, ArtifactError)
-    return complete, found
+            errors.setdefault(descriptor.digest, []).append(e)
+    unread = [item for item in unsure if item.digest not in read]
+    return _report(unread, errors, problems), found
+
+
+def _signature(descriptor: Descriptor, data: bytes | Nv2Error) -> tuple[Descriptor, SignatureManifest] | None:
+    """The signature that `data` is, under the descriptor that it should have had; None if it is something else."""
+    if isinstance(data, Nv2Error):
+        raise data
+    manifest = parse_manifest(data, descriptor.media_type, at=descriptor.digest)
+    if not is_signature(manifest):
+        return None
+    repaired = descriptor._replace(artifact_type=mt.SIGNATURE, annotations=manifest.annotations)
+    return repaired, signature_manifest(manifest, descriptor.digest)
+
+
+def _report(
+    unread: Sequence[_Unsure], errors: Mapping[Digest, Sequence[Nv2Error]], problems: list[str]
+) -> bool:
+    """Whether none of `unread` can be a signature; `problems` gets a line for each reason."""
+    complete, too_many = True, 0
+    for item in unread:
+        failures = errors.get(item.digest, ())
+        problems.extend(one_line(f"a referrer was skipped: {e}") for e in failures)
+        if item.contradictory:
+            problems.append(f"{item.digest} is listed in several ways, and as none of them it can be read")
+        too_many += len(failures) < len(item.described)
+        artifact_at_fault = all(isinstance(e, ArtifactError) for e in failures)
+        complete = complete and artifact_at_fault and not item.contradictory
+    if too_many:
+        problems.append(f"{too_many} referrers without an artifact type are too large or too many")
+    return complete and not too_many
 
 
 def _matches(descriptor: Descriptor, prefer: frozenset[str]) -> bool:
@@ -159,116 +173,3 @@ def _matches(descriptor: Descriptor, prefer: frozenset[str]) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(said, list) and any(isinstance(item, str) and item in prefer for item in said)
-
-
-def open_signatures(
-    source: Source,
-    subject: Descriptor,
-    descriptors: Sequence[Descriptor],
-    known: Mapping[Digest, SignatureManifest] = NOTHING_READ,
-) -> Iterator[FoundSignature | Problem]:
-    """Fetch manifests and envelopes of `descriptors`, in their order: one item for each.
-
-    Lazy: what nobody asks for is not fetched, but for the rest of a batch. `known` are manifests that
-    were read already.
-    """
-    budget = MAX_TOTAL
-    for batch in _batches(descriptors):
-        opened, budget = _affordable(_manifests(source, subject, batch, known), budget)
-        for group in _groups(opened):
-            yield from _envelopes(source, group)
-
-
-Opened = tuple[Descriptor, SignatureManifest | Nv2Error]
-"""The descriptor of a signature manifest with its content, or why there is none."""
-
-
-def _batches(descriptors: Sequence[Descriptor]) -> Iterator[Sequence[Descriptor]]:
-    start, size = 0, 0
-    for i, descriptor in enumerate(descriptors):
-        size += min(descriptor.size, MAX_MANIFEST)
-        if i > start and (i - start == BATCH or size > MAX_BATCH):
-            yield descriptors[start:i]
-            start, size = i, min(descriptor.size, MAX_MANIFEST)
-    yield descriptors[start:]
-
-
-def _manifests(
-    source: Source,
-    subject: Descriptor,
-    batch: Sequence[Descriptor],
-    known: Mapping[Digest, SignatureManifest],
-) -> Iterator[Opened]:
-    wanted = [d for d in batch if d.digest not in known and d.size <= MAX_MANIFEST]
-    fetched = dict(zip((d.digest for d in wanted), source.fetch_many(wanted, MAX_MANIFEST), strict=True))
-    for descriptor in batch:
-        try:
-            manifest = known.get(descriptor.digest) or _manifest(descriptor, fetched.get(descriptor.digest))
-            _check(manifest, subject, descriptor.digest)
-            yield descriptor, manifest
-        except Nv2Error as e:
-            yield descriptor, e
-
-
-def _manifest(descriptor: Descriptor, data: bytes | Nv2Error | None) -> SignatureManifest:
-    if data is None:
-        raise MalformedManifest(f"a manifest of more than {MAX_MANIFEST} bytes", at=descriptor.digest)
-    if isinstance(data, Nv2Error):
-        raise data
-    return signature_manifest(
-        parse_manifest(data, descriptor.media_type, at=descriptor.digest), descriptor.digest
-    )
-
-
-def _check(manifest: SignatureManifest, subject: Descriptor, at: Digest) -> None:
-    # Listings are made by others (GitLab answers with the image itself, anyone writes fallback tags).
-    if manifest.subject.digest != subject.digest:
-        raise MalformedManifest(f"its subject is another manifest: {manifest.subject.digest}", at=at)
-    if manifest.envelope.media_type not in mt.ENVELOPES.values():
-        raise MalformedManifest(f"unknown format of signatures {quoted(manifest.envelope.media_type)}", at=at)
-    if manifest.envelope.size > MAX_ENVELOPE:
-        raise MalformedManifest(f"an envelope of more than {MAX_ENVELOPE} bytes", at=at)
-
-
-def _affordable(opened: Iterator[Opened], budget: int) -> tuple[list[Opened], int]:
-    """`opened` with an error in place of each whose envelope exceeds the rest of `budget`; and that rest."""
-    found: list[Opened] = []
-    for descriptor, manifest in opened:
-        if isinstance(manifest, SignatureManifest) and manifest.envelope.size > budget:
-            refusal = BadAnswer(
-                f"not read: the envelopes have more than {MAX_TOTAL} bytes together", at=descriptor.digest
-            )
-            found.append((descriptor, refusal))
-            continue
-        if isinstance(manifest, SignatureManifest):
-            budget -= manifest.envelope.size
-        found.append((descriptor, manifest))
-    return found, budget
-
-
-def _groups(opened: Sequence[Opened]) -> Iterator[list[Opened]]:
-    """`opened` in groups whose envelopes fit in memory together."""
-    group: list[Opened] = []
-    size = 0
-    for item in opened:
-        more = item[1].envelope.size if isinstance(item[1], SignatureManifest) else 0
-        if group and size + more > MAX_BATCH:
-            yield group
-            group, size = [], 0
-        group.append(item)
-        size += more
-    yield group
-
-
-def _envelopes(source: Source, group: Sequence[Opened]) -> Iterator[FoundSignature | Problem]:
-    wanted = [manifest.envelope for _, manifest in group if isinstance(manifest, SignatureManifest)]
-    fetched = iter(source.fetch_many(wanted, MAX_ENVELOPE))
-    for descriptor, manifest in group:
-        if isinstance(manifest, Nv2Error):
-            yield Problem(descriptor, manifest)
-            continue
-        data = next(fetched)
-        if isinstance(data, Nv2Error):
-            yield Problem(descriptor, data)
-        else:
-            yield FoundSignature(descriptor, manifest.envelope, data)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nv2.content.interface import Source
-from nv2.discovery import Discovery, FoundSignature, open_signatures
+from nv2.discovery import Discovery
 from nv2.envelope.formats import Envelope, parse
 from nv2.errors import ArtifactError
 from nv2.oci.descriptor import Descriptor
+from nv2.opening import FoundSignature, open_signatures
 from nv2.pki.chain import Chain, parse_chain
 from nv2.plain_text import one_line
 

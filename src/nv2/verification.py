@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from nv2.content.interface import Source
-from nv2.discovery import Discovery, FoundSignature, Problem, discover, open_signatures
+from nv2.discovery import Discovery, discover
 from nv2.envelope.envelope import Scheme
 from nv2.errors import (
     ArtifactError,
@@ -24,6 +24,7 @@ from nv2.errors import (
 )
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, digest_of
+from nv2.opening import FoundSignature, Problem, open_signatures
 from nv2.plain_text import one_line
 from nv2.revocation import RevocationChecker, WithoutNetwork
 from nv2.trust import validations
@@ -94,6 +95,10 @@ class Examined(NamedTuple):
     verdict: SignatureVerdict
     anchored: Proven | None
     """What was proven, if the chain ends in a trusted anchor."""
+
+    def of(self, manifest: Descriptor) -> Examined:
+        """The same of another manifest that names the same envelope."""
+        return self._replace(verdict=self.verdict._replace(manifest=manifest))
 
     @property
     def counts_as(self) -> tuple[str, Digest] | None:
@@ -170,9 +175,13 @@ def _examine_all(
 ) -> tuple[SignatureVerdict, ...]:
     seen: list[SignatureVerdict] = []
     counted: set[tuple[str, Digest]] = set()
-    opened = open_signatures(source, question.subject, found.signatures, found.manifests)
-    for item in opened:
-        examined = examine(item, question)
+    last: tuple[Descriptor, Examined] | None = None
+    for item in open_signatures(source, question.subject, found.signatures, found.manifests):
+        if last and isinstance(item, FoundSignature) and item.envelope == last[0]:
+            examined = last[1].of(item.manifest)  # a copy: large ones come one after the other
+        else:
+            examined = examine(item, question)
+        last = (item.envelope, examined) if isinstance(item, FoundSignature) else None
         seen.append(examined.verdict)
         if stop_at_first and examined.verdict.verdict is Verdict.TRUSTED:
             break

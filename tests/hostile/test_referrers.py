@@ -9,10 +9,11 @@ import json
 import tracemalloc
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from nv2.content.remote.referrers import MAX_VARIANTS
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import describe
 from nv2.oci.digest import digest_of
@@ -106,6 +107,29 @@ def impostors(machine: Machine, count: int) -> None:
         listed(machine, machine.attach(envelope, thumbprints=GOOD))
 
 
+def claims_of_size(machine: Machine, count: int) -> None:
+    """Manifests that claim our thumbprints, and that their few bytes are as many as an envelope may have."""
+    for number in range(count):
+        envelope = b"small%d" % number
+        listed(machine, machine.attach(envelope, thumbprints=GOOD, blob={"size": 4 * MIB}))
+
+
+def one_envelope(machine: Machine, count: int) -> None:
+    """The same, and all of them name one envelope."""
+    for number in range(count):
+        annotations = {"n": str(number)}
+        blob = {"size": 4 * MIB, "annotations": annotations}
+        listed(machine, machine.attach(b"one blob", thumbprints=GOOD, blob=blob))
+
+
+def twins(machine: Machine, count: int) -> None:
+    """Manifests that are listed twice, in two ways that are both wrong."""
+    for number in range(count):
+        data = b'{"x":%d}' % number
+        for size in (len(data) + 1, len(data) + 2):
+            beside(machine, data, size=size)
+
+
 def borrowed_chains(machine: Machine, count: int) -> None:
     """Envelopes that carry the trusted chain and were signed with another key."""
     for number in range(count):
@@ -162,6 +186,9 @@ CROWDS = (
     Crowd("junk envelopes",                           junk_envelopes,    NOT_TRUSTED, 2),
     Crowd("strangers' signatures",                    strangers,         NOT_TRUSTED, 2),
     Crowd("strangers' with our thumbprint",           impostors,         NOT_TRUSTED, 2),
+    Crowd("claims of 4 MiB each",                     claims_of_size,    UNDECIDED,   2),
+    Crowd("one envelope, many manifests",             one_envelope,      NOT_TRUSTED, 1),
+    Crowd("twins",                                    twins,             UNDECIDED,   2),
     Crowd("our chain, and another key",               borrowed_chains,   NOT_TRUSTED, 2),
 )
 # fmt: on
@@ -237,6 +264,67 @@ def test_a_thousand_strangers_cost_bounded_memory(machine: Machine) -> None:
         assert tracemalloc.get_traced_memory()[1] <= 24 * MIB
     finally:
         tracemalloc.stop()
+
+
+# --- entries that contradict each other -------------------------------------------------------------------
+
+WRONG = (
+    {"size": 10},
+    {"size": 2**40},
+    {"mediaType": mt.IMAGE_INDEX},
+    {"artifactType": "x/y"},
+    {"size": 10, "artifactType": "x/y"},
+)
+
+
+def by_api(machine: Machine, entries: list[dict[str, Any]]) -> None:
+    machine.listing(entries)
+
+
+def by_tag(machine: Machine, entries: list[dict[str, Any]]) -> None:
+    machine.registry.referrers_api = False
+    index = {"schemaVersion": 2, "mediaType": mt.IMAGE_INDEX, "manifests": entries}
+    machine.repository.add(json.dumps(index).encode(), mt.IMAGE_INDEX, machine.image.replace(":", "-"))
+
+
+Lister = Callable[[Machine, list[dict[str, Any]]], None]
+either = pytest.mark.parametrize("lister", [by_api, by_tag])
+
+
+@either
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_wrong_entry_hides_no_right_one_of_the_same_manifest(
+    machine: Machine, lister: Lister, wrong: dict[str, Any], backwards: bool
+) -> None:
+    good = machine.sign()
+    lister(machine, [machine.entry(good, **wrong), machine.entry(good)][:: -1 if backwards else 1])
+    trusts(machine)
+
+
+@either
+def test_entries_that_are_all_wrong_and_contradict_each_other_are_undecided(
+    machine: Machine, lister: Lister
+) -> None:
+    good = machine.sign()
+    lister(machine, [machine.entry(good, size=10), machine.entry(good, size=11)])
+    ended = machine.run("verify IMAGE")
+    check_ended(ended, UNDECIDED, "not every referrer could be read")
+    assert f"{good} is listed in several ways, and as none of them it can be read" in ended.err
+
+
+@either
+def test_more_descriptions_of_one_manifest_than_are_kept_are_undecided(
+    machine: Machine, lister: Lister
+) -> None:
+    good = machine.sign()
+    wrong = [machine.entry(good, size=size) for size in range(10, 10 + MAX_VARIANTS)]
+    lister(machine, [*wrong[1:], machine.entry(good)])
+    trusts(machine)
+    lister(machine, [*wrong, machine.entry(good)])
+    ended = machine.run("verify IMAGE")
+    check_ended(ended, UNDECIDED, "not every referrer could be read")
+    assert f"is listed in more than {MAX_VARIANTS} ways" in ended.err
 
 
 # --- those who may spend the budget -----------------------------------------------------------------------

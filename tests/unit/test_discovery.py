@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
-from nv2 import discovery
+from nv2 import discovery, opening
 from nv2.content.interface import Referrers
 from nv2.content.memory import MemoryStore
-from nv2.discovery import BATCH, FoundSignature, Problem, discover, open_signatures
+from nv2.discovery import discover
 from nv2.errors import (
     ArtifactError,
     BadAnswer,
@@ -22,6 +23,7 @@ from nv2.errors import (
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.manifest import MAX_ENVELOPE, MAX_MANIFEST
+from nv2.opening import BATCH, FoundSignature, Problem, open_signatures
 from nv2.plain_text import MAX_LINE
 from tests.world.signed import artifact, attach, put
 
@@ -298,8 +300,11 @@ def test_a_thousand_signatures_come_one_for_one_in_order(store: CountingStore, i
     assert [i.manifest for i in open_signatures(store, image, found.signatures)] == list(found.signatures)
 
 
+ZEROS = bytes(MAX_ENVELOPE)
+
+
 class Claims(CountingStore):
-    """Says that envelopes are large, and records how much is asked for at once."""
+    """Has every envelope, of any size, and records how much is asked for at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -308,7 +313,7 @@ class Claims(CountingStore):
     def fetch_many(self, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
         self.asked.append(sum(descriptor.size for descriptor in descriptors))
         if all(descriptor.media_type == mt.JWS for descriptor in descriptors):
-            return iter([b""] * len(descriptors))
+            return (ZEROS[: descriptor.size] for descriptor in descriptors)
         return super().fetch_many(descriptors, limit)
 
 
@@ -319,12 +324,169 @@ def test_what_is_asked_for_at_once_fits_in_memory() -> None:
         layer = {"mediaType": mt.JWS, "digest": f"sha256:{i:064x}", "size": MAX_ENVELOPE}
         put_manifest(store, image, layers=[layer])
     items = opened(store, image)
-    affordable = discovery.MAX_TOTAL // MAX_ENVELOPE
-    assert max(store.asked) <= discovery.MAX_BATCH
+    affordable = opening.MAX_TOTAL // MAX_ENVELOPE
+    assert max(store.asked) <= opening.MAX_BATCH
     assert sum(isinstance(item, FoundSignature) for item in items) == affordable
     refused = [item.error for item in items if isinstance(item, Problem)]
     assert len(refused) == 70 - affordable
     assert all(isinstance(error, BadAnswer) for error in refused)
+
+
+def claim(store: MemoryStore, image: Descriptor, name: int, size: int, **changes: object) -> Descriptor:
+    """A manifest of an envelope of `size` bytes."""
+    layer = {"mediaType": mt.JWS, "digest": f"sha256:{name:064x}", "size": size}
+    return put_manifest(store, image, layers=[layer], **changes)
+
+
+def test_all_small_envelopes_can_be_read_whatever_else_is_there() -> None:
+    assert opening.MAX_SMALL * discovery.MAX_REFERRERS <= opening.MAX_TOTAL
+    assert opening.MAX_SMALL > 25 * 1024
+
+
+def test_small_envelopes_come_first_and_large_ones_by_about_their_size() -> None:
+    small, twice = opening.MAX_SMALL, 3 * opening.MAX_SMALL // 2
+    sizes = [MAX_ENVELOPE, twice + 1, small, 8 * small, 1, small + 1, twice]
+    store = Claims()
+    image = artifact(store)
+    manifests = [claim(store, image, number, size) for number, size in enumerate(sizes)]
+    items = open_signatures(store, image, manifests)
+    read = [item.envelope.size for item in items if isinstance(item, FoundSignature)]
+    assert read == [small, 1, twice + 1, small + 1, twice, 8 * small, MAX_ENVELOPE]
+
+
+def test_no_number_of_largest_envelopes_keeps_a_smaller_one_from_being_read() -> None:
+    store = Claims()
+    image = artifact(store)
+    for number in range(100):
+        claim(store, image, number, MAX_ENVELOPE)
+    wanted = [claim(store, image, 100 + n, size) for n, size in enumerate((10, 30_000, MAX_ENVELOPE // 4))]
+    found = {item.manifest.digest for item in opened(store, image) if isinstance(item, FoundSignature)}
+    assert found.issuperset(manifest.digest for manifest in wanted)
+
+
+def test_an_envelope_that_many_manifests_name_is_read_and_charged_once() -> None:
+    store = Claims()
+    image = artifact(store)
+    for number in range(70):
+        claim(store, image, 1, MAX_ENVELOPE, annotations={"n": str(number)})
+    items = opened(store, image)
+    assert len(items) == 70
+    assert all(isinstance(item, FoundSignature) for item in items)
+    assert store.asked.count(MAX_ENVELOPE) == 1
+    assert len({item.manifest.digest for item in items}) == 70
+
+
+def test_an_envelope_that_is_missing_is_charged_nothing(store: CountingStore, image: Descriptor) -> None:
+    for number in range(70):
+        claim(store, image, number, MAX_ENVELOPE)
+    assert all(isinstance(item, Problem) for item in opened(store, image))
+    errors = {type(item.error) for item in opened(store, image) if isinstance(item, Problem)}
+    assert errors == {NotFound}
+
+
+def test_an_envelope_of_another_size_than_is_said_is_charged_as_is_said(
+    store: CountingStore, image: Descriptor
+) -> None:
+    for number in range(70):
+        blob = put(store, b"%d" % number, mt.JWS)._replace(size=MAX_ENVELOPE)
+        put_manifest(store, image, layers=[blob.to_json()])
+    errors = [type(item.error) for item in opened(store, image) if isinstance(item, Problem)]
+    affordable = opening.MAX_TOTAL // MAX_ENVELOPE
+    assert errors == [ContentMismatch] * affordable + [BadAnswer] * (70 - affordable)
+
+
+# --- listings that contradict themselves ------------------------------------------------------------------
+
+
+class Listed(CountingStore):
+    """Lists exactly `entries`."""
+
+    entries: tuple[Descriptor, ...] = ()
+
+    def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
+        return Referrers(self.entries, complete=True)
+
+
+WRONG = (
+    {"size": 10},
+    {"media_type": mt.IMAGE_INDEX},
+    {"artifact_type": "application/x"},
+    {"artifact_type": None},
+    {"size": 10, "artifact_type": None},
+    {"size": 2**40},
+    {"media_type": mt.IMAGE_INDEX, "artifact_type": "application/x"},
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_wrong_entry_does_not_hide_a_right_one_of_the_same_digest(
+    wrong: dict[str, Any], backwards: bool
+) -> None:
+    store = Listed()
+    image = artifact(store)
+    good = attach(store, image, b"envelope", thumbprints=("a" * 64,))
+    store.entries = (good._replace(**wrong), good)[:: -1 if backwards else 1]
+    assert discover(store, image)[:3] == ((good,), True, ())
+    (item,) = opened(store, image)
+    assert isinstance(item, FoundSignature)
+    assert item.data == b"envelope"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ({"size": 10}, {"size": 11}),
+        ({"size": 10}, {"size": 10, "artifact_type": "application/x"}),
+        ({"media_type": mt.IMAGE_INDEX}, {"size": 2**40}),
+        ({"size": 2**40}, {"size": 2**41}),
+        ({"size": 10, "artifact_type": "application/x"}, {"size": 10, "artifact_type": "application/y"}),
+    ],
+    ids=str,
+)
+def test_entries_that_contradict_each_other_and_are_all_wrong_leave_the_listing_incomplete(
+    wrong: tuple[dict[str, Any], ...],
+) -> None:
+    store = Listed()
+    image = artifact(store)
+    good = attach(store, image, b"envelope")
+    store.entries = tuple(good._replace(**changes) for changes in wrong)
+    found = discover(store, image)
+    assert (found.signatures, found.complete) == ((), False)
+    assert f"{good.digest} is listed in several ways, and as none of them it can be read" in found.problems
+
+
+def test_entries_that_contradict_each_other_about_something_else_are_no_reason_to_doubt() -> None:
+    store = Listed()
+    image = artifact(store)
+    other = artifact(store, "other")
+    store.entries = (other._replace(size=1), other._replace(artifact_type="application/x"))
+    assert discover(store, image) == ((), True, (), {})
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_only_so_many_referrers_without_a_type_are_read(more: int) -> None:
+    store = Listed()
+    image = artifact(store)
+    count = discovery.MAX_UNTYPED + more
+    store.entries = tuple(put(store, b'{"x":%d}' % n, mt.IMAGE_MANIFEST) for n in range(count))
+    found = discover(store, image)
+    assert len(store.fetched) == discovery.MAX_UNTYPED
+    assert found.complete is not bool(more)
+    said = ("1 referrers without an artifact type are too large or too many",)
+    assert found.problems == (said if more else ())
+
+
+def test_what_is_called_a_signature_is_read_before_a_crowd_without_types() -> None:
+    store = Listed()
+    image = artifact(store)
+    good = attach(store, image, b"envelope")
+    crowd = [put(store, b'{"x":%d}' % n, mt.IMAGE_MANIFEST) for n in range(discovery.MAX_UNTYPED)]
+    store.entries = (*crowd, good._replace(size=10), good)
+    assert discover(store, image).signatures == (good,)
+
+
+# --- lines ------------------------------------------------------------------------------------------------
 
 
 def test_a_reason_is_one_bounded_line() -> None:

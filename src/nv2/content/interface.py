@@ -40,7 +40,8 @@ class Referrers(NamedTuple):
     """The answer to "who refers to this?"."""
 
     descriptors: tuple[Descriptor, ...]
-    """Each manifest once; `artifact_type` may be missing or wrong (research says registries lie)."""
+    """Each manifest once, or in each of the ways in which the listing contradicts itself. `artifact_type` may be
+    missing or wrong (research says registries lie)."""
     complete: bool
     """False if a cap ended the listing early: then absence proves nothing."""
     problems: tuple[str, ...] = ()

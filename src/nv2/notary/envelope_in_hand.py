@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from nv2.discovery import FoundSignature
 from nv2.errors import UsageError
 from nv2.notary.session import Session, using
 from nv2.notary.trust_in_memory import GivenTrust
 from nv2.notary.verification import chosen, failure_about
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.reference import LayoutReference
+from nv2.opening import FoundSignature
 from nv2.revocation import WithoutNetwork
 from nv2.trust.trust import NO_METADATA, Trust
 from nv2.trust.verdict import ArtifactVerdict, Verdict, conclude

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from nv2 import strict_json
 from nv2.errors import MalformedManifest
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import NO_ANNOTATIONS, Descriptor, describe, parse_descriptor
+from nv2.oci.digest import Digest
 from nv2.plain_text import rfc3339
 from nv2.strict_json import Fields
 
@@ -122,6 +124,10 @@ def signature_manifest(manifest: Manifest, at: str) -> SignatureManifest:
     if len(manifest.layers) != 1:
         raise MalformedManifest(f"a signature manifest has 1 layer, this one {len(manifest.layers)}", at=at)
     return SignatureManifest(manifest.subject, manifest.layers[0], manifest.annotations)
+
+
+NOTHING_READ: Mapping[Digest, SignatureManifest] = MappingProxyType({})
+"""No manifest is known yet."""
 
 
 class BuiltManifest(NamedTuple):

@@ -23,6 +23,8 @@ FOREIGN_LAYERS = frozenset(
 """Layers that stay where their maker publishes them and are not copied (image-spec, "Non-Distributable Layers")."""
 
 EMPTY = "application/vnd.oci.empty.v1+json"
+NO_TYPE = (None, "", EMPTY)
+"""What registries and clients write in place of the artifact type that they should have derived."""
 OCTET_STREAM = "application/octet-stream"
 
 SIGNATURE = "application/vnd.cncf.notary.signature"

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from nv2.content.remote.store import RemoteStore
+from nv2.oci import media_types as mt
 from nv2.oci.digest import fallback_tag
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.content.remote.registry_world import World
@@ -63,6 +64,36 @@ def test_what_was_displaced_is_listed_again_beside_the_rivals(
     assert listed(registry, image) == [theirs, ours]
     assert "restored 1 signature that" in healed.err
     assert wabbit("verify", "-k", "leaf.crt", image).code == 0
+
+
+WRONG = ({"size": 10}, {"mediaType": mt.IMAGE_INDEX}, {"artifactType": "x/y"})
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_an_entry_that_says_something_else_of_ours_is_not_ours(
+    wabbit: CommandLine, registry: Registry, wrong: dict[str, object]
+) -> None:
+    image = push(registry)
+    ours = sign(wabbit, image)
+    repository, tag = registry.repository("app"), fallback_tag(image.partition("@")[2])
+    index = json.loads(repository.manifests[repository.tags[tag]][1])
+    spoilt = {**index["manifests"][0], **wrong}
+    repository.add(json.dumps({**index, "manifests": [spoilt]}).encode(), mt.IMAGE_INDEX, tag)
+    assert wabbit("verify", "-k", "leaf.crt", image).code != 0
+    assert wabbit("list", "--heal", "-o", "json", image).document["restored"] == [ours]
+    assert listed(registry, image) == [ours, ours]
+    assert wabbit("verify", "-k", "leaf.crt", image).code == 0
+    assert wabbit("list", "--heal", "-o", "json", image).document["restored"] == []
+
+
+def test_an_entry_that_only_lost_its_type_is_still_ours(wabbit: CommandLine, registry: Registry) -> None:
+    image = push(registry)
+    sign(wabbit, image)
+    repository, tag = registry.repository("app"), fallback_tag(image.partition("@")[2])
+    index = json.loads(repository.manifests[repository.tags[tag]][1])
+    del index["manifests"][0]["artifactType"]
+    repository.add(json.dumps(index).encode(), mt.IMAGE_INDEX, tag)
+    assert wabbit("list", "--heal", "-o", "json", image).document["restored"] == []
 
 
 def test_what_is_restored_has_type_and_annotations_as_before(

@@ -69,9 +69,9 @@ class LayoutIndex(NamedTuple):
         return next((e.descriptor for e in self.entries if e.descriptor.digest == digest), None)
 
     def listing(self, descriptors: Sequence[Descriptor]) -> LayoutIndex:
-        """With an entry for each of `descriptors` that has none."""
-        known = {entry.descriptor.digest for entry in self.entries}
-        added = {d.digest: entry_of(d) for d in descriptors if d.digest not in known}
+        """With an entry for each of `descriptors` that has none. One of another size or media type is none."""
+        known = {entry.descriptor[:3] for entry in self.entries}
+        added = {d.digest: entry_of(d) for d in descriptors if d[:3] not in known}
         return self._replace(entries=(*self.entries, *added.values())) if added else self
 
     def tagging(self, descriptor: Descriptor, tag: str) -> LayoutIndex:

@@ -48,30 +48,40 @@ def walk(roots: Iterable[Descriptor], read: Callable[[Descriptor], Manifest]) ->
     """Read every manifest that `roots` lead to, with `read`.
 
     One that cannot be read is a problem, not an error; if it is its file that is missing or cannot be read,
-    the walk is not complete. A child that is not here is neither: layouts may hold a part of an index.
+    the walk is not complete; nor is it if there are several descriptors of one manifest, and none fits. A child that is not here is neither: layouts may hold a part of an index.
     """
     waiting = deque(roots)
     listed = frozenset(descriptor.digest for descriptor in waiting)
     media_types: dict[Digest, str] = {}
+    seen: set[tuple[str, Digest, int]] = set()
+    read_already: set[Digest] = set()
+    failed: dict[Digest, int] = {}
     referrers: dict[Digest, list[Descriptor]] = {}
     problems: list[str] = []
     room, complete = MAX_BYTES, True
-    while waiting and room >= 0 and len(media_types) + len(waiting) <= MAX_WALKED:
+    while waiting and room >= 0 and len(seen) + len(waiting) <= MAX_WALKED:
         descriptor = waiting.popleft()
-        if descriptor.digest in media_types or not is_manifest(descriptor.media_type):
+        done = descriptor.digest in read_already or descriptor[:3] in seen
+        if done or not is_manifest(descriptor.media_type):
             continue
-        media_types[descriptor.digest] = descriptor.media_type
+        seen.add(descriptor[:3])
+        media_types.setdefault(descriptor.digest, descriptor.media_type)
         room -= descriptor.size if descriptor.size <= MAX_MANIFEST else 0  # larger ones are not read
         try:
             manifest = read(descriptor)
         except Nv2Error as e:
+            if not isinstance(e, NotFound):  # as whatever it is described, it is not here
+                failed[descriptor.digest] = failed.get(descriptor.digest, 0) + 1
             if descriptor.digest in listed or not isinstance(e, NotFound):
                 problems.append(one_line(str(e)))
                 complete = complete and not isinstance(e, UNREAD)
             continue
+        read_already.add(descriptor.digest)
+        media_types[descriptor.digest] = descriptor.media_type
         if manifest.subject:
             referrers.setdefault(manifest.subject.digest, []).append(Descriptor(*descriptor[:3]))
         waiting.extend(manifest.manifests)
     found = {subject: tuple(descriptors) for subject, descriptors in referrers.items()}
-    complete = complete and not waiting and room >= 0
+    contradictory = any(times > 1 and digest not in read_already for digest, times in failed.items())
+    complete = complete and not waiting and room >= 0 and not contradictory
     return Walked(media_types, found, complete, tuple(problems[:MAX_PROBLEMS]))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from nv2.content.interface import Journal, Lock, opener
 from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
-from nv2.content.remote.referrers import FallbackIndex, fallback_index, start_fallback
+from nv2.content.remote.referrers import FallbackIndex, fallback_index, start_fallback, unlisted
 from nv2.errors import BadAnswer, EnvironmentFailure, RemoteError
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor
@@ -118,18 +118,20 @@ def witnesses(writer: Writer, subject: Descriptor) -> frozenset[str]:
     return frozenset(item.digest for item in known if item.artifact_type == mt.SIGNATURE)
 
 
-def restore_by_tag(writer: Writer, subject: Descriptor, listed: frozenset[str]) -> tuple[Descriptor, ...]:
-    """Put back what this host attached to `subject`, and is not among the digests `listed` any more.
+def restore_by_tag(
+    writer: Writer, subject: Descriptor, listed: Iterable[Descriptor]
+) -> tuple[Descriptor, ...]:
+    """Put back what this host attached to `subject`, and is not among `listed` any more as it is.
 
     What has no manifest any more is forgotten. Returns what was missing. Raises as `attach_by_tag`, and
     `EnvironmentFailure` if the record cannot be read.
     """
     name = _name(writer, subject)
-    unlisted = [item for item in writer.journal.recall(name) if item.digest not in listed]
-    missing = tuple(item for item in unlisted if writer.exists(item))
+    lost = unlisted(writer.journal.recall(name), (item.to_json() for item in listed))
+    missing = tuple(item for item in lost if writer.exists(item))
     if missing:
         _write_until_kept(writer, subject, (), missing)
-    if gone := {item.digest for item in unlisted} - {item.digest for item in missing}:
+    if gone := {item.digest for item in lost} - {item.digest for item in missing}:
         writer.journal.forget(name, gone)
     return missing
 
@@ -180,8 +182,9 @@ def _merge(
     current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
     found = current.digest if current else None
     listed = current.digests if current else frozenset()
-    missing = [item for item in manifests if item.digest not in listed]
-    missing += [item for item in restore if item.digest not in listed and writer.exists(item)]
+    entries = current.entries if current else []
+    missing = unlisted(manifests, entries)
+    missing += [item for item in unlisted(restore, entries) if writer.exists(item)]
     if not missing:
         return _Round(found, False, 0.0)
     writer.confirm(listed)

@@ -7,7 +7,7 @@ checked by whoever opens it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -26,6 +26,9 @@ from nv2.transport.urls import origin_of, resolve_url
 
 MAX_REFERRERS = 10_000
 """Entries that one listing may have: about as many as a fallback index of 4 MiB holds."""
+
+MAX_VARIANTS = 8
+"""Ways in which one listing may describe the same manifest. Honest ones have one."""
 
 MAX_PAGES = 100
 """Pages of one listing."""
@@ -56,6 +59,21 @@ class FallbackIndex(NamedTuple):
     def digests(self) -> frozenset[str]:
         """The digests that are listed."""
         return frozenset(str(item.get("digest")) for item in self.entries if isinstance(item, dict))
+
+
+def unlisted(items: Iterable[Descriptor], entries: Iterable[Any]) -> list[Descriptor]:
+    """Those of `items` that no entry (a descriptor as JSON) describes. The digest alone does not: readers would
+    fetch something else. A type that is left out is no harm: they repair it."""
+    listed: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        if isinstance(entry, dict):
+            listed.setdefault(str(entry.get("digest")), []).append(entry)
+    return [item for item in items if not any(_describes(e, item) for e in listed.get(item.digest, ()))]
+
+
+def _describes(entry: Mapping[str, Any], item: Descriptor) -> bool:
+    said = (entry.get("mediaType"), entry.get("digest"), entry.get("size"))
+    return said == item[:3] and entry.get("artifactType") in (item.artifact_type, *mt.NO_TYPE)
 
 
 def start_api(endpoint: Endpoint, subject: Digest, artifact_type: str | None) -> Pending:
@@ -131,11 +149,14 @@ def _next_page(endpoint: Endpoint, response: Response) -> str | None:
 
 
 class _Listing:
-    """Entries on their way to a `Referrers`: each digest once, up to the cap."""
+    """Entries on their way to a `Referrers`: each once, up to the caps.
+
+    Entries of one digest that contradict each other are all kept: a wrong one must not hide the right one.
+    """
 
     def __init__(self, at: str) -> None:
         self._at = at
-        self._found: dict[Digest, Descriptor] = {}
+        self._found: dict[Digest, dict[tuple[object, ...], Descriptor]] = {}
         self._problems: list[str] = []
         self._seen = 0
         self._capped = False
@@ -154,12 +175,23 @@ class _Listing:
             except Nv2Error as e:
                 self._problems.append(str(e))
             else:
-                self._found.setdefault(found.digest, found)
+                self._keep(found)
         return True
+
+    def _keep(self, found: Descriptor) -> None:
+        variants = self._found.setdefault(found.digest, {})
+        if found[:4] in variants or len(variants) < MAX_VARIANTS:
+            variants.setdefault(found[:4], found)
+            return
+        self._capped = True
+        self._problems.append(
+            f"{self._at}: {found.digest} is listed in more than {MAX_VARIANTS} ways, the rest are left out"
+        )
 
     def result(self, *, complete: bool = True) -> Referrers:
         """What was taken."""
-        return Referrers(tuple(self._found.values()), complete and not self._capped, tuple(self._problems))
+        found = tuple(entry for variants in self._found.values() for entry in variants.values())
+        return Referrers(found, complete and not self._capped, tuple(self._problems))
 
 
 def start_fallback(endpoint: Endpoint, subject: Digest) -> Pending:

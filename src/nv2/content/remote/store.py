@@ -272,7 +272,7 @@ class RemoteStore:
         listed = self.referrers(subject)
         if self._api is _Api.THERE:
             return ()
-        return restore_by_tag(self._writer, subject, frozenset(item.digest for item in listed.descriptors))
+        return restore_by_tag(self._writer, subject, listed.descriptors)
 
     def _is_listed(self, subject: Descriptor, manifest: Descriptor) -> bool:
         """Whether the registry lists it by itself: OCI-Subject at the push, and an API that does not lack."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +106,48 @@ def test_a_referrer_that_cannot_be_read_is_a_problem_and_hides_no_other(
     assert listing.descriptors == (good,)
     assert [problem for problem in listing.problems if spoilt.digest in problem]
     assert [problem for problem in listing.problems if gone.digest in problem]
+
+
+@pytest.mark.parametrize("wrong", [{"size": 10}, {"mediaType": mt.IMAGE_INDEX}], ids=str)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_wrong_entry_does_not_hide_a_right_one(
+    store: LayoutStore, directory: Path, wrong: dict[str, object], backwards: bool
+) -> None:
+    image = push_image(store, b"layer")
+    good = attach_referrer(store, image, b"good")
+
+    def doubled(index: dict[str, Any]) -> None:
+        last = index["manifests"].pop()
+        index["manifests"] += [{**last, **wrong}, last][:: -1 if backwards else 1]
+
+    change_index(directory, doubled)
+    listing = reopened(directory).referrers(image)
+    assert (listing.descriptors, listing.complete) == ((good,), True)
+
+
+def test_entries_that_are_all_wrong_and_contradict_each_other_leave_the_listing_incomplete(
+    store: LayoutStore, directory: Path
+) -> None:
+    image = push_image(store, b"layer")
+    attach_referrer(store, image, b"good")
+
+    def doubled(index: dict[str, Any]) -> None:
+        last = index["manifests"].pop()
+        index["manifests"] += [{**last, "size": 10}, {**last, "size": 11}]
+
+    change_index(directory, doubled)
+    listing = reopened(directory).referrers(image)
+    assert (listing.descriptors, listing.complete) == ((), False)
+    assert len(listing.problems) == 2
+
+
+def test_attaching_lists_what_is_listed_wrongly_only(store: LayoutStore, directory: Path) -> None:
+    image = push_image(store, b"layer")
+    good = attach_referrer(store, image, b"good")
+    change_index(directory, lambda index: index["manifests"][-1].update(size=10))
+    again = reopened(directory)
+    again.attach(image, [good])
+    assert again.referrers(image).descriptors == (good,)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from nv2.content.interface import Referrers
 from nv2.content.remote import referrers as listing
 from nv2.errors import BadAnswer, NotFound, Refused
 from nv2.oci import media_types as mt
@@ -146,6 +147,24 @@ def test_a_bad_entry_is_reported_and_the_others_stay() -> None:
     found = world.store().referrers(subject)
     assert found.descriptors == (one,) and found.complete
     assert [problem.partition(": ")[2][:12] for problem in found.problems] == ["manifests[0]", "manifests[1]"]
+
+
+def test_entries_that_contradict_each_other_are_all_kept_up_to_a_limit() -> None:
+    world = World(referrers_api=False)
+    subject = push_image(world.store())
+    (one,) = sign(world.store(), subject, "one")
+    others = [one._replace(size=size) for size in range(listing.MAX_VARIANTS)]
+
+    def listed(*entries: Descriptor) -> Referrers:
+        document = {"schemaVersion": 2, "manifests": [entry.to_json() for entry in entries]}
+        repository = world.registry.repository("app")
+        repository.add(json.dumps(document).encode(), mt.IMAGE_INDEX, fallback_tag(subject.digest))
+        return world.store().referrers(subject)
+
+    assert listed(*others[1:], one, one) == ((*others[1:], one), True, ())
+    found = listed(*others, one)
+    assert (found.descriptors, found.complete) == (tuple(others), False)
+    assert [one.digest in problem for problem in found.problems] == [True]
 
 
 def test_the_subject_s_own_children_are_not_its_referrers() -> None:
