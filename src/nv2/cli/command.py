@@ -113,6 +113,7 @@ class Group(NamedTuple):
     summary: str
     commands: tuple[Command, ...]
     aliases: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 OUTPUT = Flag("output", "format of the output: text or json", short="o", default="text")

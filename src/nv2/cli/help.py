@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nv2.cli.command import Command, Flag, Group, Kind
 from nv2.cli.flags import HELP
+
+EXAMPLES = (
+    "nv2 demo",
+    'nv2 key generate ci --subject "CN=ci,O=example.com,ST=WA,C=US"',
+    "nv2 sign -k ci registry.example.com/net-monitor@sha256:...",
+    "nv2 verify -k ci registry.example.com/net-monitor@sha256:...",
+)
+"""What a newcomer may try first."""
 
 
 def root_help(program: str, commands: Mapping[str, str]) -> str:
@@ -15,6 +23,7 @@ def root_help(program: str, commands: Mapping[str, str]) -> str:
     return (
         f"{program}: sign OCI artifacts, keep the signatures beside them, decide what may run\n\n"
         f"Usage:\n  {program} <command> [flags]\n\nCommands:\n{listed}\n\n"
+        f"{_examples(EXAMPLES, program)}\n\n"
         f'Use "{program} <command> --help" for more about a command.\n'
     )
 
@@ -25,6 +34,7 @@ def group_help(group: Group, path: str) -> str:
     listed = "\n".join(f"  {command.name.ljust(width)}{command.summary}" for command in group.commands)
     return (
         f"{group.summary}\n\nUsage:\n  {path} <command> [flags]\n\nCommands:\n{listed}\n\n"
+        f"{_examples(group.examples, path.partition(' ')[0])}\n\n"
         f'Use "{path} <command> --help" for more about a command.\n'
     )
 
@@ -38,15 +48,18 @@ def command_help(command: Command, path: str) -> str:
     if command.aliases:
         parts.append(f"Aliases:\n  {', '.join((command.name, *command.aliases))}")
     if command.examples:
-        program = path.partition(" ")[0]
-        lines = (f"  {line}".replace("nv2 ", f"{program} ") for line in command.examples)
-        parts.append("Examples:\n" + "\n".join(lines))
+        parts.append(_examples(command.examples, path.partition(" ")[0]))
     shown = [flag for flag in (*command.flags, HELP) if not flag.hidden]
     left = [_left(flag) for flag in shown]
     width = max(map(len, left)) + 3
     rows = [f"{name.ljust(width)}{_right(flag)}" for name, flag in zip(left, shown, strict=True)]
     parts.append("Flags:\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
+
+
+def _examples(examples: Sequence[str], program: str) -> str:
+    lines = (f"  {line}".replace("nv2 ", f"{program} ") for line in examples)
+    return "Examples:\n" + "\n".join(lines)
 
 
 def _sentence(summary: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from nv2.cli import flags
 from nv2.cli.command import Command, Group
 from nv2.cli.dispatch import COMMANDS, load
+from nv2.cli.help import EXAMPLES as FIRST_EXAMPLES
 from tests.unit.cli.command_line import CommandLine
 
 LINES, COLUMNS = 40, 100
@@ -26,9 +27,19 @@ def _every() -> Iterator[tuple[str, Command]]:
             yield name, loaded
 
 
+def _of(example: str, known: Iterable[str]) -> str:
+    """The command that an example calls."""
+    return next(name for name in known if f"{example} ".startswith(f"nv2 {name} "))
+
+
 EVERY = dict(_every())
 WORDS = ("", *EVERY, *(name for name in COMMANDS if name not in EVERY))
-EXAMPLES = [(name, example) for name, command in EVERY.items() for example in command.examples]
+GROUPS = {name: load(entry) for name, entry in COMMANDS.items() if name not in EVERY}
+EXAMPLES = [
+    *((name, example) for name, command in EVERY.items() for example in command.examples),
+    *((_of(example, EVERY), example) for example in FIRST_EXAMPLES),
+    *((_of(example, EVERY), example) for group in GROUPS.values() for example in group.examples),
+]
 
 
 @pytest.mark.parametrize("words", WORDS)
@@ -45,6 +56,15 @@ def test_a_command_has_an_example_of_its_own(name: str) -> None:
     command = EVERY[name]
     assert command.examples
     assert all(re.search(rf"\bnv2 {name.split()[0]}\b", example) for example in command.examples)
+
+
+@pytest.mark.parametrize("words", ["", *GROUPS])
+@pytest.mark.parametrize("program", ["nv2", "notation"])
+def test_help_of_the_program_and_of_a_group_has_examples(line: CommandLine, program: str, words: str) -> None:
+    examples = GROUPS[words].examples if words else FIRST_EXAMPLES
+    assert examples and all(f"nv2 {words}" in example for example in examples)
+    shown = line(*words.split(), "--help", program=program).out
+    assert all(example.replace("nv2 ", f"{program} ") in shown for example in examples)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -266,4 +266,8 @@ COMMAND = Group(
         cert_trial.CLEANUP,
     ),
     aliases=("certificate",),
+    examples=(
+        "nv2 cert add --type ca --store acme-rockets acme-rockets.crt",
+        "nv2 cert list --type ca --store acme-rockets",
+    ),
 )

@@ -245,4 +245,9 @@ COMMAND = Group(
             examples=("nv2 key delete ci",),
         ),
     ),
+    examples=(
+        'nv2 key generate ci --subject "CN=ci,O=example.com,ST=WA,C=US" --default',
+        "nv2 key add wabbit --key-file wabbit-networks.key --cert-file wabbit-networks.crt",
+        "nv2 key list",
+    ),
 )

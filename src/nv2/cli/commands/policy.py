@@ -168,4 +168,5 @@ COMMAND = Group(
             schema="nv2.policy.show/v1",
         ),
     ),
+    examples=(_INIT_EXAMPLE, "nv2 policy import my_policy.json", "nv2 policy show"),
 )

@@ -65,4 +65,4 @@ SERVE = Command(
     ),
 )
 
-COMMAND = Group("registry", "serve a registry on this machine", (SERVE,))
+COMMAND = Group("registry", "serve a registry on this machine", (SERVE,), examples=SERVE.examples[:1])
