@@ -422,6 +422,21 @@ def test_copies_of_one_signature_count_once() -> None:
     assert len(verdict.signatures) == 10
 
 
+def test_copies_of_a_large_envelope_are_judged_once_and_answered_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nv2.opening.MAX_SMALL", 10)
+    world, asked = World(), Revocation(Outcome.FAILED)
+    one, other = (sealed(world.image, PAIR, user_metadata={"n": name}) for name in "ab")
+    for i in range(10):
+        attach(world, world.image, one, created=SIGNED_AT + timedelta(seconds=i))
+    attach(world, world.image, other)
+    verdict = judged(world, revocation=asked)
+    assert len({signature.manifest.digest for signature in verdict.signatures}) == 11
+    assert {signature.verdict for signature in verdict.signatures} == {N}
+    assert len(asked.asked) == 2
+
+
 @pytest.mark.parametrize("budget", [0, -1])
 def test_a_budget_below_one_is_a_mistake_of_the_caller(budget: int) -> None:
     with pytest.raises(UsageError):
