@@ -33,6 +33,8 @@ HOST = "registry.test"
 SCOPE = f"{HOST}/app"
 KIB = 1024
 MIB = 1024 * 1024
+MEMORY = 48 * MIB
+"""What a row may take at once that does not say less or more: a few answers of the largest size, and what is read out of them."""
 
 BUILD = WABBIT.issue("build", key="EC-256")
 STRANGER = CA("Stranger").issue("stranger", key="EC-256")
@@ -239,22 +241,19 @@ class Attack(NamedTuple):
     """At most so many are sent."""
     read: int = MIB
     """At most so many bytes of answers are read."""
-    memory: int = 0
-    """At most so many bytes are in use at once, if not 0."""
+    memory: int = MEMORY
+    """At most so many bytes are taken and in use at once while the command runs."""
 
 
 def check(machine: Machine, attack: Attack) -> Ended:
     """Strike, run, and hold the end against what the row promises."""
     attack.strike(machine)
-    if not attack.memory:
+    tracemalloc.start()
+    try:
         ended = machine.run(attack.words)
-    else:
-        tracemalloc.start()
-        try:
-            ended = machine.run(attack.words)
-            assert tracemalloc.get_traced_memory()[1] <= attack.memory
-        finally:
-            tracemalloc.stop()
+        assert tracemalloc.get_traced_memory()[1] <= attack.memory
+    finally:
+        tracemalloc.stop()
     check_ended(ended, attack.code, attack.says)
     assert len(machine.network.requests) <= attack.requests
     assert machine.network.read <= attack.read
