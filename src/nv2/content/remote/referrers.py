@@ -158,6 +158,7 @@ class _Listing:
         self._at = at
         self._found: dict[Digest, dict[tuple[object, ...], Descriptor]] = {}
         self._problems: list[str] = []
+        self._crowded: dict[Digest, str] = {}
         self._seen = 0
         self._capped = False
 
@@ -184,14 +185,15 @@ class _Listing:
             variants.setdefault(found[:4], found)
             return
         self._capped = True
-        self._problems.append(
+        self._crowded[found.digest] = (
             f"{self._at}: {found.digest} is listed in more than {MAX_VARIANTS} ways, the rest are left out"
         )
 
     def result(self, *, complete: bool = True) -> Referrers:
         """What was taken."""
         found = tuple(entry for variants in self._found.values() for entry in variants.values())
-        return Referrers(found, complete and not self._capped, tuple(self._problems))
+        problems = (*self._problems, *self._crowded.values())
+        return Referrers(found, complete and not self._capped, problems)
 
 
 def start_fallback(endpoint: Endpoint, subject: Digest) -> Pending:
