@@ -5,37 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nv2.cli import exits, options, passphrase
+from nv2.cli import exits, options, signing_flags
 from nv2.cli.build_metadata import MAX_FILE, parse_build_metadata, references_built
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
-from nv2.errors import Nv2Error, UsageError
+from nv2.errors import Nv2Error
 from nv2.files import read_file
-from nv2.notary.session import Session
-from nv2.notary.signers import find_signer
 from nv2.notary.signing import Signed, sign_reference
-from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference
-from nv2.signing import Wish, check_expiry
-
-NOT_YET = {
-    "plugin": "signing plugins are",
-    "id": "signing plugins are",
-    "plugin-config": "signing plugins are",
-    "timestamp-url": "timestamps are",
-    "timestamp-root-cert": "timestamps are",
-}
-UNTIL_THEN = "sign with a key in a file (-k FILE) and without timestamps, or with notation"
 
 
 def run(call: Call) -> int:
     """Sign every reference; the exit code is the worst of them."""
     as_json = wants_json(call)
-    options.refuse_unsupported(call, NOT_YET, UNTIL_THEN)
+    signing_flags.check_supported(call)
     wanted = _references(call)
     session = options.session(call)
-    wish = _wish(call, session)
-    ask = passphrase.passphrase_source(call)
-    signer = find_signer(session, call.string("key"), call.string("cert"), ask)
+    wish = signing_flags.wish_of(call, session)
+    signer = signing_flags.signer_of(call, session)
     for reference in wanted:
         options.warn_of_tag(call.output.warn, reference, "sign")
     force = call.on("force-referrers-tag")
@@ -62,20 +48,6 @@ def _references(call: Call) -> tuple[AnyReference, ...]:
     built = parse_build_metadata(read_file(Path(path), MAX_FILE, "build metadata"), path)
     wanted = tuple(options.read_reference(call, text) for text in options.reference_texts(call))
     return references_built(built, wanted, path)
-
-
-def _wish(call: Call, session: Session) -> Wish:
-    word = call.string("signature-format") or session.config.signature_format or "jws"
-    if word not in mt.ENVELOPES:
-        known = " and ".join(f'"{name}"' for name in mt.ENVELOPES)
-        raise UsageError(
-            f'signature format "{word}" not supported',
-            hint=f"supported signature envelope formats are {known}",
-        )
-    expiry = call.duration("expiry") or None
-    check_expiry(expiry)
-    agent = session.signing_agent(call.output.program)
-    return Wish(mt.ENVELOPES[word], expiry, call.pairs(options.USER_METADATA), agent)
 
 
 def _show(call: Call, signed: Signed) -> int:
@@ -109,25 +81,15 @@ COMMAND = Command(
     "sign artifacts",
     run,
     flags=(
-        Flag("key", "name of a signing key, or path of a private key file", short="k"),
-        Flag("cert", "file of the key's certificate chain, when not beside the key"),
-        *passphrase.FLAGS,
+        *signing_flags.KEY,
         options.REFERENCE,
         Flag("metadata-file", "sign the digest that docker buildx wrote to this file"),
-        Flag(
-            "signature-format", f"envelope: {' or '.join(mt.ENVELOPES)} (default from config.json, else jws)"
-        ),
-        Flag("expiry", "how long the signature shall be valid, such as 12h or 3h20m", Kind.DURATION, "e"),
-        Flag(options.USER_METADATA, "{key}={value} pairs to sign with the artifact", Kind.PAIRS, "m"),
+        *signing_flags.ENVELOPE,
         Flag("force-referrers-tag", "store by the referrers tag, whatever the registry can", Kind.BOOL),
         options.OCI_LAYOUT,
         *options.CONNECTION,
         OUTPUT,
-        Flag("id", "key id for a signing plugin"),
-        Flag("plugin", "name of a signing plugin"),
-        options.PLUGIN_CONFIG,
-        Flag("timestamp-url", "RFC 3161 timestamping authority"),
-        Flag("timestamp-root-cert", "root certificate file of the timestamping authority"),
+        *signing_flags.ELSEWHERE,
         options.ALLOW_REFERRERS_API,
         DEBUG,
         VERBOSE,
@@ -143,7 +105,7 @@ COMMAND = Command(
         "nv2 sign --signature-format cose --expiry 24h registry.example.com/net-monitor@sha256:...",
         "nv2 sign -k ci layout:./image:v1",
     ),
-    together=(("timestamp-url", "timestamp-root-cert"), ("id", "plugin")),
-    exclusive=(("key", "id"), ("key", "plugin"), ("oci-layout", "force-referrers-tag")),
+    together=signing_flags.TOGETHER,
+    exclusive=(*signing_flags.EXCLUSIVE, ("oci-layout", "force-referrers-tag")),
     schema="nv2.sign/v1",
 )

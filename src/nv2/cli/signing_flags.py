@@ -1,0 +1,74 @@
+"""The flags that say who signs and how, shared by `sign` and `blob sign`, and what they come to."""
+
+from __future__ import annotations
+
+from nv2.cli import options, passphrase
+from nv2.cli.command import Call, Flag, Kind
+from nv2.errors import UsageError
+from nv2.keys.interface import Signer
+from nv2.notary.session import Session
+from nv2.notary.signers import find_signer
+from nv2.oci import media_types as mt
+from nv2.signing import Wish, check_expiry
+
+NOT_YET = {
+    "plugin": "signing plugins are",
+    "id": "signing plugins are",
+    "plugin-config": "signing plugins are",
+    "timestamp-url": "timestamps are",
+    "timestamp-root-cert": "timestamps are",
+}
+UNTIL_THEN = "sign with a key in a file (-k FILE) and without timestamps, or with notation"
+
+KEY = (
+    Flag("key", "name of a signing key, or path of a private key file", short="k"),
+    Flag("cert", "file of the key's certificate chain, when not beside the key"),
+    *passphrase.FLAGS,
+)
+ENVELOPE = (
+    Flag("signature-format", f"envelope: {' or '.join(mt.ENVELOPES)} (default from config.json, else jws)"),
+    Flag("expiry", "how long the signature shall be valid, such as 12h or 3h20m", Kind.DURATION, "e"),
+    Flag(options.USER_METADATA, "{key}={value} pairs to sign with the artifact", Kind.PAIRS, "m"),
+)
+ELSEWHERE = (
+    Flag("id", "key id for a signing plugin"),
+    Flag("plugin", "name of a signing plugin"),
+    options.PLUGIN_CONFIG,
+    Flag("timestamp-url", "RFC 3161 timestamping authority"),
+    Flag("timestamp-root-cert", "root certificate file of the timestamping authority"),
+)
+"""Who signs, or says when, outside this process."""
+
+TOGETHER = (("timestamp-url", "timestamp-root-cert"), ("id", "plugin"))
+EXCLUSIVE = (("key", "id"), ("key", "plugin"))
+
+
+def check_supported(call: Call) -> None:
+    """Raise `UsageError` for flags of what does not exist yet."""
+    options.refuse_unsupported(call, NOT_YET, UNTIL_THEN)
+
+
+def signature_format(call: Call, session: Session) -> str:
+    """The envelope's format in notation's word: `jws` or `cose`. Raises `UsageError`."""
+    word = call.string("signature-format") or session.config.signature_format or "jws"
+    if word not in mt.ENVELOPES:
+        known = " and ".join(f'"{name}"' for name in mt.ENVELOPES)
+        raise UsageError(
+            f'signature format "{word}" not supported',
+            hint=f"supported signature envelope formats are {known}",
+        )
+    return word
+
+
+def wish_of(call: Call, session: Session) -> Wish:
+    """How the caller wants to have it signed. Raises `UsageError`."""
+    media_type = mt.ENVELOPES[signature_format(call, session)]
+    expiry = call.duration("expiry") or None
+    check_expiry(expiry)
+    agent = session.signing_agent(call.output.program)
+    return Wish(media_type, expiry, call.pairs(options.USER_METADATA), agent)
+
+
+def signer_of(call: Call, session: Session) -> Signer:
+    """Who signs. Raises `SigningKeyError`, `UsageError`, `EnvironmentFailure`."""
+    return find_signer(session, call.string("key"), call.string("cert"), passphrase.passphrase_source(call))
