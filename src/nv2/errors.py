@@ -6,6 +6,7 @@ Nv2Error
  ├─ ConfigurationError        whoever administers this machine
  │   ├─ PolicyError           … the trust policy: absent, malformed, nothing applies
  │   ├─ TrustStoreError       … a named store: absent, empty, a file that is no certificate
+ │   ├─ DenialListError       … the list of denials: unreadable, malformed
  │   ├─ SigningKeyError       … a signing key or its certificates: absent, unreadable, not a pair
  │   └─ CredentialError       … stored credentials, a credential helper
  ├─ EnvironmentFailure        the machine: disk full, permission, no such file
@@ -13,7 +14,8 @@ Nv2Error
  │   ├─ Unreachable           … no connection, time-out, TLS failure
  │   ├─ Refused               … 401, 403: credentials are missing or do not suffice
  │   ├─ NotFound              … 404: no such tag, manifest, blob, repository
- │   └─ BadAnswer             … 5xx, 429 to the end, not what the protocol says
+ │   ├─ BadAnswer             … 5xx, 429 to the end, not what the protocol says
+ │   └─ InvalidRevocationData  … a CRL or an OCSP response that cannot be read
  ├─ ArtifactError             whoever made the artifact or its signatures
  │   ├─ ContentMismatch       … bytes that do not have the digest or size asked for
  │   ├─ MalformedManifest     … a manifest or index that cannot be read
@@ -70,6 +72,10 @@ class TrustStoreError(ConfigurationError):
     """A named trust store is absent, empty or holds something else than certificates."""
 
 
+class DenialListError(ConfigurationError):
+    """The list of denials is there and cannot be read: nothing is trusted before it can."""
+
+
 class SigningKeyError(ConfigurationError):
     """A signing key or its certificates cannot be used."""
 
@@ -100,6 +106,10 @@ class NotFound(RemoteError):
 
 class BadAnswer(RemoteError):
     """The answer is an error, or is not what the protocol says."""
+
+
+class InvalidRevocationData(RemoteError):
+    """A CRL or an OCSP response that cannot be read, or breaks the rules of its format."""
 
 
 class ArtifactError(Nv2Error):
