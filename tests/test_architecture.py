@@ -34,15 +34,15 @@ FLOORS = (
     Floor("formats",   "envelope.* pki.*", pure=True),
     Floor("decisions", "trust.*", pure=True),
     Floor("ports",     "content content.interface  transport transport.interface  keys keys.interface "
-                       "programs programs.interface", pure=True, blind_to="decisions"),
+                       "programs programs.interface programs.contract", pure=True, blind_to="decisions"),
     Floor("questions", "discovery opening revocation revocation.* closure", pure=True),
     Floor("verbs",     "verification signing copying inspection", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream "
-                       "transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
+                       "transport.address_rules transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies transport.refusals "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
-                       "keys.private_keys keys.file keys.generate  programs.run  home.*",
+                       "keys.private_keys keys.file keys.generate keys.chains keys.pkcs11.*  programs.run  home.*",
                        blind_to="decisions questions verbs"),
     Floor("wiring",    "notary.*"),
     Floor("public",    ROOT),
@@ -66,8 +66,8 @@ NOT_PURE = ("os pathlib io.open open tempfile shutil socket ssl http urllib subp
 PROCESSES = ("subprocess multiprocessing pty os.system os.popen os.fork os.forkpty os.exec* os.spawn* "
              "os.posix_spawn*")
 
-SOCKETS = "transport.http transport.connections transport.tls transport.failures server.*"
-"""`transport.tls` and `transport.failures` open none: they prepare and explain what `transport.http` does."""
+SOCKETS = "transport.http transport.connections transport.address_rules transport.tls transport.failures server.*"
+"""`transport.address_rules`, `transport.tls` and `transport.failures` open none: they prepare and explain what `transport.http` does."""
 
 MONOPOLIES = (
     # only these               may                     that is, use one of these
