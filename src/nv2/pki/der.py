@@ -6,9 +6,11 @@ do: know any ASN.1 type beyond its tag.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x01, 0x02, 0x03, 0x04, 0x06
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER, ENUMERATED = 0x01, 0x02, 0x03, 0x04, 0x06, 0x0A
+UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 
 
@@ -28,8 +30,8 @@ class Element(NamedTuple):
     raw: bytes
 
 
-def read(data: bytes, start: int = 0) -> tuple[Element, int]:
-    """The element at `start`, and where it ends. Raises `NotDer`."""
+def span(data: bytes, start: int = 0) -> tuple[int, int, int]:
+    """Tag, begin of the content, and end of the element at `start`, which is not copied. Raises `NotDer`."""
     if len(data) < start + 2:
         raise NotDer("cut short")
     tag, length, body = data[start], data[start + 1], start + 2
@@ -44,7 +46,22 @@ def read(data: bytes, start: int = 0) -> tuple[Element, int]:
     end = body + length
     if end > len(data):
         raise NotDer("cut short")
+    return tag, body, end
+
+
+def read(data: bytes, start: int = 0) -> tuple[Element, int]:
+    """The element at `start`, and where it ends. Raises `NotDer`."""
+    tag, body, end = span(data, start)
     return Element(tag, data[body:end], data[start:end]), end
+
+
+def write(tag: int, content: bytes) -> bytes:
+    """The element with this tag and content."""
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content
 
 
 def children(content: bytes) -> list[Element]:
@@ -124,3 +141,23 @@ def bits(element: Element) -> frozenset[int]:
     return frozenset(
         8 * at + bit for at, byte in enumerate(content[1:]) for bit in range(8) if byte & 0x80 >> bit
     )
+
+
+_CENTURY = 50
+"""UTCTime of a year from here on is in the twentieth century (RFC 5280, 4.1.2.5.1)."""
+
+
+def instant(element: Element) -> datetime:
+    """A UTCTime or GeneralizedTime as RFC 5280, 4.1.2.5, allows them: to the second, in UTC."""
+    text = element.content.decode("ascii", "replace")
+    if element.tag == UTC_TIME and len(text) == 13:
+        text = ("19" if text[:2] >= str(_CENTURY) else "20") + text
+    elif element.tag != GENERALIZED_TIME:
+        raise NotDer("a time of no known kind")
+    if len(text) != 15 or text[14] != "Z" or not text[:14].isascii() or not text[:14].isdecimal():
+        raise NotDer("a time that is not written to the second, in UTC")
+    month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
+    try:
+        return datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError as e:
+        raise NotDer(f"no such time: {e}") from None

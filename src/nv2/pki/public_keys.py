@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from nv2.errors import InvalidCertificate
+from nv2.pki import der
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -30,6 +31,23 @@ _WEAK = {
     "1.2.840.113549.1.1.5": "SHA-1",
     "1.2.840.10045.4.1": "SHA-1",
     "1.2.840.10040.4.3": "SHA-1",
+}
+USUAL_SIGNATURES = {
+    bytes.fromhex("300d06092a864886f70d01010b0500"): ("1.2.840.113549.1.1.11", "sha256"),
+    bytes.fromhex("300d06092a864886f70d01010c0500"): ("1.2.840.113549.1.1.12", "sha384"),
+    bytes.fromhex("300d06092a864886f70d01010d0500"): ("1.2.840.113549.1.1.13", "sha512"),
+    bytes.fromhex("300a06082a8648ce3d040302"): ("1.2.840.10045.4.3.2", "sha256"),
+    bytes.fromhex("300a06082a8648ce3d040303"): ("1.2.840.10045.4.3.3", "sha384"),
+    bytes.fromhex("300a06082a8648ce3d040304"): ("1.2.840.10045.4.3.4", "sha512"),
+    bytes.fromhex("300506032b6570"): ("1.3.101.112", None),
+}
+"""AlgorithmIdentifier, whole, to its object identifier and the name of its hash."""
+
+_PSS, _EXPLICIT_0 = "1.2.840.113549.1.1.10", 0xA0
+_PSS_HASHES = {
+    bytes.fromhex("608648016503040201"): "sha256",
+    bytes.fromhex("608648016503040202"): "sha384",
+    bytes.fromhex("608648016503040203"): "sha512",
 }
 _HASHES: dict[str | None, type[hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256,
@@ -57,6 +75,29 @@ def spki_of(key: CertificatePublicKeyTypes) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def signature_algorithm(identifier: der.Element) -> tuple[str, str | None]:
+    """What an AlgorithmIdentifier means, as `check_signature` wants it: dotted object identifier and name of the hash.
+
+    An algorithm that is not acceptable has no hash; `check_signature` says so. Raises `NotDer`.
+    """
+    if identifier.raw in USUAL_SIGNATURES:
+        return USUAL_SIGNATURES[identifier.raw]
+    kind, *parameters = der.items(identifier)
+    oid = der.object_identifier(kind)
+    if oid != _PSS or not parameters:
+        return oid, None
+    return oid, _pss_hash(der.items(parameters[0])[:1])
+
+
+def _pss_hash(fields: list[der.Element]) -> str | None:
+    """Only the hash is read: mask and salt must be of the same one, or the signature does not fit (`_verify`)."""
+    for field in (field for field in fields if field.tag == _EXPLICIT_0):
+        for algorithm in der.children(field.content):
+            for kind in der.items(algorithm)[:1]:
+                return _PSS_HASHES.get(kind.content)
+    return None
 
 
 def check_signature(

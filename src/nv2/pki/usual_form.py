@@ -9,12 +9,13 @@ and every field in the one encoding that DER allows. For anything else `usual_fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from nv2.pki import der
 from nv2.pki.essentials import Essentials
+from nv2.pki.public_keys import USUAL_SIGNATURES
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -25,24 +26,13 @@ MAX_SERIAL = 20
 _VERSION_3 = bytes.fromhex("a003020102")
 _EXTENSIONS = 0xA3
 _CRITICAL = b"\x01\x01\xff"
-_UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
-_CENTURY = 50
-"""UTCTime of a year from here on is in the twentieth century, and GeneralizedTime begins where it ends."""
+_GENERALIZED_FROM = 2050
+"""The year from which on a validity is written as GeneralizedTime (RFC 5280, 4.1.2.5)."""
 _UTF8, _PRINTABLE = 0x0C, 0x13
 _PRINTABLE_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 '()+,-./:=?"
 _MAX_ARC = 2**28
 """Of an object identifier: what every reader can hold."""
 
-# AlgorithmIdentifier, whole: object identifier and name of the hash.
-_SIGNATURES = {
-    bytes.fromhex("300d06092a864886f70d01010b0500"): ("1.2.840.113549.1.1.11", "sha256"),
-    bytes.fromhex("300d06092a864886f70d01010c0500"): ("1.2.840.113549.1.1.12", "sha384"),
-    bytes.fromhex("300d06092a864886f70d01010d0500"): ("1.2.840.113549.1.1.13", "sha512"),
-    bytes.fromhex("300a06082a8648ce3d040302"): ("1.2.840.10045.4.3.2", "sha256"),
-    bytes.fromhex("300a06082a8648ce3d040303"): ("1.2.840.10045.4.3.3", "sha384"),
-    bytes.fromhex("300a06082a8648ce3d040304"): ("1.2.840.10045.4.3.4", "sha512"),
-    bytes.fromhex("300506032b6570"): ("1.3.101.112", None),
-}
 _RSA = bytes.fromhex("300d06092a864886f70d0101010500")
 _RSA_BITS, _RSA_EXPONENTS = range(2048, 8193), (3, 65537)
 _ED25519 = bytes.fromhex("300506032b6570")
@@ -77,7 +67,7 @@ def _read(data: bytes) -> Essentials:
     _demand(version.raw == _VERSION_3 and algorithm.raw == outer.raw)
     _demand(der.integer(serial) > 0 and len(serial.content) <= MAX_SERIAL)
     _demand(der.expect(signature, der.BIT_STRING)[:1] == b"\0")
-    oid, hash_name = _SIGNATURES.get(algorithm.raw) or _no_answer()
+    oid, hash_name = USUAL_SIGNATURES.get(algorithm.raw) or _no_answer()
     _check_name(issuer)
     _check_name(subject)
     _check_extensions(der.expect(extensions, _EXTENSIONS))
@@ -118,15 +108,9 @@ def _check_identifier(element: der.Element) -> None:
 
 
 def _instant(element: der.Element) -> datetime:
-    text = element.content.decode("ascii")
-    _demand(text[-1] == "Z" and text[:-1].isdecimal())
-    if element.tag == _UTC_TIME:
-        _demand(len(text) == 13)
-        text = ("19" if int(text[:2]) >= _CENTURY else "20") + text
-    else:
-        _demand(element.tag == _GENERALIZED_TIME and len(text) == 15 and int(text[:4]) >= 2000 + _CENTURY)
-    month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
-    return datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
+    found = der.instant(element)
+    _demand((element.tag == der.GENERALIZED_TIME) == (found.year >= _GENERALIZED_FROM))
+    return found
 
 
 def _key_loader(info: der.Element) -> Callable[[], CertificatePublicKeyTypes]:

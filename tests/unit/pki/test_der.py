@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -84,3 +85,37 @@ def test_an_object_identifier_has_a_limit() -> None:
     content = b"\x81" * der.MAX_OBJECT_IDENTIFIER + b"\x01"
     with pytest.raises(der.NotDer, match="more than 128 bytes"):
         der.object_identifier(der.Element(der.OBJECT_IDENTIFIER, content, b""))
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "instant"),
+    [
+        (der.UTC_TIME, "491231235959Z", datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (der.UTC_TIME, "500101000000Z", datetime(1950, 1, 1, tzinfo=UTC)),
+        (der.GENERALIZED_TIME, "20260102030405Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    ],
+)
+def test_times_are_read_to_the_second(tag: int, text: str, instant: datetime) -> None:
+    assert der.instant(der.Element(tag, text.encode(), b"")) == instant
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        (der.UTC_TIME, "20260102030405Z"),
+        (der.UTC_TIME, "2601020304Z"),
+        (der.GENERALIZED_TIME, "260102030405Z"),
+        (der.GENERALIZED_TIME, "20260102030405.5Z"),
+        (der.GENERALIZED_TIME, "202601020304050"),
+        (der.GENERALIZED_TIME, "20260102030405+0000"),
+        (der.GENERALIZED_TIME, "20261302030405Z"),
+        (der.GENERALIZED_TIME, "20260102036105Z"),
+        (der.GENERALIZED_TIME, "00000101000000Z"),
+        (der.GENERALIZED_TIME, "2026 1 2030405Z"),
+        (der.OCTET_STRING, "20260102030405Z"),
+        (der.UTC_TIME, ""),
+    ],
+)
+def test_times_that_are_written_otherwise_are_refused(tag: int, text: str) -> None:
+    with pytest.raises(der.NotDer):
+        der.instant(der.Element(tag, text.encode(), b""))
