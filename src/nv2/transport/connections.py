@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from nv2.errors import BadAnswer, Unreachable
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 CHUNK = 256 * 1024
 """Bytes asked of a socket at once: larger ones are not faster."""
+
+Dial = Callable[[], Sequence[str]]
+"""The addresses to try, in order; at least one. Raises what resolving raises."""
 
 MAX_IDLE = 60.0
 """Seconds that a connection is kept for the next request; most peers close it before."""
@@ -137,6 +140,14 @@ class Connection:
             return False
         return False
 
+    @property
+    def address(self) -> str | None:
+        """The address at the other end; None if it has gone."""
+        try:
+            return str(self._socket.getpeername()[0])
+        except OSError:
+            return None
+
     def abort(self) -> None:
         """Wake up a thread that waits for bytes."""
         try:
@@ -159,11 +170,15 @@ def open_connection(
     proxy: Proxy | None,
     context: Callable[[], ssl.SSLContext],
     deadline: float | None,
+    dial: Dial | None = None,
 ) -> Connection:
-    """A connection to `origin`. Raises `Unreachable`, naming it (or the proxy), and what `context` raises."""
+    """A connection to `origin`. Raises `Unreachable`, naming it (or the proxy), and what `context` raises.
+
+    `dial` chooses the addresses to try, where the rule of a request does; a proxy chooses them itself.
+    """
     first = proxy.origin if proxy else origin
     secure = origin.scheme == "https"
-    sock = _connect(first, proxy is not None)
+    sock = _connect(first, proxy is not None, None if proxy else dial, deadline)
     try:
         connection = Connection(sock, origin.place, proxied=proxy is not None and not secure)
         connection.be_patient_until(deadline)
@@ -177,19 +192,32 @@ def open_connection(
     return connection
 
 
-def _connect(origin: Origin, is_proxy: bool) -> socket.socket:
+def _connect(origin: Origin, is_proxy: bool, dial: Dial | None, deadline: float | None) -> socket.socket:
     sock = None
+    left = CONNECT_TIMEOUT if deadline is None else deadline - time.monotonic()
+    seconds = min(CONNECT_TIMEOUT, max(left, 0.01))
     try:
         # As bytes: a str would load the codec for international names, which 10 ms cannot pay back.
         host: str = origin.host.encode("ascii")  # type: ignore[assignment]
-        sock = socket.create_connection((host, origin.port), CONNECT_TIMEOUT)
+        hosts = dial() if dial else [host]
+        sock = _first_of(hosts, origin.port, seconds)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as e:
         if sock:
             sock.close()
-        found = unreachable(e, origin.place, CONNECT_TIMEOUT)
+        found = unreachable(e, origin.place, round(seconds, 1))
         raise type(found)(found.message, at=found.at, hint=PROXY_HINT if is_proxy else found.hint) from None
     return sock
+
+
+def _first_of(hosts: Sequence[str], port: int, seconds: float) -> socket.socket:
+    """A connection to the first of `hosts` that takes one. Raises what the last one raises."""
+    for host in hosts[:-1]:
+        try:
+            return socket.create_connection((host, port), seconds)
+        except OSError:
+            continue
+    return socket.create_connection((hosts[-1], port), seconds)
 
 
 def _wrap(sock: socket.socket, origin: Origin, context: ssl.SSLContext) -> ssl.SSLSocket:

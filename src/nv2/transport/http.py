@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nv2._version import __version__
 from nv2.errors import BadAnswer, Unreachable
-from nv2.transport.interface import CONNECT_TIMEOUT, TOTAL_TIMEOUT, Pending, Request, Response
+from nv2.transport.interface import (
+    CONNECT_TIMEOUT,
+    TOTAL_TIMEOUT,
+    AddressRule,
+    Pending,
+    Request,
+    Response,
+)
 from nv2.transport.lanes import Lane
 from nv2.transport.proxies import Proxies
 from nv2.transport.redirects import MAX_REDIRECTS, next_request
@@ -27,7 +34,9 @@ from nv2.transport.urls import Address, Origin, parse_url
 if TYPE_CHECKING:
     import ssl
 
+    from nv2.transport.address_rules import Resolve
     from nv2.transport.connections import Connection
+    from nv2.transport.urls import Reach
 
 PER_HOST = 8
 """Requests to one host under way at a time."""
@@ -46,6 +55,8 @@ class HttpSettings(NamedTuple):
     proxies: Proxies = Proxies()
     user_agent: str = f"nv2/{__version__}"
     per_host: int = PER_HOST
+    resolve: Resolve | None = None
+    """What finds addresses where a request has an address rule; `socket.getaddrinfo` if absent."""
 
 
 DEFAULTS = HttpSettings()
@@ -58,8 +69,14 @@ class _Job:
         self.request = request
         self.closings = closings
         """How often the transport had been closed when this began."""
-        timeout = request.total_timeout
-        self.deadline = None if timeout is None else time.monotonic() + timeout
+        now, timeout = time.monotonic(), request.total_timeout
+        self.deadline = None if timeout is None else now + timeout
+        limits = [limit for limit in (timeout, request.head_timeout) if limit is not None]
+        self.seconds = min(limits, default=math.inf)
+        """Until the head of the answer must be there."""
+        self.head_deadline = now + self.seconds if limits else None
+        self.reach: Reach | None = None
+        """How far those are who answered last, where the request has an address rule."""
         self.connection: Connection | None = None
         self._settled = threading.Event()
         self._lock = threading.Lock()
@@ -86,7 +103,7 @@ class _Job:
 
     def response(self) -> Response:
         """Wait for the answer. Raises `Unreachable` when the request's time is over, too."""
-        end = math.inf if self.deadline is None else max(self.deadline, time.monotonic()) + GRACE
+        end = math.inf if self.head_deadline is None else max(self.head_deadline, time.monotonic()) + GRACE
         while not self._settled.wait(NOTICE):
             if time.monotonic() > end:
                 self._give_up()
@@ -94,7 +111,7 @@ class _Job:
         if self._error:
             raise self._error
         if not self._response:
-            raise Unreachable(f"no answer within {self.request.total_timeout:g} seconds", at=self._place)
+            raise Unreachable(f"no answer within {self.seconds:g} seconds", at=self._place)
         return self._response
 
     @property
@@ -109,7 +126,7 @@ class _Job:
 
     def has_time_for(self, seconds: float) -> bool:
         """Whether waiting so long leaves time for an answer."""
-        return self.deadline is None or time.monotonic() + seconds < self.deadline
+        return self.head_deadline is None or time.monotonic() + seconds < self.head_deadline
 
 
 class HttpTransport:
@@ -168,15 +185,16 @@ class HttpTransport:
         from nv2.transport.failures import Cut
 
         request, attempt = job.request, 1
+        tries = MAX_TRIES if request.persistent else 1
         while True:
             response, headers = None, {}
             try:
                 response = self._follow(request, job)
-                if attempt == MAX_TRIES or not may_retry(response.status, request.idempotent):
+                if attempt >= tries or not may_retry(response.status, request.idempotent):
                     return response
                 headers = dict(response.headers)
             except Cut:
-                if attempt == MAX_TRIES or not request.idempotent:
+                if attempt >= tries or not request.idempotent:
                     raise
             attempt += 1
             delay = delay_before(attempt, headers, time.time(), os.urandom(1)[0] / 255)
@@ -200,6 +218,10 @@ class HttpTransport:
                 return response
             response.discard()
             request = following
+            if request.address_rule is not AddressRule.ANY:
+                from nv2.transport.address_rules import narrowed
+
+                request = request._replace(address_rule=narrowed(request.address_rule, job.reach))
         raise BadAnswer(f"more than {MAX_REDIRECTS} redirects", at=job.request.place)
 
     def _once(self, request: Request, job: _Job) -> Response:
@@ -217,13 +239,30 @@ class HttpTransport:
                 # A peer may close an idle connection while the request is on its way; it has not seen
                 # it then (RFC 9112 9.3.1). No POST that nv2 sends does harm by being sent again.
                 pass
-        return self._ask(self._open(address.origin, job.deadline), address, request, job)
+        connection = self._open(address.origin, job.head_deadline, request.address_rule)
+        return self._ask(connection, address, request, job)
 
-    def _open(self, origin: Origin, deadline: float | None) -> Connection:
+    def _open(
+        self, origin: Origin, deadline: float | None, rule: AddressRule = AddressRule.ANY
+    ) -> Connection:
         from nv2.transport.connections import open_connection
 
         proxy = self._settings.proxies.proxy_for(origin)
-        return open_connection(origin, proxy, self._tls_context, deadline)
+        dial = None
+        if rule is not AddressRule.ANY:
+            from nv2.transport.address_rules import dialer
+
+            dial = dialer(rule, origin, self._settings.resolve)
+        return open_connection(origin, proxy, self._tls_context, deadline, dial)
+
+    def _check_address(self, connection: Connection, origin: Origin, request: Request, job: _Job) -> None:
+        """Raise `BadAnswer` if `connection`, whoever opened it, ends where the rule of `request` forbids."""
+        if request.address_rule is not AddressRule.ANY:
+            from nv2.transport.address_rules import check_address
+
+            by_proxy = self._settings.proxies.proxy_for(origin)
+            address = None if by_proxy else connection.address
+            job.reach = check_address(request.address_rule, address or origin.host, origin)
 
     def _ask(self, connection: Connection, address: Address, request: Request, job: _Job) -> Response:
         from nv2.transport.exchange import exchange, response_of
@@ -232,8 +271,9 @@ class HttpTransport:
         release = self._release(address.origin, job)
         # A stream may take its time, but not with its head, unless there is a body to send first.
         patience = None if request.body else time.monotonic() + TOTAL_TIMEOUT
-        connection.be_patient_until(min((end for end in (job.deadline, patience) if end), default=None))
+        connection.be_patient_until(min((end for end in (job.head_deadline, patience) if end), default=None))
         try:
+            self._check_address(connection, address.origin, request, job)
             head = exchange(connection, address, request, self._headers(address, request, connection))
             connection.be_patient_until(job.deadline)
             return response_of(connection, address, request, head, release)

@@ -5,6 +5,7 @@ A test world is a function `Request -> Response`, wrapped by `FunctionTransport`
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple, Protocol
@@ -22,6 +23,19 @@ READ_TIMEOUT = 30.0
 
 TOTAL_TIMEOUT = 120.0
 """Seconds for a request whose answer is held in memory, retries included. Streams have more."""
+
+
+class AddressRule(enum.Enum):
+    """Where a connection may end. It is kept by whoever connects, for the address that a name turns out to be."""
+
+    ANY = "anywhere"
+    """The user named the host."""
+    NOT_LINK_LOCAL = "not at a link-local address"
+    """A stranger named it. An own authority at a private address is normal; a cloud's metadata service is none."""
+    NOT_THIS_MACHINE = "at a private or public address"
+    PUBLIC = "at a public address"
+    """The last two for where a redirect from a private or a public address leads."""
+
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -42,6 +56,11 @@ class Request(NamedTuple):
     """What a token must allow, for example `repository:app:pull`; empty: what the challenge asks for."""
     anonymous: bool = False
     """Send no credentials and answer no challenge: a remote party chose the address."""
+    address_rule: AddressRule = AddressRule.ANY
+    head_timeout: float | None = None
+    """Seconds until the head of the answer must be there, redirects included; None: as `total_timeout`."""
+    persistent: bool = True
+    """Whether to ask again after a 503 or a cut; not where somebody else can be asked instead."""
 
     def __repr__(self) -> str:
         """Without headers and body, which may hold secrets."""

@@ -101,11 +101,19 @@ def resolve_url(base: str, location: str) -> str:
     return url
 
 
+_METADATA = ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
+"""Where Alibaba, Azure, Oracle and Amazon tell a machine its secrets, beside 169.254.169.254."""
+
+_NAT64 = "64:ff9b::/96"
+"""Its last 32 bits are the IPv4 address that is meant (RFC 6052, 2.1)."""
+
+
 class Reach(enum.Enum):
     """How far a host can be, judged by its name alone."""
 
     LOOPBACK = "loopback"
     LINK_LOCAL = "link-local"
+    """Metadata services of clouds included, wherever they are."""
     PRIVATE = "private"
     INVALID = "invalid"
     ANYWHERE = "anywhere"
@@ -131,10 +139,13 @@ def _reach_of_literal(literal: str) -> Reach:
         address = ipaddress.ip_address(literal)
     except ValueError:
         return Reach.INVALID
-    address = getattr(address, "ipv4_mapped", None) or address
+    if address.version == 6:
+        translated = address in ipaddress.IPv6Network(_NAT64)
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if translated else None
+        address = address.ipv4_mapped or address.sixtofour or inner or address
     if address.is_loopback:
         return Reach.LOOPBACK
-    if address.is_link_local:
+    if address.is_link_local or str(address) in _METADATA:
         return Reach.LINK_LOCAL
     if address.is_unspecified or address.is_multicast or address.is_reserved:
         return Reach.INVALID

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from nv2.errors import CredentialError, EnvironmentFailure
-from nv2.programs.interface import TIMEOUT, Finished
+from nv2.programs.interface import Finished, MAX_OUTPUT, TIMEOUT
 from nv2.transport.credentials import (
     DOCKER_HUB,
     Credential,
@@ -19,7 +19,14 @@ class Helper:
     def __init__(self) -> None:
         self.kept: dict[str, tuple[str, str]] = {}
 
-    def run(self, arguments: tuple[str, ...], standard_input: bytes, *, timeout: float = TIMEOUT) -> Finished:
+    def run(
+        self,
+        arguments: tuple[str, ...],
+        standard_input: bytes,
+        *,
+        timeout: float = TIMEOUT,
+        max_output: int = MAX_OUTPUT,
+    ) -> Finished:
         program, verb = arguments
         if program != "docker-credential-pass":
             raise EnvironmentFailure("no such program", at=program)

@@ -58,6 +58,22 @@ def test_requests_say_who_asks_and_that_nothing_is_to_be_compressed(client: Http
         assert sent["user-agent"].startswith("nv2/")
 
 
+def test_the_head_of_an_answer_may_have_less_time_than_its_body(client: HttpTransport) -> None:
+    late = r"longer than the time|within 0\.2 seconds"
+    with serving(scripted(b"HTTP/1.1 200 OK\r\n")) as server, pytest.raises(Unreachable, match=late):
+        get(client, server, head_timeout=0.2, total_timeout=60.0)
+    with serving(scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000)) as server:
+        assert len(get(client, server, head_timeout=5.0, total_timeout=60.0).data()) == 70000
+
+
+def test_who_can_ask_somebody_else_asks_once(client: HttpTransport, naps: Naps) -> None:
+    with serving(scripted(http(503), None)) as server:
+        assert get(client, server, persistent=False).status == 503
+        with pytest.raises(Unreachable):
+            get(client, server, persistent=False)
+        assert naps == []
+
+
 def test_a_connection_serves_many_requests(client: HttpTransport) -> None:
     with serving(scripted(http(200, b"x"))) as server:
         assert [get(client, server).data() for _ in range(5)] == [b"x"] * 5
