@@ -138,6 +138,11 @@ class Certificate:
         """SubjectPublicKeyInfo of the public key, DER."""
         return public_keys.spki_of(self.public_key)
 
+    def extension(self, oid: str) -> bytes | None:
+        """The value of one extension, read anew: for those that are seldom asked for."""
+        found = _fields(self.der).extensions.get(oid)
+        return found[0] if found else None
+
     def verify_child(self, child: Certificate) -> None:
         """Raise `InvalidCertificate` unless this certificate's key made the signature of `child`.
 

@@ -96,8 +96,4 @@ def _encode(value: str) -> bytes:
     """As Go's asn1.Marshal encodes a string."""
     content = value.encode()
     tag = _PRINTABLE_STRING if _PRINTABLE.issuperset(content) else _UTF8
-    size = len(content)
-    if size < 0x80:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
+    return der.write(tag, content)
