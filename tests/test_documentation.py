@@ -24,7 +24,9 @@ FENCE = re.compile(r"^(```).*?^\1$", re.MULTILINE | re.DOTALL)
 
 def _commands(name: str) -> tuple[Command, ...]:
     found = load(COMMANDS[name])
-    return (found,) if isinstance(found, Command) else found.commands
+    if isinstance(found, Command):
+        return (found,)
+    return tuple(command for _, command in found.below() if isinstance(command, Command))
 
 
 def _flags() -> Iterator[tuple[str, str, Flag]]:
@@ -60,7 +62,7 @@ def test_a_page_mentions_every_command_under_its_word_and_every_other_name(name:
     found = load(COMMANDS[name])
     words = [alias for alias in COMMANDS[name].aliases if alias != "certificate"]
     if not isinstance(found, Command):
-        words += [word for command in found.commands for word in (command.name, *command.aliases)]
+        words += [word for _, below in found.below() for word in (below.name, *below.aliases)]
     for word in words:
         assert re.search(rf"\b{re.escape(word)}\b", PAGES[name]), f"docs/commands/{name}.md: {word}"
 

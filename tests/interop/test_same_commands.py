@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from nv2.cli.command import Group, Kind
+from nv2.cli.command import Command, Group, Kind
 from nv2.cli.dispatch import COMMANDS as DISPATCHED
 from nv2.cli.dispatch import load
 from nv2.server.registry import serve
@@ -252,7 +252,8 @@ def test_every_flag_of_notation_is_one_of_nv2(notation: Path, tmp_path: Path, na
     word, *rest = name.split()
     command = load(DISPATCHED[word])
     if isinstance(command, Group):
-        command = next(found for found in command.commands if found.name == rest[0])
+        command = next(found for words, found in command.below() if words == tuple(rest))
+    assert isinstance(command, Command)
     ours = {flag.name: flag for flag in command.flags}
     for short, long, value in theirs:
         if long == "help":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from enum import Enum
@@ -107,13 +107,20 @@ class Command(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Commands under one word: `nv2 key add`."""
+    """Commands under one word: `nv2 key add`; under it there may be another: `nv2 blob policy show`."""
 
     name: str
     summary: str
-    commands: tuple[Command, ...]
+    commands: tuple[Command | Group, ...]
     aliases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+
+    def below(self) -> Iterator[tuple[tuple[str, ...], Command | Group]]:
+        """Everything under this word at any depth, with the words that lead there from here."""
+        for named in self.commands:
+            yield (named.name,), named
+            if isinstance(named, Group):
+                yield from (((named.name, *words), found) for words, found in named.below())
 
 
 OUTPUT = Flag("output", "format of the output: text or json", short="o", default="text")

@@ -152,10 +152,10 @@ def _run_named(named: Command | Group, words: Sequence[str], path: str, output: 
     if not isinstance(named, Group):
         return run_command(named, words, path, output)
     position = _position(named, words)
-    for command in named.commands:
-        if position is not None and words[position] in (command.name, *command.aliases):
+    for below in named.commands:
+        if position is not None and words[position] in (below.name, *below.aliases):
             rest = [*words[:position], *words[position + 1 :]]
-            return run_command(command, rest, f"{path} {command.name}", output)
+            return _run_named(below, rest, f"{path} {below.name}", output)
     if position is not None and output.program != "notation":  # which prints the help and calls it a success
         raise _unknown(words[position], path, [command.name for command in named.commands])
     from nv2.cli.help import group_help
@@ -166,11 +166,12 @@ def _run_named(named: Command | Group, words: Sequence[str], path: str, output: 
 
 def _position(group: Group, words: Sequence[str]) -> int | None:
     """Where the sub-command's name stands: flags of it, with their values, may come before."""
-    from nv2.cli.command import Kind
+    from nv2.cli.command import Command, Kind
 
     takes_value = {
         word
-        for command in group.commands
+        for _, command in group.below()
+        if isinstance(command, Command)
         for flag in command.flags
         if flag.kind is not Kind.BOOL
         for word in (f"--{flag.name}", f"-{flag.short}")

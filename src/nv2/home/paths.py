@@ -76,6 +76,11 @@ class Paths(NamedTuple):
         return self.config / "trustpolicy.json"
 
     @property
+    def blob_policy(self) -> Path:
+        """The trust policy for blobs."""
+        return self.config / "trustpolicy.blob.json"
+
+    @property
     def trust_stores(self) -> Path:
         """`<type>/<name>/<certificate files>`."""
         return self.config / "truststore" / "x509"
@@ -93,6 +98,11 @@ class Paths(NamedTuple):
     def plugins(self) -> Path:
         """`<name>/notation-<name>`."""
         return self.libexec / "plugins"
+
+    @property
+    def denials(self) -> Path:
+        """What no longer counts on this machine, whatever else says yes."""
+        return self.own_config / "denials.json"
 
     @property
     def locks(self) -> Path:

@@ -1,6 +1,6 @@
-"""The trust policy's file: `trustpolicy.oci.json`, else `trustpolicy.json`, never both.
+"""The trust policies' files: `trustpolicy.oci.json`, else `trustpolicy.json`, never both; `trustpolicy.blob.json`.
 
-What this module does not do: read what is in it; that is `trust.policy`.
+What this module does not do: read what is in them; that is `trust.policy` and `trust.blob_policy`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ MAX_POLICY = 4 * 1024 * 1024
 """Bytes of a policy file: ten thousand statements and more."""
 
 ABSENT = "create one with 'nv2 policy init' or bring one with 'nv2 policy import'"
+BLOB_ABSENT = "create one with 'nv2 blob policy init' or bring one with 'nv2 blob policy import'"
 
 
 class PolicyFile(NamedTuple):
@@ -53,6 +54,19 @@ def load_policy(paths: Paths, *, follow: bool = False) -> PolicyFile:
     return PolicyFile(path, data, _warnings(paths, data, follow) if path == paths.policy else ())
 
 
+def existing_blob_policy(paths: Paths) -> Path | None:
+    """As `existing_policy`, for blobs."""
+    return paths.blob_policy if os.path.lexists(paths.blob_policy) else None
+
+
+def load_blob_policy(paths: Paths, *, follow: bool = False) -> PolicyFile:
+    """As `load_policy`, for blobs."""
+    path = existing_blob_policy(paths)
+    if path is None:
+        raise PolicyError("blob trust policy is not present", at=str(paths.blob_policy), hint=BLOB_ABSENT)
+    return PolicyFile(path, _read(path, follow))
+
+
 def _read(path: Path, follow: bool) -> bytes:
     return read_file(path, MAX_POLICY, "a trust policy", error=PolicyError, regular=not follow)
 
@@ -86,3 +100,9 @@ def import_policy(paths: Paths, data: bytes) -> Imported:
         warning = f"failed to delete old trust policy configuration {paths.old_policy.name}: {e.message}"
         return Imported(paths.policy, False, (warning,))
     return Imported(paths.policy, True)
+
+
+def import_blob_policy(paths: Paths, data: bytes) -> Imported:
+    """As `import_policy`, for blobs: there is no older name."""
+    write_atomically(paths.blob_policy, data)
+    return Imported(paths.blob_policy, False)

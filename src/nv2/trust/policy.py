@@ -1,14 +1,15 @@
 """Trust policies: which statement applies to an artifact, and what it demands.
 
-trust-store-trust-policy, "OCI Trust Policy". Stricter than notation (docs/adr): unknown fields and
+trust-store-trust-policy, "OCI Trust Policy" (`blob_policy` has the other kind). Stricter than notation (docs/adr): unknown fields and
 duplicate keys are errors, because a restriction that is misspelt must not vanish; and `skip` with the
 scope `*` is refused, as the specification says. What this module does not do: find or read the file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from nv2 import strict_json
 from nv2.errors import PolicyError
@@ -22,6 +23,8 @@ VERSION = "1.0"
 GLOBAL = "*"
 """The scope of all artifacts that no other statement names."""
 
+P = TypeVar("P")
+S = TypeVar("S")
 
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
@@ -38,6 +41,7 @@ class Statement(NamedTuple):
 
     name: str
     scopes: tuple[str, ...]
+    """Empty in a policy for blobs, which knows no repositories."""
     level: Level
     timestamp: TimestampWhen
     stores: tuple[StoreName, ...]
@@ -89,21 +93,37 @@ def parse_policy(data: bytes, at: str) -> TrustPolicy:
 
     Raises `PolicyError` with a place such as `trustPolicies[2].trustStores[0]`, after `at` if there is one.
     """
+    return read_document(data, at, _policy)
+
+
+def read_document(data: bytes, at: str, read: Callable[[Fields], P]) -> P:
+    """What `read` makes of the JSON document `data`; `at` goes before the place of every `PolicyError`."""
     try:
-        return _policy(Fields.of(strict_json.loads(data, PolicyError), "", PolicyError))
+        return read(Fields.of(strict_json.loads(data, PolicyError), "", PolicyError))
     except PolicyError as e:
         raise PolicyError(e.message, at=": ".join(filter(None, (at, e.at))), hint=e.hint) from None
 
 
-def _policy(fields: Fields) -> TrustPolicy:
+def read_statements(fields: Fields, read: Callable[[Fields], S]) -> tuple[S, ...]:
+    """The statements of a document, each as `read` reads it: one at least. Raises `PolicyError`."""
     fields.only("version", "trustPolicies")
     version = fields.require("version", str)
     if version != VERSION:
         raise PolicyError(f"unknown version {version!r}", at="version", hint=f"known version: {VERSION}")
-    statements = tuple(_statement(item) for item in fields.objects("trustPolicies"))
+    statements = tuple(read(item) for item in fields.objects("trustPolicies"))
     if not statements:
         raise PolicyError("a policy has at least one statement", at="trustPolicies")
+    return statements
+
+
+def check_names(statements: Sequence[Statement]) -> None:
+    """Raise `PolicyError` unless every statement has a name of its own."""
     _once([(s.name, f"trustPolicies[{i}].name") for i, s in enumerate(statements)])
+
+
+def _policy(fields: Fields) -> TrustPolicy:
+    statements = read_statements(fields, _statement)
+    check_names(statements)
     _once(
         [
             (scope, f"trustPolicies[{i}].registryScopes[{j}]")
@@ -123,25 +143,35 @@ def _once(values: list[tuple[str, str]]) -> None:
         seen[value] = at
 
 
+TERMS = ("name", "signatureVerification", "trustStores", "trustedIdentities")
+"""What a statement says in a policy of either kind."""
+
+
 def _statement(fields: Fields) -> Statement:
-    fields.only("name", "registryScopes", "signatureVerification", "trustStores", "trustedIdentities")
-    name = fields.require("name", str)
-    if not name:
-        raise PolicyError("a statement needs a name", at=fields.place("name"))
-    level, timestamp = _verification(fields)
+    fields.only(*TERMS, "registryScopes")
     scopes = _scopes(fields)
-    if level.skips and GLOBAL in scopes:
+    statement = read_terms(fields)
+    if statement.level.skips and GLOBAL in scopes:
         raise PolicyError(
             "level 'skip' cannot be used with the scope '*'",
             at=fields.at,
             hint="name the repositories that need no verification",
         )
+    return statement._replace(scopes=scopes)
+
+
+def read_terms(fields: Fields) -> Statement:
+    """A statement by its `TERMS`, without scopes. Raises `PolicyError`."""
+    name = fields.require("name", str)
+    if not name:
+        raise PolicyError("a statement needs a name", at=fields.place("name"))
+    level, timestamp = _verification(fields)
     stores, identities = _strings(fields, "trustStores"), _strings(fields, "trustedIdentities")
     _check_presence(fields, level, stores, identities)
     place = fields.place("trustStores")
     return Statement(
         name,
-        scopes,
+        (),
         level,
         timestamp,
         tuple(parse_store_name(text, f"{place}[{i}]") for i, text in enumerate(stores)),

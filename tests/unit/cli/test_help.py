@@ -22,7 +22,11 @@ def _every() -> Iterator[tuple[str, Command]]:
     for name, entry in COMMANDS.items():
         loaded = load(entry)
         if isinstance(loaded, Group):
-            yield from ((f"{name} {command.name}", command) for command in loaded.commands)
+            yield from (
+                (f"{name} {' '.join(words)}", below)
+                for words, below in loaded.below()
+                if isinstance(below, Command)
+            )
         else:
             yield name, loaded
 

@@ -81,7 +81,11 @@ def _commands() -> list[tuple[str, Command]]:
     for name, entry in dispatch.COMMANDS.items():
         loaded = dispatch.load(entry)
         if isinstance(loaded, Group):
-            found += [(f"{name} {command.name}", command) for command in loaded.commands]
+            found += [
+                (f"{name} {' '.join(words)}", below)
+                for words, below in loaded.below()
+                if isinstance(below, Command)
+            ]
         else:
             found.append((name, loaded))
     return found

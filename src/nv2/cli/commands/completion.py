@@ -29,12 +29,19 @@ def _places() -> Iterator[Place]:
     for name, entry in COMMANDS.items():
         loaded = load(entry)
         if isinstance(loaded, Group):
-            yield Place((name,), tuple(Word(c.name, c.summary, c.aliases) for c in loaded.commands))
-            for command in loaded.commands:
-                yield Place((name, command.name), (), _options(command))
+            yield Place((name,), _words(loaded))
+            for path, below in loaded.below():
+                if isinstance(below, Group):
+                    yield Place((name, *path), _words(below))
+                else:
+                    yield Place((name, *path), (), _options(below))
         else:
             choices = tuple(Word(shell, f"script for {shell}") for shell in SCRIPTS) if name == _OWN else ()
             yield Place((name,), choices, _options(loaded))
+
+
+def _words(group: Group) -> tuple[Word, ...]:
+    return tuple(Word(below.name, below.summary, below.aliases) for below in group.commands)
 
 
 def _options(command: Command) -> tuple[Option, ...]:
