@@ -35,7 +35,7 @@ FLOORS = (
     Floor("decisions", "trust.*", pure=True),
     Floor("ports",     "content content.interface  transport transport.interface  keys keys.interface "
                        "programs programs.interface programs.contract", pure=True, blind_to="decisions"),
-    Floor("questions", "discovery opening revocation revocation.* closure", pure=True),
+    Floor("questions", "discovery opening revocation revocation.* timestamping closure", pure=True),
     Floor("verbs",     "verification signing copying inspection", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream "

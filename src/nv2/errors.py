@@ -8,7 +8,8 @@ Nv2Error
  │   ├─ TrustStoreError       … a named store: absent, empty, a file that is no certificate
  │   ├─ DenialListError       … the list of denials: unreadable, malformed
  │   ├─ SigningKeyError       … a signing key or its certificates: absent, unreadable, not a pair
- │   └─ CredentialError       … stored credentials, a credential helper
+ │   ├─ CredentialError       … stored credentials, a credential helper
+ │   └─ PluginError           … a plugin: absent, not to be run, refuses, or answers wrongly
  ├─ EnvironmentFailure        the machine: disk full, permission, no such file
  ├─ RemoteError               the remote party
  │   ├─ Unreachable           … no connection, time-out, TLS failure
@@ -21,6 +22,7 @@ Nv2Error
  │   ├─ MalformedManifest     … a manifest or index that cannot be read
  │   ├─ MalformedEnvelope     … a signature envelope that cannot be read, or breaks its rules
  │   ├─ InvalidSignature      … the envelope's signature does not fit its content
+ │   ├─ InvalidTimestamp      … a timestamp token that cannot be read, or does not prove a time
  │   └─ InvalidCertificate    … a certificate or chain that breaks the profile
  ├─ NotTrusted                the verdict: no signature makes the artifact trusted
  └─ Undecided                 the verdict: it could not be decided whether one does
@@ -84,6 +86,10 @@ class CredentialError(ConfigurationError):
     """Stored credentials or a credential helper cannot be used."""
 
 
+class PluginError(ConfigurationError):
+    """A plugin is absent or must not be run, refuses, or does not keep the contract."""
+
+
 class EnvironmentFailure(Nv2Error):
     """The machine refused: disk full, permission denied, no such file."""
 
@@ -130,6 +136,10 @@ class MalformedEnvelope(ArtifactError):
 
 class InvalidSignature(ArtifactError):
     """The signature does not fit the signed content."""
+
+
+class InvalidTimestamp(ArtifactError):
+    """A timestamp token that cannot be read, breaks its rules, or does not fit the signature."""
 
 
 class InvalidCertificate(ArtifactError):

@@ -202,6 +202,11 @@ def _parse(data: bytes) -> Certificate:
     )
 
 
+def extensions_of(certificate: Certificate) -> Extensions:
+    """All extensions of `certificate`, read again: for what hardly anybody asks."""
+    return _fields(certificate.der).extensions
+
+
 class _Fields(NamedTuple):
     serial: int
     issuer: bytes

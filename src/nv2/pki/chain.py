@@ -24,7 +24,7 @@ MAX_SUBJECT = 120
 
 
 class Chain(NamedTuple):
-    """Certificates, signing certificate first, self-signed root last. Only `parse_chain` makes one."""
+    """Certificates, signing certificate first, self-signed root last. Only `parse_chain` and `timestamp_chain` make one."""
 
     certificates: tuple[Certificate, ...]
 
@@ -55,7 +55,7 @@ def parse_chain(ders: tuple[bytes, ...]) -> Chain:
     places = tuple(place(i, certificate) for i, certificate in enumerate(certificates, 1))
     for certificate, at in zip(certificates, places, strict=True):
         check_work(certificate, at)
-    _check_links(certificates, places)
+    check_links(certificates, places)
     check_code_signing(certificates, places)
     return Chain(certificates)
 
@@ -65,7 +65,8 @@ def place(number: int, certificate: Certificate) -> str:
     return f"certificate #{number} ({one_line(certificate.subject, MAX_SUBJECT)})"
 
 
-def _check_links(certificates: tuple[Certificate, ...], places: tuple[str, ...]) -> None:
+def check_links(certificates: tuple[Certificate, ...], places: tuple[str, ...]) -> None:
+    """Raise `InvalidCertificate` unless each was issued by the next, and the last by itself, as no other was."""
     for at, (child, parent) in zip(places, pairwise(certificates), strict=False):
         if child.is_self_issued and child.has_signed(child):
             raise InvalidCertificate("is self-signed, but certificates follow it", at=at)

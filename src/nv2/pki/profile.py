@@ -1,4 +1,4 @@
-"""The profile of code-signing certificates (signature-specification, "Certificate Requirements").
+"""The profiles of code-signing and of timestamping certificates (signature-specification, "Certificate Requirements").
 
 Where notation is laxer than the specification, the specification wins: basic constraints of an authority
 must be critical, and `anyExtendedKeyUsage` is forbidden; notation looks at neither. `OCSPSigning` is forbidden
@@ -11,7 +11,8 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from nv2.errors import InvalidCertificate
-from nv2.pki.certificate import Certificate
+from nv2.pki.certificate import Certificate, extensions_of
+from nv2.pki.extensions import EXTENDED_KEY_USAGE
 
 LEAF_KEYS = ("RSA-2048", "RSA-3072", "RSA-4096", "EC-256", "EC-384", "EC-521")
 """Each prescribes its signature algorithm; for other sizes there is none."""
@@ -35,6 +36,8 @@ FORBIDDEN_KEY_USAGES = (
     "encipherOnly",
     "decipherOnly",
 )
+
+TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 
 FORBIDDEN_EXTENDED_KEY_USAGES = {
     "2.5.29.37.0": "anyExtendedKeyUsage",
@@ -65,18 +68,23 @@ def check_work(certificate: Certificate, at: str | None = None) -> None:
 
 def check_leaf(leaf: Certificate, at: str | None = None) -> None:
     """Raise `InvalidCertificate` unless `leaf` may sign code."""
-    if leaf.is_ca:
-        raise InvalidCertificate("a signing certificate must not be a certificate authority", at=at)
-    usage = _key_usage(leaf, "digitalSignature", at)
-    for forbidden in FORBIDDEN_KEY_USAGES:
-        if forbidden in usage:
-            raise InvalidCertificate(f"a signing certificate must not have the key usage {forbidden}", at=at)
+    _check_signing(leaf, at, critical=True)
     for oid in leaf.extended_key_usage or ():
         if oid in FORBIDDEN_EXTENDED_KEY_USAGES:
             name = FORBIDDEN_EXTENDED_KEY_USAGES[oid]
             raise InvalidCertificate(
                 f"a signing certificate must not have the extended key usage {name}", at=at
             )
+
+
+def _check_signing(leaf: Certificate, at: str | None, *, critical: bool) -> None:
+    """What both profiles demand of who signs."""
+    if leaf.is_ca:
+        raise InvalidCertificate("a signing certificate must not be a certificate authority", at=at)
+    usage = _key_usage(leaf, "digitalSignature", at, critical=critical)
+    for forbidden in FORBIDDEN_KEY_USAGES:
+        if forbidden in usage:
+            raise InvalidCertificate(f"a signing certificate must not have the key usage {forbidden}", at=at)
     if leaf.key_kind not in LEAF_KEYS:
         raise InvalidCertificate(
             f"its key is {leaf.key_kind}, which cannot sign",
@@ -85,8 +93,13 @@ def check_leaf(leaf: Certificate, at: str | None = None) -> None:
         )
 
 
-def check_authority(authority: Certificate, below: int, at: str | None = None) -> None:
-    """Raise `InvalidCertificate` unless `authority` may issue, with `below` authorities under it."""
+def check_authority(
+    authority: Certificate, below: int, at: str | None = None, *, critical: bool = True
+) -> None:
+    """Raise `InvalidCertificate` unless `authority` may issue, with `below` authorities under it.
+
+    `critical` says whether its key usage must be marked so.
+    """
     constraints = authority.basic_constraints
     if constraints is None or not constraints.is_ca:
         raise InvalidCertificate("an issuer must be a certificate authority (basic constraints)", at=at)
@@ -96,7 +109,7 @@ def check_authority(authority: Certificate, below: int, at: str | None = None) -
         raise InvalidCertificate(
             f"it allows {constraints.path_length} authorities under it, but there are {below}", at=at
         )
-    _key_usage(authority, "keyCertSign", at)
+    _key_usage(authority, "keyCertSign", at, critical=critical)
     _check_strength(authority, at)
 
 
@@ -113,10 +126,10 @@ def _check_strength(authority: Certificate, at: str | None) -> None:
     )
 
 
-def _key_usage(certificate: Certificate, needed: str, at: str | None) -> frozenset[str]:
+def _key_usage(certificate: Certificate, needed: str, at: str | None, *, critical: bool) -> frozenset[str]:
     if certificate.key_usage is None:
         raise InvalidCertificate("the key usage extension is missing", at=at)
-    if not certificate.key_usage_critical:
+    if critical and not certificate.key_usage_critical:
         raise InvalidCertificate("the key usage extension must be critical", at=at)
     if needed not in certificate.key_usage:
         raise InvalidCertificate(f"the key usage {needed} is missing", at=at)
@@ -132,3 +145,22 @@ def check_code_signing(certificates: tuple[Certificate, ...], places: tuple[str,
     check_leaf(certificates[0], where[0])
     for below, (authority, at) in enumerate(zip(certificates[1:], where[1:], strict=True)):
         check_authority(authority, below, at)
+
+
+def check_time_stamping(certificates: tuple[Certificate, ...], places: tuple[str, ...]) -> None:
+    """Raise `InvalidCertificate` unless the first may sign timestamps, and nothing else, and all others may issue.
+
+    RFC 3161, 2.3. Their key usage SHOULD be critical: public authorities have some that is not.
+    """
+    leaf, at = certificates[0], places[0]
+    _check_signing(leaf, at, critical=False)
+    if leaf.extended_key_usage != (TIME_STAMPING,):
+        raise InvalidCertificate(
+            "the extended key usage of a timestamping certificate must be timeStamping alone", at=at
+        )
+    if not extensions_of(leaf)[EXTENDED_KEY_USAGE][1]:
+        raise InvalidCertificate(
+            "the extended key usage of a timestamping certificate must be critical", at=at
+        )
+    for below, (authority, where) in enumerate(zip(certificates[1:], places[1:], strict=True)):
+        check_authority(authority, below, where, critical=False)
