@@ -112,19 +112,28 @@ def examine(found: FoundSignature | Problem, question: Question) -> Examined:
     """Judge one signature, or why it could not be read."""
     level = question.trust.level
     if isinstance(found, Problem):
-        return _unreadable(found.manifest, found.error, level)
+        return unreadable(found.manifest, found.error, level)
     try:
         proven = validations.prove(found.envelope.media_type, found.data, question.subject)
     except ArtifactError as e:
-        return _unreadable(found.manifest, e, level)
+        return unreadable(found.manifest, e, level)
+    return examine_proven(found.manifest, proven, question)
+
+
+def examine_proven(manifest: Descriptor, proven: Proven, question: Question) -> Examined:
+    """Judge a signature that was proven to be one of the artifact in question."""
+    level = question.trust.level
     anchorage = validations.anchored(proven, question.trust.anchors)
     judgement = judge(findings(proven, anchorage, question), level)
-    verdict = SignatureVerdict(found.manifest, judgement, validations.facts(proven))
+    verdict = SignatureVerdict(manifest, judgement, validations.facts(proven))
     return Examined(verdict, proven if anchorage.outcome is Outcome.PASSED else None)
 
 
-def _unreadable(manifest: Descriptor, error: Nv2Error, level: Level) -> Examined:
-    """Bytes at fault will never do; whatever else went wrong leaves it open."""
+def unreadable(manifest: Descriptor, error: Nv2Error, level: Level) -> Examined:
+    """The verdict of a signature that could not be opened.
+
+    Bytes at fault will never do; whatever else went wrong leaves it open.
+    """
     outcome = Outcome.FAILED if isinstance(error, ArtifactError) else Outcome.UNKNOWN
     finding = Finding(Validation.INTEGRITY, outcome, one_line(str(error)), error.hint or "")
     return Examined(SignatureVerdict(manifest, judge([finding], level), None), None)

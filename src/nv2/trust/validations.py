@@ -52,6 +52,18 @@ class Proven(NamedTuple):
 def prove(media_type: str, data: bytes, subject: Descriptor) -> Proven:
     """Open the envelope `data` as a signature of `subject` ("Validate Integrity").
 
+    Raises `ArtifactError`.
+    """
+    proven = prove_self(media_type, data)
+    target = proven.content.target
+    if not target.same_content(subject):
+        raise MalformedEnvelope(f"it signs another artifact: {quoted(target.digest)}")
+    return proven
+
+
+def prove_self(media_type: str, data: bytes) -> Proven:
+    """Open the envelope `data` as a signature of whatever it says: the caller compares its target.
+
     Structure and profile of the chain belong here, as in notation: without them there is no signing key.
     Raises `ArtifactError`.
     """
@@ -60,8 +72,6 @@ def prove(media_type: str, data: bytes, subject: Descriptor) -> Proven:
     content = found.open(chain.leaf.public_key)
     plugin = _demanded_plugin(found.attributes.extended)
     _refuse_unknown_critical(found.attributes.extended, plugin)
-    if not content.target.same_content(subject):
-        raise MalformedEnvelope(f"it signs another artifact: {quoted(content.target.digest)}")
     return Proven(content, chain, plugin)
 
 
