@@ -34,7 +34,8 @@ FLOORS = (
     Floor("formats",   "envelope.* pki.*", pure=True),
     Floor("decisions", "trust.*", pure=True),
     Floor("ports",     "content content.interface  transport transport.interface  keys keys.interface "
-                       "programs programs.interface programs.contract", pure=True, blind_to="decisions"),
+                       "programs programs.interface programs.contract programs.plugins programs.plugins.interface "
+                       "programs.plugins.messages programs.plugins.versions", pure=True, blind_to="decisions"),
     Floor("questions", "discovery opening revocation revocation.* timestamping closure", pure=True),
     Floor("verbs",     "verification signing copying inspection", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs"),
@@ -42,7 +43,8 @@ FLOORS = (
                        "transport.address_rules transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies transport.refusals "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
-                       "keys.private_keys keys.file keys.generate keys.chains keys.pkcs11.*  programs.run  home.*",
+                       "keys.private_keys keys.file keys.generate keys.chains keys.pkcs11.* keys.plugin  "
+                       "programs.run programs.plugins.calls  home.*",
                        blind_to="decisions questions verbs"),
     Floor("wiring",    "notary.*"),
     Floor("public",    ROOT),

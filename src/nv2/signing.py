@@ -5,23 +5,27 @@ What this module does not do: find the key, resolve the reference, or decide whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from nv2.content.interface import Store, opener
 from nv2.envelope.envelope import Scheme, SignedAttributes
-from nv2.envelope.formats import Draft, seal
-from nv2.envelope.payload import build_payload
-from nv2.errors import UsageError
-from nv2.keys.interface import Signer
+from nv2.envelope.formats import Draft, Envelope, parse, seal, with_timestamp
+from nv2.envelope.payload import build_payload, check_kept
+from nv2.errors import ArtifactError, SigningKeyError, UsageError
+from nv2.keys.interface import EnvelopeMaker, Signer, makes_envelopes
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.manifest import build_signature_manifest
 from nv2.pki.chain import Chain, check_validity, parse_chain
 
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+Timestamper = Callable[[bytes, str], bytes]
+"""A timestamp token for a raw signature; the imprint is made with the hash of that name. Raises `RemoteError`."""
 
 
 class Wish(NamedTuple):
@@ -34,6 +38,8 @@ class Wish(NamedTuple):
     signing_agent: str = "nv2"
     legacy_manifest: bool = False
     """Write the manifest form that notation 1.3.2 sees in OCI image layouts."""
+    timestamper: Timestamper | None = None
+    """Who proves when the signature was made; a plugin that makes envelopes may have seen to that itself."""
 
 
 def check_expiry(expiry: timedelta | None) -> None:
@@ -46,34 +52,78 @@ def check_expiry(expiry: timedelta | None) -> None:
         raise UsageError("expiry duration supports minimum granularity of seconds")
 
 
-def envelope_of(subject: Descriptor, signer: Signer, wish: Wish, now: datetime) -> tuple[bytes, Chain]:
+def envelope_of(
+    subject: Descriptor, signer: Signer | EnvelopeMaker, wish: Wish, now: datetime
+) -> tuple[bytes, Chain]:
     """The envelope that signs `subject`, opened again as a check, and its certificate chain.
 
     Raises `UsageError` for unusable metadata or expiry, `InvalidCertificate` if the chain breaks the
-    profile or is not valid at `now` (signature-specification, "Certificate Requirements").
+    profile or is not valid at `now` (signature-specification, "Certificate Requirements"), `SigningKeyError` if
+    a plugin signed something else than it was given.
     """
+    sealed, chain, _ = _sealed(subject, signer, wish, now)
+    return sealed, chain
+
+
+def _sealed(
+    subject: Descriptor, signer: Signer | EnvelopeMaker, wish: Wish, now: datetime
+) -> tuple[bytes, Chain, Mapping[str, str]]:
+    """As `envelope_of`, and what the maker wants to be said in the manifest."""
     check_expiry(wish.expiry)
-    chain = parse_chain(signer.chain)
     signing_time = now.astimezone(UTC).replace(microsecond=0)
-    check_validity(chain, signing_time)
     attributes = SignedAttributes(
         mt.PAYLOAD, Scheme.X509, signing_time, signing_time + wish.expiry if wish.expiry else None
     )
     draft = Draft(build_payload(subject, wish.user_metadata), attributes, wish.signing_agent)
-    sealed = seal(wish.media_type, draft, signer.chain, signer.algorithm, signer.sign)
+    if makes_envelopes(signer):
+        made = signer.make(wish.media_type, draft)
+        sealed, chain = _checked(made.data, draft, wish, signing_time)
+        return _stamped(sealed, wish).raw, chain, made.annotations
+    holder = cast("Signer", signer)
+    chain = parse_chain(holder.chain)
+    check_validity(chain, signing_time)
+    sealed = seal(wish.media_type, draft, holder.chain, holder.algorithm, holder.sign)
     sealed.open(chain.leaf.public_key)
-    return sealed.raw, chain
+    return _stamped(sealed, wish).raw, chain, {}
 
 
-def sign(store: Store, subject: Descriptor, signer: Signer, wish: Wish, now: datetime) -> Descriptor:
+def _stamped(sealed: Envelope, wish: Wish) -> Envelope:
+    """With a timestamp, if one is wished for and the maker has not added one."""
+    if wish.timestamper is None or sealed.unsigned.timestamp:
+        return sealed
+    return with_timestamp(sealed, wish.timestamper(sealed.signature, sealed.algorithm.hash))
+
+
+def _checked(data: bytes, draft: Draft, wish: Wish, now: datetime) -> tuple[Envelope, Chain]:
+    """An envelope that somebody else made, and its chain, if it is what `draft` asked for. Raises `SigningKeyError`.
+
+    plugin-extensibility, "Signing workflow using plugin": annotations may be added, and nothing else is changed.
+    """
+    try:
+        envelope = parse(wish.media_type, data)
+        chain = parse_chain(envelope.unsigned.certificates)
+        check_validity(chain, now)
+        envelope.open(chain.leaf.public_key)
+        check_kept(envelope.payload, draft.payload)
+    except ArtifactError as e:
+        raise SigningKeyError(f"generated signature failed verification: {e}", hint=e.hint) from None
+    signed = envelope.attributes
+    if wish.expiry and (signed.expiry is None or signed.expiry - signed.signing_time > wish.expiry):
+        raise SigningKeyError("generated signature does not expire when it was asked to")
+    return envelope, chain
+
+
+def sign(
+    store: Store, subject: Descriptor, signer: Signer | EnvelopeMaker, wish: Wish, now: datetime
+) -> Descriptor:
     """Sign `subject` and attach the signature to it in `store`; the signature manifest's descriptor.
 
     The artifact itself is not touched. Nothing refers to the subject before all of it is stored.
     """
-    sealed, chain = envelope_of(subject, signer, wish, now)
+    sealed, chain, more = _sealed(subject, signer, wish, now)
     envelope = describe(sealed, wish.media_type)
     manifest = build_signature_manifest(
-        subject, envelope, chain.thumbprints, now.astimezone(UTC), legacy=wish.legacy_manifest
+        subject, envelope, chain.thumbprints, now.astimezone(UTC), legacy=wish.legacy_manifest, more=more
     )
     config, config_data = manifest.config
     provided = store.provide(config, opener(config_data), subject)

@@ -205,7 +205,9 @@ def _signing_keys(data: bytes) -> None:
 class _NoPrograms:
     """Nothing is installed."""
 
-    def run(self, arguments: tuple[str, ...], standard_input: bytes, *, timeout: float = 0) -> NoReturn:
+    def run(
+        self, arguments: tuple[str, ...], standard_input: bytes, *, timeout: float = 0, max_output: int = 0
+    ) -> NoReturn:
         raise EnvironmentFailure("no such program", at=arguments[0])
 
 

@@ -6,7 +6,7 @@ label must not be in both headers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -164,9 +164,7 @@ def _has_tag(value: Any) -> bool:
     return any(map(_has_tag, inside))
 
 
-def seal(
-    draft: Draft, chain: tuple[bytes, ...], algorithm: Algorithm, sign: Callable[[bytes], bytes]
-) -> bytes:
+def seal(draft: Draft, chain: Iterable[bytes], algorithm: Algorithm, sign: Callable[[bytes], bytes]) -> bytes:
     """The envelope of `draft`. Raises `UsageError` for what no envelope can carry, and whatever `sign` raises."""
     header = build_header(draft.attributes, algorithm.cose, DIALECT)
     try:
@@ -178,3 +176,9 @@ def seal(
     if draft.signing_agent:
         unprotected[SIGNING_AGENT] = draft.signing_agent
     return cbor.encode(cbor.Tag(_SIGN1, [protected, unprotected, draft.payload, signature]))
+
+
+def with_timestamp(data: bytes, token: bytes) -> bytes:
+    """The envelope `data`, which is well-formed, with a timestamp token; what is signed stays as it is."""
+    protected, unprotected, payload, signature = cbor.decode(data, MalformedEnvelope).value
+    return cbor.encode(cbor.Tag(_SIGN1, [protected, {**unprotected, TIMESTAMP: token}, payload, signature]))

@@ -6,7 +6,7 @@ certificate `SignedContent` (proven integrity). What this room does not do: look
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from nv2.envelope import cose, jws
@@ -27,6 +27,7 @@ __all__ = (
     "build_payload",
     "parse",
     "seal",
+    "with_timestamp",
 )
 
 
@@ -39,12 +40,15 @@ class Format(Protocol):
     def seal(
         self,
         draft: Draft,
-        chain: tuple[bytes, ...],
+        chain: Iterable[bytes],
         algorithm: Algorithm,
         sign: Callable[[bytes], bytes],
         /,
     ) -> bytes:
         """Sign and build."""
+
+    def with_timestamp(self, data: bytes, token: bytes, /) -> bytes:
+        """Add a timestamp token to a well-formed envelope."""
 
 
 FORMATS: dict[str, Format] = {mt.JWS: jws, mt.COSE: cose}
@@ -68,13 +72,13 @@ def parse(media_type: str, data: bytes) -> Envelope:
 def seal(
     media_type: str,
     draft: Draft,
-    chain: tuple[bytes, ...],
+    chain: Iterable[bytes],
     algorithm: Algorithm,
     sign: Callable[[bytes], bytes],
 ) -> Envelope:
     """Sign `draft` and build its envelope, read again as a check; times are cut to whole seconds.
 
-    `chain` is DER, signing certificate first; `sign` makes the raw signature of bytes with `algorithm`. The
+    `chain` is DER, signing certificate first, and is read after `sign` has signed; `sign` makes the raw signature of bytes with `algorithm`. The
     result is well-formed; that chain and key belong together is the caller's to prove, by `Envelope.open`.
     Raises `UsageError` for what cannot be sealed, and whatever `sign` raises.
     """
@@ -85,3 +89,15 @@ def seal(
         return parse(media_type, sealed)
     except MalformedEnvelope as e:
         raise UsageError(f"this cannot be signed: {e}") from e
+
+
+def with_timestamp(envelope: Envelope, token: bytes) -> Envelope:
+    """`envelope` with the timestamp `token` as its unsigned attribute, in the place of one it may have.
+
+    Raises `UsageError` for a token that does not fit in.
+    """
+    stamped = FORMATS[envelope.media_type].with_timestamp(envelope.raw, token)
+    try:
+        return parse(envelope.media_type, stamped)
+    except MalformedEnvelope as e:
+        raise UsageError(f"this timestamp cannot be added: {e}") from e

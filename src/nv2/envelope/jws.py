@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode, urlsafe_b64encode
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -158,9 +158,7 @@ def _decode(text: str, at: str, codec: Callable[[bytes], tuple[bytes, bytes]]) -
     return decoded
 
 
-def seal(
-    draft: Draft, chain: tuple[bytes, ...], algorithm: Algorithm, sign: Callable[[bytes], bytes]
-) -> bytes:
+def seal(draft: Draft, chain: Iterable[bytes], algorithm: Algorithm, sign: Callable[[bytes], bytes]) -> bytes:
     """The envelope of `draft`. Raises `UsageError` for what JWS cannot carry, and whatever `sign` raises."""
     if any(not isinstance(attribute.key, str) for attribute in draft.attributes.extended):
         raise UsageError("attributes of a JWS envelope have names, not numbers")
@@ -177,6 +175,13 @@ def seal(
             "signature": _encode(signature),
         }
     )
+
+
+def with_timestamp(data: bytes, token: bytes) -> bytes:
+    """The envelope `data`, which is well-formed, with a timestamp token; what is signed stays as it is."""
+    envelope = strict_json.loads(data, MalformedEnvelope)
+    header = {**envelope["header"], TIMESTAMP: b64encode(token).decode()}
+    return canonical({**envelope, "header": header})
 
 
 def _encode(data: bytes) -> str:

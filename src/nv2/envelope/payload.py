@@ -80,6 +80,24 @@ def parse_payload(data: bytes) -> Descriptor:
     return target._replace(artifact_type=None)
 
 
+def check_kept(data: bytes, asked: bytes) -> None:
+    """Raise `MalformedEnvelope` unless the payload `data` says what `asked` says: annotations may be added, nothing else.
+
+    For envelopes that a plugin made (plugin-extensibility, "Signing workflow using plugin").
+    """
+    if data == asked:
+        return
+    signed, wanted = parse_payload(data), parse_payload(asked)
+    if not signed.same_content(wanted):
+        raise MalformedEnvelope(f"it signs another artifact: {quoted(signed.digest)}")
+    for key, value in wanted.annotations.items():
+        if signed.annotations.get(key) != value:
+            raise MalformedEnvelope(f"the annotation {quoted(key)} was changed")
+    document = Fields.of(strict_json.loads(data, MalformedEnvelope), "payload", MalformedEnvelope)
+    document.only("targetArtifact")
+    (document.object("targetArtifact") or document).only(*_FIELDS)
+
+
 def _check_unused(artifact: Fields) -> None:
     """Raise unless the fields of a descriptor that nothing here uses are what OCI says: others refuse them too."""
     artifact.strings("urls")

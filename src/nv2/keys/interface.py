@@ -1,11 +1,13 @@
-"""The key port: something that signs bytes and has a certificate chain."""
+"""The key port: something that signs bytes and has a certificate chain, or that makes whole envelopes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from nv2.envelope.algorithms import Algorithm
+    from nv2.envelope.envelope import Draft
 
 MAX_KEY_FILE = 1024 * 1024
 """Bytes of a file with a key, certificates, or both: a chain of 100 certificates fits."""
@@ -27,3 +29,30 @@ class Signer(Protocol):
 
         Raises `SigningKeyError`.
         """
+
+
+class Made(NamedTuple):
+    """An envelope that somebody else made. Nothing of it has been checked."""
+
+    data: bytes
+    annotations: Mapping[str, str]
+    """For the signature manifest, beside its own."""
+
+
+class EnvelopeMaker(Protocol):
+    """Whoever makes envelopes with a key whose chain is known only once it has signed: a plugin."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The algorithm that the key prescribes.
+
+        Raises `SigningKeyError` where that cannot be known before it signs: blobs cannot be signed with it.
+        """
+
+    def make(self, media_type: str, draft: Draft) -> Made:
+        """An envelope around the payload of `draft`. Raises `SigningKeyError`, `PluginError`, `EnvironmentFailure`."""
+
+
+def makes_envelopes(key: Signer | EnvelopeMaker) -> TypeGuard[EnvelopeMaker]:
+    """Whether `key` makes whole envelopes instead of signing bytes."""
+    return hasattr(key, "make")

@@ -145,14 +145,17 @@ def build_signature_manifest(
     created: datetime,
     *,
     legacy: bool = False,
+    more: Mapping[str, str] = NO_ANNOTATIONS,
 ) -> BuiltManifest:
     """The signature manifest of `envelope` on `subject`.
 
     `legacy` writes the type as config media type and no artifactType: the form that notation 1.3.2
-    sees in OCI image layouts. `thumbprints` are lower-hex SHA-256 of the chain, leaf first.
+    sees in OCI image layouts. `thumbprints` are lower-hex SHA-256 of the chain, leaf first. `more` are
+    annotations besides, which replace none of ours.
     """
     config = describe(EMPTY_CONFIG, mt.SIGNATURE if legacy else mt.EMPTY)
     annotations = {
+        **more,
         mt.THUMBPRINTS: json.dumps(list(thumbprints), separators=(",", ":")),
         mt.CREATED: rfc3339(created),
     }

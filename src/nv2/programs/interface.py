@@ -22,8 +22,16 @@ class Finished(NamedTuple):
 class Programs(Protocol):
     """Whoever can run programs."""
 
-    def run(self, arguments: tuple[str, ...], standard_input: bytes, *, timeout: float = TIMEOUT) -> Finished:
-        """Run `arguments[0]` from PATH in a clean environment.
+    def run(
+        self,
+        arguments: tuple[str, ...],
+        standard_input: bytes,
+        *,
+        timeout: float = TIMEOUT,
+        max_output: int = MAX_OUTPUT,
+    ) -> Finished:
+        """Run `arguments[0]`, a path or a name in PATH, in a clean environment.
 
-        Raises `EnvironmentFailure` if it cannot be started, takes too long or says too much.
+        `max_output` bounds standard output and standard error, each. Raises `EnvironmentFailure` if it cannot be
+        started, takes too long or says too much.
         """

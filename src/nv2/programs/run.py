@@ -34,12 +34,19 @@ class LocalPrograms:
             if name not in WITHHELD and not name.startswith(WITHHELD_PREFIXES)
         }
 
-    def run(self, arguments: tuple[str, ...], standard_input: bytes, *, timeout: float = TIMEOUT) -> Finished:
-        """Run `arguments[0]`, found on PATH; see `Programs.run`."""
+    def run(
+        self,
+        arguments: tuple[str, ...],
+        standard_input: bytes,
+        *,
+        timeout: float = TIMEOUT,
+        max_output: int = MAX_OUTPUT,
+    ) -> Finished:
+        """Run `arguments[0]`, a path or a name in PATH; see `Programs.run`."""
         process = self._start(arguments)
         name = arguments[0]
         try:
-            return _converse(process, name, standard_input, timeout)
+            return _converse(process, name, standard_input, timeout, max_output)
         finally:
             # It must not outlive an interruption of ours. What it left behind when it ended by itself
             # (an agent that keeps a key chain open) is its own affair.
@@ -65,17 +72,18 @@ class LocalPrograms:
 class _Reader(threading.Thread):
     """Reads a pipe to its end, or until it says too much."""
 
-    def __init__(self, pipe: IO[bytes], process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, pipe: IO[bytes], process: subprocess.Popen[bytes], limit: int) -> None:
         super().__init__(daemon=True)
         self._pipe = pipe
         self._process = process
-        self.data = b""
+        self._limit = limit
+        self.data = bytearray()
         self.start()
 
     @property
     def said_too_much(self) -> bool:
         """Whether the limit was passed."""
-        return len(self.data) > MAX_OUTPUT
+        return len(self.data) > self._limit
 
     def run(self) -> None:
         """Read in a thread: a full pipe would stop the program."""
@@ -86,8 +94,11 @@ class _Reader(threading.Thread):
             _kill(self._process)
 
 
-def _converse(process: subprocess.Popen[bytes], name: str, data: bytes, timeout: float) -> Finished:
-    readers = [_Reader(cast("IO[bytes]", pipe), process) for pipe in (process.stdout, process.stderr)]
+def _converse(
+    process: subprocess.Popen[bytes], name: str, data: bytes, timeout: float, max_output: int
+) -> Finished:
+    pipes = (process.stdout, process.stderr)
+    readers = [_Reader(cast("IO[bytes]", pipe), process, max_output) for pipe in pipes]
     threading.Thread(target=_write, args=(process.stdin, data), daemon=True).start()
     try:
         status = process.wait(timeout)
@@ -96,8 +107,8 @@ def _converse(process: subprocess.Popen[bytes], name: str, data: bytes, timeout:
     for reader in readers:
         reader.join(_END)
     if any(reader.said_too_much for reader in readers):
-        raise EnvironmentFailure(f"printed more than {MAX_OUTPUT} bytes", at=name)
-    return Finished(status, readers[0].data, readers[1].data)
+        raise EnvironmentFailure(f"printed more than {max_output} bytes", at=name)
+    return Finished(status, bytes(readers[0].data), bytes(readers[1].data))
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from nv2.errors import CredentialError, EnvironmentFailure
-from nv2.programs.interface import Finished, MAX_OUTPUT, TIMEOUT
+from nv2.programs.interface import MAX_OUTPUT, TIMEOUT, Finished
 from nv2.transport.credentials import (
     DOCKER_HUB,
     Credential,
