@@ -1,11 +1,11 @@
-"""Whether a certificate of a chain was revoked, asked through a port.
+"""Whether a certificate of a chain was revoked (trust-store-trust-policy, "Certificate Revocation Evaluation").
 
-trust-store-trust-policy, "Certificate Revocation Evaluation". Fetching OCSP answers and CRLs is not
-here yet; what can be decided without a network is, and the rest is *unknown*, never a silent yes.
+This module is all that a plain verification loads: most chains name nobody who could be asked. `online` asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -27,7 +27,7 @@ class RevocationChecker(Protocol):
 
 
 class WithoutNetwork:
-    """Decides what needs no network.
+    """Decides what needs no network: for chains that nobody trusts, and whoever names nobody to ask.
 
     The last certificate is the anchor, or was issued by itself: nobody could revoke it, and the
     specification's peers do not ask either.
@@ -41,7 +41,23 @@ class WithoutNetwork:
                 return Finding(
                     Validation.REVOCATION,
                     Outcome.UNKNOWN,
-                    f"{place(i, certificate)} names an OCSP responder or a CRL, "
-                    "and fetching them is not available yet",
+                    f"{place(i, certificate)} names an OCSP responder or a CRL, and nobody was asked: "
+                    "the chain does not end in a trusted certificate",
                 )
+        return Finding(Validation.REVOCATION, Outcome.PASSED, NOTHING_TO_ASK)
+
+
+class OnDemand:
+    """Asks only about chains that name somebody to ask; what asks is made for the first of them.
+
+    `make` gives the same checker each time.
+    """
+
+    def __init__(self, make: Callable[[], RevocationChecker]) -> None:
+        self._make = make
+
+    def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
+        """As `RevocationChecker.check`."""
+        if any(certificate.has_revocation_information for certificate in chain.certificates[:-1]):
+            return self._make().check(chain, now, signed_at)
         return Finding(Validation.REVOCATION, Outcome.PASSED, NOTHING_TO_ASK)

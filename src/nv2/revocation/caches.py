@@ -1,0 +1,39 @@
+"""Where evidence is kept between runs, as this room sees it. What comes out of a cache is judged like what was fetched."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from nv2.errors import Nv2Error
+
+
+class CrlCache(Protocol):
+    """CRLs by the address of the base, a base together with its delta."""
+
+    warnings: list[Nv2Error]
+    """What went wrong so far: nothing of it is fatal."""
+
+    def load(self, url: str) -> tuple[bytes, bytes | None] | None:
+        """Base and delta, DER; None if there is nothing that can be read."""
+
+    def store(self, url: str, base: bytes, delta: bytes | None) -> None:
+        """Keep them in the place of older ones."""
+
+
+class OcspCache(Protocol):
+    """OCSP answers by `pki.ocsp.cache_key`."""
+
+    warnings: list[Nv2Error]
+
+    def load(self, key: str) -> bytes | None:
+        """The answer, DER; None if there is none that can be read."""
+
+    def store(self, key: str, response: bytes) -> None:
+        """Keep it in the place of an older one."""
+
+
+class Caches(NamedTuple):
+    """What a run has; None where nothing is kept."""
+
+    crl: CrlCache | None = None
+    ocsp: OcspCache | None = None

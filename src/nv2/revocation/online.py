@@ -1,0 +1,117 @@
+"""Revocation, asked: every certificate of a chain at once, and the finding that the answers come to.
+
+trust-store-trust-policy, "Certificate Revocation Evaluation". Whatever cannot be found out is unknown, never good.
+What this module does not do: decide what unknown means (the level does), or open connections.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import pairwise
+
+from nv2.pki.certificate_status import CertificateStatus, Status
+from nv2.pki.chain import MAX_SUBJECT, Chain, place
+from nv2.plain_text import one_line
+from nv2.revocation.caches import Caches
+from nv2.revocation.evidence import Evidence, NewLock
+from nv2.revocation.inquiry import Circumstances, Inquiry, Link, inquire
+from nv2.transport.interface import Transport
+from nv2.trust.level import Validation
+from nv2.trust.verdict import Finding, Outcome
+
+HINT = (
+    "the responders and CRL servers that the certificates name must be reachable from here, "
+    "or a fresh CRL must be in the cache"
+)
+
+
+class OnlineRevocation:
+    """A `RevocationChecker` that asks. One of it serves a run: what was learnt once is not asked again.
+
+    `transport` is called for each check: it may limit how long all of that check takes. `new_lock` is `threading.Lock`
+    where several threads check; `warn` hears of caches that could not be used, which is not fatal.
+    """
+
+    def __init__(
+        self,
+        transport: Callable[[], Transport],
+        new_lock: NewLock,
+        caches: Caches = Caches(),  # noqa: B008  # immutable
+        warn: Callable[[str], None] = len,  # type: ignore[assignment]
+    ) -> None:
+        self._transport = transport
+        self._evidence = Evidence(new_lock)
+        self._caches = caches
+        self._warn = warn
+        self._known: dict[tuple[Link, datetime, datetime | None], CertificateStatus] = {}
+
+    def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
+        """As `RevocationChecker.check`. The last certificate is not asked about: it is the anchor."""
+        statuses = self.statuses(chain, now, signed_at)
+        self._pass_on_warnings()
+        return finding_of(chain, statuses)
+
+    def statuses(
+        self, chain: Chain, now: datetime, signed_at: datetime | None
+    ) -> tuple[CertificateStatus | None, ...]:
+        """Of each certificate but the last; None for one that names nobody to ask."""
+        links = [Link(*pair) for pair in pairwise(chain.certificates)]
+        about = Circumstances(self._evidence, self._transport(), self._caches, now, signed_at)
+        unknown = [link for link in links if self._is_open(link, now, signed_at)]
+        answers = at_once([inquire(link, about) for link in unknown])
+        for link, status in zip(unknown, answers, strict=True):
+            self._known[link, now, signed_at] = status
+        return tuple(self._known.get((link, now, signed_at)) for link in links)
+
+    def _is_open(self, link: Link, now: datetime, signed_at: datetime | None) -> bool:
+        names_somebody = link.certificate.has_revocation_information
+        return names_somebody and (link, now, signed_at) not in self._known
+
+    def _pass_on_warnings(self) -> None:
+        for cache in (self._caches.crl, self._caches.ocsp):
+            with suppress(IndexError):  # another thread may have passed it on
+                while cache and cache.warnings:
+                    self._warn(str(cache.warnings.pop(0)))
+
+
+def at_once(inquiries: Sequence[Inquiry]) -> list[CertificateStatus]:
+    """The values of `inquiries`, in order: all of them ask before anybody waits, and each goes on after its answer."""
+    found: dict[int, CertificateStatus] = {}
+    under_way = deque(enumerate(inquiries))
+    while under_way:
+        number, inquiry = under_way.popleft()
+        try:
+            next(inquiry)
+        except StopIteration as end:
+            found[number] = end.value
+        else:
+            under_way.append((number, inquiry))
+    return [found[number] for number in range(len(inquiries))]
+
+
+def finding_of(chain: Chain, statuses: Sequence[CertificateStatus | None]) -> Finding:
+    """Failed if a certificate is revoked, else unknown if one is, else passed: with what was learnt, and where."""
+    for wanted, outcome, words in (
+        (Status.REVOKED, Outcome.FAILED, "is revoked"),
+        (Status.UNKNOWN, Outcome.UNKNOWN, "revocation status is unknown"),
+    ):
+        told = [
+            f'signing certificate with subject "{one_line(certificate.subject, MAX_SUBJECT)}" {words}: '
+            f"certificate #{i}, {status.reason}"
+            for i, (certificate, status) in enumerate(zip(chain.certificates, statuses, strict=False), 1)
+            if status is not None and status.status is wanted
+        ]
+        if told:
+            hint = HINT if outcome is Outcome.UNKNOWN else ""
+            return Finding(Validation.REVOCATION, outcome, ", and ".join(told), hint)
+    return Finding(Validation.REVOCATION, Outcome.PASSED, "; ".join(_notes(chain, statuses)))
+
+
+def _notes(chain: Chain, statuses: Sequence[CertificateStatus | None]) -> list[str]:
+    return [
+        f"{place(i, certificate)} {f'is good, {status.reason}' if status else 'names no OCSP responder and no CRL'}"
+        for i, (certificate, status) in enumerate(zip(chain.certificates, statuses, strict=False), 1)
+    ]
