@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nv2.errors import EnvironmentFailure, Nv2Error
@@ -114,12 +114,20 @@ def make_directory(path: Path) -> None:
 
 
 def write_atomically(
-    path: Path, data: bytes, mode: int = FILE_MODE, *, replace: bool = True, scratch: Path | None = None
+    path: Path,
+    data: bytes | Iterable[bytes],
+    mode: int = FILE_MODE,
+    *,
+    replace: bool = True,
+    scratch: Path | None = None,
+    durable: bool = True,
 ) -> None:
     """Make `path` hold `data`: written beside, brought to the disk, renamed. Missing directories are made.
 
     With `replace` false, a file that is there already is an error. `scratch` is a directory of the same
-    file system for the unfinished file, where readers of `path`'s own directory must not meet it.
+    file system for the unfinished file, where readers of `path`'s own directory must not meet it. Without
+    `durable`, a loss of power may leave an empty or broken file: for what can be had again. `data` that comes
+    in pieces comes once, and so goes without `scratch`.
     However this ends, nothing half-written is left. Raises `EnvironmentFailure`.
     """
     make_directory(path.parent)
@@ -127,30 +135,34 @@ def write_atomically(
         make_directory(scratch)
     try:
         try:
-            _write(path, data, mode, replace, scratch or path.parent)
+            _write(path, data, mode, replace, scratch or path.parent, durable)
         except OSError as e:
             if scratch is None or e.errno != errno.EXDEV:
                 raise
-            _write(path, data, mode, replace, path.parent)
+            _write(path, data, mode, replace, path.parent, durable)
     except OSError as e:
         raise failure(e, path) from None
 
 
-def _write(path: Path, data: bytes, mode: int, replace: bool, directory: Path) -> None:
+def _write(
+    path: Path, data: bytes | Iterable[bytes], mode: int, replace: bool, directory: Path, durable: bool
+) -> None:
     temporary = directory / f".nv2-{os.urandom(8).hex()}.tmp"
     # Twice: an interruption that comes while the first one removes the file leaves it to the second.
     with _gone_afterwards(temporary), _gone_afterwards(temporary):
         with open(
             temporary, "xb", opener=lambda name, flags: os.open(name, flags | _NO_SURPRISE, mode)
         ) as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         if replace:
             os.replace(temporary, path)
         else:
             _rename_to_new(temporary, path)
-    sync_directory(path.parent)
+    if durable:
+        sync_directory(path.parent)
 
 
 @contextlib.contextmanager

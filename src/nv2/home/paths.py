@@ -66,6 +66,11 @@ class Paths(NamedTuple):
         return self.config / "signingkeys.json"
 
     @property
+    def own_signing_keys(self) -> Path:
+        """The list of signing keys that only nv2 can use."""
+        return self.own_config / "signingkeys.json"
+
+    @property
     def policy(self) -> Path:
         """The trust policy, which goes before `old_policy`."""
         return self.config / "trustpolicy.oci.json"
@@ -103,6 +108,16 @@ class Paths(NamedTuple):
     def denials(self) -> Path:
         """What no longer counts on this machine, whatever else says yes."""
         return self.own_config / "denials.json"
+
+    @property
+    def crl_cache(self) -> Path:
+        """CRLs, shared with notation."""
+        return self.cache / "crl"
+
+    @property
+    def crl_numbers(self) -> Path:
+        """The highest numbers of CRLs that were seen."""
+        return self.state / "crl-numbers"
 
     @property
     def locks(self) -> Path:

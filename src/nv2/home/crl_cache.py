@@ -1,0 +1,163 @@
+"""CRLs kept between runs, in notation's own cache: what one of the two programs fetched, the other need not fetch.
+
+A file per URL, its name the SHA-256 of the URL, its content `{"baseCRL":"…","deltaCRL":"…"}` in base64. Of a large
+CRL there is a copy of the plain bytes beside it, in nv2's own folder, because decoding takes longer than judging.
+It has the time stamp of the file that it is a copy of; where that was replaced, the copy is out of date.
+What this module does not do: believe any of it. Whoever loads a CRL judges it as if it had just been fetched.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from nv2.errors import EnvironmentFailure, Nv2Error
+from nv2.files import failure, read_file, write_atomically
+from nv2.pki.crl_format import MAX_CRL
+
+LARGE = 1024 * 1024
+"""Bytes of a CRL from which on a plain copy is kept. Decoding as many takes some 5 ms."""
+
+_BEGIN, _BETWEEN, _END = b'{"baseCRL":"', b'","deltaCRL":"', b'"}'
+_MAX_FILE = MAX_CRL // 3 * 4 + 64
+_WHAT = "a CRL in the cache"
+_PIECE = 3 * 256 * 1024
+"""Bytes that are encoded at a time; three of them become four."""
+
+Bundle = tuple[bytes, bytes | None]
+"""A CRL, and the delta to it."""
+
+
+class CrlCache:
+    """The CRLs in `directory`, notation's; `own` is for plain copies. Both are made when first needed.
+
+    Nothing here is fatal: what went wrong is in `warnings`. Any number of processes may use it at once.
+    """
+
+    def __init__(self, directory: Path, own: Path | None = None) -> None:
+        self._directory = directory
+        self._own = own or directory.parent / "nv2" / "crl"
+        self.warnings: list[Nv2Error] = []
+        """What went wrong so far: a file that could not be read, a CRL that could not be kept."""
+
+    def load(self, url: str) -> Bundle | None:
+        """The CRL, and the delta, that were kept for `url`; None if there is none that can be read.
+
+        It may have expired, be made by anybody, or be no CRL at all.
+        """
+        path = self._directory / _name(url)
+        try:
+            found = _status(path)
+            return self._copy(path.name, found) or _decoded(path) if found else None
+        except EnvironmentFailure as e:
+            self.warnings.append(e)
+            return None
+
+    def store(self, url: str, base: bytes, delta: bytes | None) -> None:
+        """Keep a CRL, and the delta to it, for `url`, in the place of older ones."""
+        path = self._directory / _name(url)
+        try:
+            if len(base) + len(delta or b"") > MAX_CRL:
+                raise EnvironmentFailure(
+                    f"a CRL and its delta of more than {MAX_CRL} bytes are not kept", at=url
+                )
+            # Not brought to the disk: half a file, after a loss of power, is one more that is ignored.
+            write_atomically(path, _encoded(base, delta), durable=False)
+            self._write_copy(path, base, delta)
+        except EnvironmentFailure as e:
+            self.warnings.append(e)
+        except OSError as e:
+            self.warnings.append(failure(e, path))
+
+    def _copies(self, name: str) -> tuple[Path, Path]:
+        return self._own / f"{name}.base", self._own / f"{name}.delta"
+
+    def _copy(self, name: str, original: os.stat_result) -> Bundle | None:
+        """The plain copy, if it is one of the file with the status `original`."""
+        base, delta = self._copies(name)
+        found, found_delta = _status(base), _status(delta)
+        if not found or not _same(found, original) or (found_delta and not _same(found_delta, original)):
+            return None
+        sizes = found.st_size, found_delta.st_size if found_delta else None
+        if _encoded_size(*sizes) != original.st_size:
+            return None
+        return _read(base), _read(delta) if found_delta else None
+
+    def _write_copy(self, path: Path, base: bytes, delta: bytes | None) -> None:
+        for copy, data in zip(self._copies(path.name), (base, delta), strict=True):
+            with contextlib.suppress(FileNotFoundError):
+                copy.unlink()
+            if data is not None and len(base) >= LARGE:
+                write_atomically(copy, data, durable=False)
+                at = path.stat().st_mtime_ns
+                os.utime(copy, ns=(at, at))
+
+
+def _name(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Of a file that this user, or root, wrote; None if there is none. Raises `EnvironmentFailure`."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise failure(e, path) from None
+    if hasattr(os, "geteuid") and found.st_uid not in (os.geteuid(), 0):
+        raise EnvironmentFailure("belongs to another user, so it is not read", at=str(path), hint=_REMOVE)
+    return found
+
+
+_REMOVE = "remove it; it will be fetched again"
+
+
+def _same(copy: os.stat_result, original: os.stat_result) -> bool:
+    return copy.st_mtime_ns == original.st_mtime_ns
+
+
+def _read(path: Path) -> bytes:
+    return read_file(path, MAX_CRL, _WHAT, regular=True)
+
+
+def _decoded(path: Path) -> Bundle:
+    """The content of one of notation's files, in the one form that it is written in. Raises `EnvironmentFailure`."""
+    data = read_file(path, _MAX_FILE, _WHAT, regular=True)
+    if not data.startswith(_BEGIN) or not data.endswith(_END):
+        raise EnvironmentFailure("is not a CRL as notation keeps it", at=str(path), hint=_REMOVE)
+    view = memoryview(data)
+    end = len(data) - len(_END)
+    middle = data.find(_BETWEEN, len(_BEGIN))
+    try:
+        base = binascii.a2b_base64(view[len(_BEGIN) : middle if middle >= 0 else end], strict_mode=True)
+        if middle < 0:
+            return base, None
+        return base, binascii.a2b_base64(view[middle + len(_BETWEEN) : end], strict_mode=True)
+    except ValueError:
+        raise EnvironmentFailure("is not base64", at=str(path), hint=_REMOVE) from None
+
+
+def _encoded(base: bytes, delta: bytes | None) -> Iterator[bytes]:
+    """As Go writes it, a piece at a time."""
+    yield _BEGIN
+    yield from _pieces(base)
+    if delta is not None:
+        yield _BETWEEN
+        yield from _pieces(delta)
+    yield _END
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    view = memoryview(data)
+    for at in range(0, len(data), _PIECE):
+        yield binascii.b2a_base64(view[at : at + _PIECE], newline=False)
+
+
+def _encoded_size(base: int, delta: int | None) -> int:
+    size = len(_BEGIN) + len(_END) + (base + 2) // 3 * 4
+    return size if delta is None else size + len(_BETWEEN) + (delta + 2) // 3 * 4
