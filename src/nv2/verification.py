@@ -49,6 +49,18 @@ def not_checked(statement: Statement) -> ArtifactVerdict:
     return ArtifactVerdict(Verdict.NOT_CHECKED, statement.level, statement.name, None)
 
 
+def foregone(trust: Trust, subject: Descriptor) -> ArtifactVerdict | None:
+    """The verdict of `subject` where no signature could change it: it is denied, or the level is skip."""
+    denied = trust.denials.of_artifact(subject.digest) if trust.denials is not None else None
+    if denied is not None:
+        return ArtifactVerdict(
+            Verdict.NOT_TRUSTED, trust.level, trust.name, subject, reason=denied, denied=True
+        )
+    if trust.level.skips:
+        return ArtifactVerdict(Verdict.NOT_CHECKED, trust.level, trust.name, subject)
+    return None
+
+
 class Question(NamedTuple):
     """What every signature of an artifact is asked."""
 
@@ -67,25 +79,41 @@ def findings(proven: Proven, anchorage: Finding, question: Question) -> Iterator
     `anchorage` is whether its chain ends in a trusted anchor (`validations.anchored`).
     """
     trust, now = question.trust, question.now
+    if trust.denials is not None:
+        yield trust.denials.finding(proven.content.envelope, proven.chain, question.subject.digest)
     yield validations.integrity(proven)
     authenticity = validations.authenticity(anchorage, proven, trust.identities)
     yield authenticity
     yield validations.expiry(proven, now)
-    anchorable = trust.anchors.serves_timestamps
-    yield validations.authentic_timestamp(proven, trust.timestamp, now, anchorable=anchorable)
-    yield _revocation(proven, authenticity, question)
+    timestamp, signed_by = _timestamp(proven, question)
+    yield timestamp
+    yield _revocation(proven, authenticity, question, signed_by)
     if question.user_metadata:
         yield validations.user_metadata(proven, question.user_metadata)
 
 
-def _revocation(proven: Proven, authenticity: Finding, question: Question) -> Finding:
+def _timestamp(proven: Proven, question: Question) -> tuple[Finding, datetime | None]:
+    """The finding, and the instant by which the signature was made, if a timestamp proves one."""
+    trust = question.trust
+    anchorable = trust.anchors.serves_timestamps
+    finding = validations.authentic_timestamp(proven, trust.timestamp, question.now, anchorable=anchorable)
+    if finding is not None:
+        return finding, None
+    from nv2.timestamping import verify_timestamp  # few signatures have one
+
+    return verify_timestamp(proven, trust.anchors.timestamp_roots, question.revocation, question.now)
+
+
+def _revocation(
+    proven: Proven, authenticity: Finding, question: Question, signed_by: datetime | None
+) -> Finding:
     if question.trust.level.action(Validation.REVOCATION) is Action.SKIP:
         return Finding(Validation.REVOCATION, Outcome.NOT_ASKED, "the level skips it")
     # Addresses in a chain that nobody trusts are an attacker's: asking them would tell him who verifies.
     # Such a chain gets as far as this only where the level logs authenticity.
     checker = question.revocation if authenticity.outcome is Outcome.PASSED else WithoutNetwork()
     by_authority = proven.scheme is Scheme.SIGNING_AUTHORITY
-    signed_at = proven.content.envelope.attributes.signing_time if by_authority else None
+    signed_at = proven.content.envelope.attributes.signing_time if by_authority else signed_by
     return checker.check(proven.chain, question.now, signed_at)
 
 
@@ -160,15 +188,15 @@ def evaluate(
     """
     if max_signatures < 1:
         raise UsageError(f"at least one signature must be looked at, not {max_signatures}")
-    if trust.level.skips:
-        return ArtifactVerdict(Verdict.NOT_CHECKED, trust.level, trust.name, subject)
+    if (verdict := foregone(trust, subject)) is not None:
+        return verdict
     question = Question(subject, trust, revocation, now, user_metadata)
     found = discover(source, subject, _preferred(trust.anchors))
     signatures = _examine_all(source, found, question, max_signatures, stop_at_first)
     complete = found.complete and len(signatures) == len(found.signatures)
-    verdict = conclude([signature.verdict for signature in signatures], complete=complete)
-    reason = "" if verdict is Verdict.TRUSTED else _reason(found, signatures)
-    return ArtifactVerdict(verdict, trust.level, trust.name, subject, signatures, found.problems, reason)
+    came_to = conclude([signature.verdict for signature in signatures], complete=complete)
+    reason = "" if came_to is Verdict.TRUSTED else _reason(found, signatures)
+    return ArtifactVerdict(came_to, trust.level, trust.name, subject, signatures, found.problems, reason)
 
 
 def _preferred(anchors: Anchors) -> frozenset[str]:

@@ -3,7 +3,7 @@
 Nothing here comes from nv2. "Policy" below is specs/trust-store-trust-policy.md of the Notary Project:
 its sections "Signature Verification details" (levels, table), "Custom Verification Level" and
 "Signature Verification", "Steps". "Workflow" is specs/signing-and-verification-workflow.md.
-"nv2" marks the project's own convention: the four outcomes, undecided, and userMetadata.
+"nv2" marks the project's own convention: the four outcomes, undecided, denial and userMetadata.
 
 Outcomes are passed, failed, unknown, notAsked; actions are enforce, log, skip;
 verdicts are trusted, notTrusted, undecided, notChecked.
@@ -12,16 +12,24 @@ verdicts are trusted, notTrusted, undecided, notChecked.
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-# Policy, "Steps" 3 to 7 in this order; userMetadata comes last there as well.
-VALIDATIONS = ("integrity", "authenticity", "expiry", "authenticTimestamp", "revocation", "userMetadata")
+# Policy, "Steps" 3 to 7 in this order; userMetadata comes last there as well. nv2: what is denied goes before all.
+VALIDATIONS = (
+    "denial",
+    "integrity",
+    "authenticity",
+    "expiry",
+    "authenticTimestamp",
+    "revocation",
+    "userMetadata",
+)
 
 # Policy, "Signature Verification details": the table, with its columns in the order of VALIDATIONS.
-# Its sixth column is nv2's: no level and no override relaxes userMetadata, but skip looks at nothing.
+# Its first and last columns are nv2's: no level and no override relaxes them, but skip looks at nothing.
 TABLE = {
-    "strict": ("enforce", "enforce", "enforce", "enforce", "enforce", "enforce"),
-    "permissive": ("enforce", "enforce", "log", "log", "log", "enforce"),
-    "audit": ("enforce", "log", "log", "log", "log", "enforce"),
-    "skip": ("skip", "skip", "skip", "skip", "skip", "skip"),
+    "strict": ("enforce", "enforce", "enforce", "enforce", "enforce", "enforce", "enforce"),
+    "permissive": ("enforce", "enforce", "enforce", "log", "log", "log", "enforce"),
+    "audit": ("enforce", "enforce", "log", "log", "log", "log", "enforce"),
+    "skip": ("skip", "skip", "skip", "skip", "skip", "skip", "skip"),
 }
 
 # Policy, "Custom Verification Level": the supported keys, and the supported values of each.
@@ -54,13 +62,13 @@ def _examined(outcomes: dict[str, str], actions: dict[str, str]) -> list[tuple[s
 
     Policy, "Steps" 2: an enforced failure ends the verification, a logged one does not, and what is
     skipped is not examined. nv2: a validation that was not asked, though it is not skipped, is unknown;
-    only userMetadata may be absent, and then was not demanded.
+    only denial and userMetadata may be absent: there is no list, nothing was demanded.
     """
     examined = []
     for validation in VALIDATIONS:
         if actions[validation] == "skip":
             continue
-        if validation == "userMetadata" and validation not in outcomes:
+        if validation in ("denial", "userMetadata") and validation not in outcomes:
             continue
         outcome = outcomes[validation]
         if outcome == "notAsked":

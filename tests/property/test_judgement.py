@@ -16,7 +16,7 @@ from nv2.pki.chain import Chain, parse_chain
 from nv2.trust.anchors import CertificateAnchors
 from nv2.trust.level import LEVELS, OVERRIDES, Action, Level, Validation, custom_level
 from nv2.trust.trust import Trust
-from nv2.trust.verdict import Finding, Outcome, Verdict, any_one, conclude, judge
+from nv2.trust.verdict import ON_DEMAND, Finding, Outcome, Verdict, any_one, conclude, judge
 from nv2.verification import evaluate
 from tests.world.ca import CA
 from tests.world.signed import NOW, artifact, attach, put, sealed
@@ -49,8 +49,8 @@ def levels(draw: st.DrawFn) -> Level:
 
 outcomes = st.sampled_from(Outcome)
 findings = st.fixed_dictionaries(
-    {validation: outcomes for validation in Validation if validation is not Validation.USER_METADATA},
-    optional={Validation.USER_METADATA: outcomes},
+    {validation: outcomes for validation in Validation if validation not in ON_DEMAND},
+    optional=dict.fromkeys(ON_DEMAND, outcomes),
 )
 Outcomes = dict[Validation, Outcome]
 
@@ -85,7 +85,7 @@ def test_not_trusted_means_that_something_enforced_has_failed(found: Outcomes, l
 
 @given(found=findings, level=levels(), data=st.data())
 def test_what_never_ran_is_never_a_pass(found: Outcomes, level: Level, data: st.DataObject) -> None:
-    enforced = [v for v in LEVELS["strict"].actions if v is not Validation.USER_METADATA]
+    enforced = [v for v in LEVELS["strict"].actions if v not in ON_DEMAND]
     validation = data.draw(st.sampled_from(enforced))
     rest = {v: outcome for v, outcome in found.items() if v is not validation}
     if level.action(validation) is Action.ENFORCE:

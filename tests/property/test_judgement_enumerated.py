@@ -12,10 +12,10 @@ import pytest
 
 from nv2.errors import PolicyError
 from nv2.trust.level import LEVELS, Level, Validation, custom_level
-from nv2.trust.verdict import Finding, Outcome, Verdict, conclude, judge
+from nv2.trust.verdict import ON_DEMAND, Finding, Outcome, Verdict, conclude, judge
 from tests.property import oracle
 
-ASKED = [validation for validation in Validation if validation is not Validation.USER_METADATA]
+ASKED = [validation for validation in Validation if validation not in ON_DEMAND]
 
 
 def _actions(level: Level) -> dict[str, str]:
@@ -68,6 +68,19 @@ def test_every_outcome_of_every_validation_is_judged_as_the_specification_says(
             if not level.skips:
                 warned = tuple(finding.validation.value for finding in judgement.warnings)
                 assert warned == oracle.warnings(words, acts), (words, acts)
+
+
+@pytest.mark.parametrize("denied", Outcome, ids=lambda item: item.value)
+def test_a_denial_is_judged_before_everything_at_every_level(denied: Outcome) -> None:
+    for level in _distinct_levels():
+        for rest in Outcome:
+            found = {Validation.DENIAL: denied, **dict.fromkeys(ASKED, rest)}
+            words = {validation.value: outcome.value for validation, outcome in found.items()}
+            judgement = judge([Finding(validation, outcome) for validation, outcome in found.items()], level)
+            assert judgement.verdict.value == oracle.signature_verdict(words, _actions(level)), (words, level)
+            if denied is Outcome.FAILED and not level.skips:
+                assert judgement.verdict is Verdict.NOT_TRUSTED
+                assert {finding.outcome for finding in judgement.findings[1:]} == {Outcome.NOT_ASKED}
 
 
 def test_every_few_verdicts_are_concluded_as_the_rule_says() -> None:

@@ -33,6 +33,7 @@ COMMANDS = {
     "key": Entry("nv2.cli.commands.key", "manage signing keys"),
     "cert": Entry("nv2.cli.commands.cert", "manage trusted certificates", ("certificate",)),
     "policy": Entry("nv2.cli.commands.policy", "manage the trust policy"),
+    "trust": Entry("nv2.cli.commands.trust", "withdraw trust from keys, signatures and artifacts"),
     "login": Entry("nv2.cli.commands.login", "log in to a registry"),
     "logout": Entry("nv2.cli.commands.logout", "log out of a registry"),
     "registry": Entry("nv2.cli.commands.registry", "serve a registry on this machine"),

@@ -15,7 +15,7 @@ from nv2.opening import FoundSignature
 from nv2.revocation import WithoutNetwork
 from nv2.trust.trust import NO_METADATA, Trust
 from nv2.trust.verdict import ArtifactVerdict, Verdict, conclude
-from nv2.verification import Question, examine, not_checked
+from nv2.verification import Question, examine, foregone, not_checked
 
 _NOWHERE = LayoutReference("")
 
@@ -46,6 +46,8 @@ def evaluate_envelope(
         if not isinstance(found, Trust):
             return not_checked(found)
         question = Question(subject, found, WithoutNetwork(), shared.now, user_metadata)
+    if (decided := foregone(found, subject)) is not None:
+        return decided
     descriptor = describe(envelope, media_type)
     signature = examine(FoundSignature(descriptor, descriptor, envelope), question).verdict
     decisive = signature.judgement.decisive

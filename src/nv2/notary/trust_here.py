@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nv2.errors import Nv2Error, PolicyError, UsageError
 from nv2.files import read_file
+from nv2.home.denials import has_denials
 from nv2.home.policy_file import load_policy
 from nv2.home.signing_keys import load_signing_keys
 from nv2.home.trust_stores import load_store
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nv2.envelope.envelope import Scheme
     from nv2.pki.certificate import Certificate
     from nv2.pki.chain import Chain
+    from nv2.trust.denial import DenialList
 
 TrustChoice = Callable[[AnyReference], "Trust | Statement"]
 """What is trusted for a reference; a statement where its level skips verification."""
@@ -49,7 +51,18 @@ def trust_in_file(session: Session, key: str) -> TrustChoice:
         path = Path(known.certificate_path)
         data = read_file(path, MAX_KEY_FILE, "certificate")
         anchors = FileAnchors(partial(_anchor_of, data, key, str(path)))
-    return FileTrust(Trust(f"-k {key}", LEVELS["strict"], anchors, (), TimestampWhen.ALWAYS), anchors)
+    denials = denials_here(session)
+    trust = Trust(f"-k {key}", LEVELS["strict"], anchors, (), TimestampWhen.ALWAYS, denials)
+    return FileTrust(trust, anchors)
+
+
+def denials_here(session: Session) -> DenialList | None:
+    """What does not count on this machine; None where nobody denied anything. Raises `DenialListError`."""
+    if not has_denials(session.paths):
+        return None
+    from nv2.notary.denials import read_denials  # rare
+
+    return read_denials(session.paths)
 
 
 def _anchor_in(data: bytes, key: str, warn: Callable[[str], None]) -> Anchors:
@@ -92,6 +105,10 @@ class FileAnchors:
                     raise
             return self._anchors
 
+    def timestamp_roots(self) -> tuple[Certificate, ...]:
+        """As `Anchors.timestamp_roots`: a file names none."""
+        return ()
+
     def refusal(self, chain: Chain, scheme: Scheme) -> str | None:
         """As `Anchors.refusal`."""
         return self.open().refusal(chain, scheme)
@@ -131,15 +148,22 @@ def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:
     def load(name: StoreName) -> tuple[Certificate, ...]:
         return load_store(session.paths, name)
 
-    return choice_of(policy, load, scope)
+    return choice_of(policy, load, scope, denials_here(session))
 
 
-def choice_of(policy: TrustPolicy, load: Stores, scope: str | None) -> TrustChoice:
-    """What `policy` says of a reference, or of the repository `scope` whatever the reference is."""
+def choice_of(
+    policy: TrustPolicy, load: Stores, scope: str | None, denials: DenialList | None = None
+) -> TrustChoice:
+    """What `policy` says of a reference, or of the repository `scope` whatever the reference is.
+
+    A list of `denials` goes before it, and must be looked up at level skip too.
+    """
 
     def choose(reference: AnyReference) -> Trust | Statement:
         statement = policy.statement_for(scope or _scope_of(reference))
-        return statement if statement.level.skips else trust_of(statement, load)
+        if statement.level.skips and denials is None:
+            return statement
+        return trust_of(statement, load, denials)
 
     return choose
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from nv2.errors import InvalidCertificate, TrustStoreError, UsageError
+from nv2.errors import DenialListError, InvalidCertificate, TrustStoreError, UsageError
 from nv2.home.trust_stores import unfit
 from nv2.notary.trust_here import TrustChoice, choice_of
 from nv2.pki.certificate import Certificate
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.trust.anchors import Anchors, CertificateAnchors, KeyAnchor, StoreName, parse_store_name
+from nv2.trust.denial import DenialList, parse_denials
 from nv2.trust.level import LEVELS
 from nv2.trust.policy import TrustPolicy, parse_policy
 from nv2.trust.trust import Trust
@@ -37,13 +38,17 @@ class KeyTrust:
     """Exactly this certificate or public key is trusted, strictly; no policy is read.
 
     A certificate must be in the chain of a signature byte for byte, a public key must be the signing
-    certificate's own. `data` is PEM or DER, `name` is what messages call it. Raises `UsageError`.
+    certificate's own. `data` is PEM or DER, `name` is what messages call it. `denials` is the JSON of a list of denials
+    (`nv2 trust denials --output json`), which goes before the trust. Raises `UsageError`, `DenialListError`.
     """
 
     needs_scope = False
 
-    def __init__(self, data: bytes | str, name: str = "the given key") -> None:
-        self._trust = Trust(name, LEVELS["strict"], _anchor(_bytes(data), name))
+    def __init__(
+        self, data: bytes | str, name: str = "the given key", *, denials: bytes | str | None = None
+    ) -> None:
+        anchor = _anchor(_bytes(data), name)
+        self._trust = Trust(name, LEVELS["strict"], anchor, denials=_denials(denials))
 
     def __repr__(self) -> str:
         return f"<KeyTrust {self._trust.name}>"
@@ -60,14 +65,20 @@ class PolicyTrust:
 
     `document` is the JSON of a `trustpolicy.json`. `stores` has the certificates of every store that it names,
     by `type:name` such as `ca:wabbit-networks`; the rules for stores on disk apply. `name` is what messages call the
-    policy. Raises `PolicyError` and `TrustStoreError` (trust-store-trust-policy, "Trust Store", "OCI Trust Policy").
+    policy. `denials` is as for `KeyTrust`. Raises `PolicyError`, `TrustStoreError`, `DenialListError` (trust-store-trust-policy, "Trust Store", "OCI Trust Policy").
     """
 
     needs_scope = True
 
     def __init__(
-        self, document: bytes | str, stores: Mapping[str, Certificates], name: str = "trust policy"
+        self,
+        document: bytes | str,
+        stores: Mapping[str, Certificates],
+        name: str = "trust policy",
+        *,
+        denials: bytes | str | None = None,
     ) -> None:
+        self._denials = _denials(denials)
         self._name = name
         self._policy: TrustPolicy = parse_policy(_bytes(document), name)
         self._stores = {
@@ -82,12 +93,16 @@ class PolicyTrust:
 
     def choice(self, scope: str | None) -> TrustChoice:
         """By the statement for `scope`, or for the reference's repository. It raises `PolicyError`."""
-        return choice_of(self._policy, self._certificates, scope)
+        return choice_of(self._policy, self._certificates, scope, self._denials)
 
     def _certificates(self, store: StoreName) -> tuple[Certificate, ...]:
         if store not in self._stores:
             raise TrustStoreError("the policy names this trust store, and it was not given", at=str(store))
         return self._stores[store]
+
+
+def _denials(data: bytes | str | None) -> DenialList | None:
+    return None if data is None else parse_denials(_bytes(data), DenialListError)
 
 
 def _bytes(data: bytes | str) -> bytes:

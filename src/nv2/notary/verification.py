@@ -52,7 +52,8 @@ def evaluate_reference(
         from nv2.verification import not_checked
 
         return Evaluated(session.resolve(reference, hurried=True), not_checked(trust))
-    artifact = session.resolve(reference, hurried=True, ahead=partial(_look_ahead, reference, trust))
+    ahead = _ask_nothing if trust.level.skips else partial(_look_ahead, reference, trust)
+    artifact = session.resolve(reference, hurried=True, ahead=ahead)
     from nv2.revocation import WithoutNetwork
     from nv2.verification import evaluate as evaluate_in_store
 
@@ -104,6 +105,10 @@ def _unless_none_can_be_judged(choose: TrustChoice, results: Results) -> Results
         yield reference, result
 
 
+def _ask_nothing(_: Store) -> None:
+    """At level skip only the artifact itself is looked up, in the list of denials."""
+
+
 def _look_ahead(reference: AnyReference, trust: Trust, store: Store) -> None:
     """Ask for the signatures along with the artifact; while the answers are under way, load what judges them."""
     if can_ask_ahead(store) and reference.digest is not None:
@@ -128,6 +133,8 @@ def failure_about(shown: str, verdict: ArtifactVerdict) -> NotTrusted | Undecide
     """As `failure`, about what messages call `shown`."""
     if verdict.verdict is Verdict.UNDECIDED:
         return Undecided(f"could not decide whether {shown} is trusted: {verdict.reason}", verdict)
+    if verdict.denied:
+        return NotTrusted(f"signature verification failed for {shown}: {verdict.reason}", verdict)
     if not verdict.signatures:
         return NotTrusted(
             f'signature verification failed: no signature is associated with "{shown}", '

@@ -16,6 +16,8 @@ from nv2.errors import PolicyError
 class Validation(Enum):
     """What is validated, in the order of evaluation; the values are the words of the policy file."""
 
+    DENIAL = "denial"
+    """Not of the policy: whether this machine denies key or signature (`trust.denial`); enforced wherever anything is."""
     INTEGRITY = "integrity"
     AUTHENTICITY = "authenticity"
     EXPIRY = "expiry"
@@ -63,11 +65,11 @@ def _row(name: str, *words: str) -> Level:
 
 # fmt: off
 LEVELS: Mapping[str, Level] = MappingProxyType({level.name: level for level in (
-    #                   integrity  authenticity  expiry     timestamp  revocation  user metadata
-    _row("strict",     "enforce", "enforce",    "enforce", "enforce", "enforce",  "enforce"),
-    _row("permissive", "enforce", "enforce",    "log",     "log",     "log",      "enforce"),
-    _row("audit",      "enforce", "log",        "log",     "log",     "log",      "enforce"),
-    _row("skip",       "skip",    "skip",       "skip",    "skip",    "skip",     "skip"),
+    #                   denial     integrity  authenticity  expiry     timestamp  revocation  user metadata
+    _row("strict",     "enforce", "enforce", "enforce",    "enforce", "enforce", "enforce",  "enforce"),
+    _row("permissive", "enforce", "enforce", "enforce",    "log",     "log",     "log",      "enforce"),
+    _row("audit",      "enforce", "enforce", "log",        "log",     "log",     "log",      "enforce"),
+    _row("skip",       "skip",    "skip",    "skip",       "skip",    "skip",    "skip",     "skip"),
 )})
 # fmt: on
 

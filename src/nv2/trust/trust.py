@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.errors import PolicyError
 from nv2.trust.anchors import Anchors, StoreAnchors, Stores
 from nv2.trust.identity import Identity
 from nv2.trust.level import Level
 from nv2.trust.policy import Statement, TimestampWhen
+
+if TYPE_CHECKING:
+    from nv2.trust.denial import DenialList
 
 MAX_SIGNATURES = 100
 """Signatures with a trusted anchor that are judged for one artifact: each may cost questions to its CA."""
@@ -33,11 +36,13 @@ class Trust(NamedTuple):
     """Empty: anyone whom `anchors` vouch for."""
     timestamp: TimestampWhen = TimestampWhen.ALWAYS
     """When timestamps are verified, if `anchors` serve them at all."""
+    denials: DenialList | None = None
+    """What does not count, whatever else is trusted; None where there is no list."""
 
 
-def trust_of(statement: Statement, load: Stores) -> Trust:
+def trust_of(statement: Statement, load: Stores, denials: DenialList | None = None) -> Trust:
     """The trust that a policy statement describes; `load` reads its trust stores. Raises `PolicyError`."""
     if not statement.identities and not statement.level.skips:
         raise PolicyError(f"statement {statement.name!r} trusts nobody")
     anchors = StoreAnchors(statement.stores, load)
-    return Trust(statement.name, statement.level, anchors, statement.identities, statement.timestamp)
+    return Trust(statement.name, statement.level, anchors, statement.identities, statement.timestamp, denials)

@@ -131,6 +131,8 @@ class ArtifactVerdict(NamedTuple):
     """What could not be used on the way: junk referrers, listings cut short. One line each."""
     reason: str = ""
     """Why, in one line, when it is not trusted or undecided."""
+    denied: bool = False
+    """Whether this machine denies the artifact itself: then nobody looked at its signatures."""
 
     @property
     def trusted_by(self) -> SignatureVerdict | None:
@@ -147,11 +149,15 @@ class ArtifactVerdict(NamedTuple):
             "statement": self.statement,
             "signatures": [signature.to_json(self.level) for signature in self.signatures],
             "problems": list(self.problems),
+            "denied": self.denied,
         }
 
 
-REQUIRED = tuple(v for v in Validation if v is not Validation.USER_METADATA)
-"""Every judgement needs a finding of each of these; user metadata is asked only on demand."""
+ON_DEMAND = (Validation.DENIAL, Validation.USER_METADATA)
+"""Asked only where there is a list of denials, and where the caller demands user metadata."""
+
+REQUIRED = tuple(v for v in Validation if v not in ON_DEMAND)
+"""Every judgement needs a finding of each of these."""
 
 
 def judge(findings: Iterable[Finding], level: Level) -> Judgement:

@@ -37,6 +37,11 @@ def test_demanded_user_metadata_is_enforced_whenever_anything_is_verified() -> N
     assert enforced == {"strict": True, "permissive": True, "audit": True, "skip": False}
 
 
+def test_a_denial_is_enforced_whenever_anything_is_verified() -> None:
+    enforced = {name: level.action(Validation.DENIAL) is ENFORCE for name, level in LEVELS.items()}
+    assert enforced == {"strict": True, "permissive": True, "audit": True, "skip": False}
+
+
 def test_only_skip_skips() -> None:
     assert [name for name, level in LEVELS.items() if level.skips] == ["skip"]
 
