@@ -47,10 +47,15 @@ def inspect(
             yield Unreadable(opened.manifest, opened.reason)
 
 
+def inspect_envelope(data: bytes, media_type: str, manifest: Descriptor) -> Inspected:
+    """What one signature says, which `manifest` stands for. Raises `ArtifactError`."""
+    envelope = parse(media_type, data)
+    chain = parse_chain(envelope.unsigned.certificates)
+    return Inspected(manifest, envelope, chain, envelope.claimed)
+
+
 def _inspected(found: FoundSignature) -> Inspected | Unreadable:
     try:
-        envelope = parse(found.envelope.media_type, found.data)
-        chain = parse_chain(envelope.unsigned.certificates)
-        return Inspected(found.manifest, envelope, chain, envelope.claimed)
+        return inspect_envelope(found.data, found.envelope.media_type, found.manifest)
     except ArtifactError as e:
         return Unreadable(found.manifest, one_line(str(e)))
