@@ -7,7 +7,7 @@ stores and policy are not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.content.interface import Source
 from nv2.discovery import Discovery
@@ -17,6 +17,10 @@ from nv2.oci.descriptor import Descriptor
 from nv2.opening import FoundSignature, open_signatures
 from nv2.pki.chain import Chain, parse_chain
 from nv2.plain_text import one_line
+
+if TYPE_CHECKING:
+    from nv2.pki.certificate import Certificate
+    from nv2.pki.timestamp import TstInfo
 
 
 class Inspected(NamedTuple):
@@ -34,6 +38,24 @@ class Unreadable(NamedTuple):
 
     manifest: Descriptor
     reason: str
+
+
+class ShownTimestamp(NamedTuple):
+    """What a timestamp token says. Nothing is proven but that it speaks of this signature."""
+
+    info: TstInfo
+    certificates: tuple[Certificate, ...]
+    """In the order of the token."""
+
+
+def shown_timestamp(envelope: Envelope) -> ShownTimestamp:
+    """The timestamp of `envelope`, which has one. Raises `InvalidTimestamp`."""
+    from nv2.pki.timestamp import parse_token  # few signatures have one
+
+    token = parse_token(envelope.unsigned.timestamp or b"")
+    info = token.claimed()
+    info.check_imprint(envelope.signature)
+    return ShownTimestamp(info, token.certificates)
 
 
 def inspect(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nv2.cli.tree import Tree, pairs
-from nv2.inspection import Inspected
+from nv2.envelope.envelope import Envelope
+from nv2.errors import InvalidTimestamp
+from nv2.inspection import Inspected, shown_timestamp
 from nv2.pki.certificate import Certificate
+from nv2.plain_text import one_line
 
-_TIMESTAMP_UNREADABLE = "timestamp countersignatures cannot be read yet"
+if TYPE_CHECKING:
+    from nv2.pki.timestamp import TstInfo
 
 
 def signature_document(item: Inspected) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def _unsigned_document(item: Inspected) -> Iterator[tuple[str, Any]]:
     if unsigned.signing_agent:
         yield "signingAgent", unsigned.signing_agent
     if unsigned.timestamp is not None:
-        yield "timestampSignature", {"error": _TIMESTAMP_UNREADABLE}
+        yield "timestampSignature", _timestamp_document(item.envelope)
 
 
 def _unsigned_trees(item: Inspected) -> Iterator[Tree]:
@@ -87,7 +91,43 @@ def _unsigned_trees(item: Inspected) -> Iterator[Tree]:
     if unsigned.signing_agent:
         yield Tree(f"signing agent: {unsigned.signing_agent}")
     if unsigned.timestamp is not None:
-        yield Tree("timestamp signature", pairs(("error", _TIMESTAMP_UNREADABLE)))
+        yield Tree("timestamp signature", _timestamp_trees(item.envelope))
+
+
+def _timestamp_document(envelope: Envelope) -> dict[str, Any]:
+    try:
+        shown = shown_timestamp(envelope)
+    except InvalidTimestamp as e:
+        return {"error": _no_timestamp(e)}
+    return _without_empty(
+        {
+            "timestamp": _range(shown.info, _rfc3339),
+            "certificates": [_certificate_document(certificate) for certificate in shown.certificates],
+        }
+    )
+
+
+def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if value}
+
+
+def _timestamp_trees(envelope: Envelope) -> tuple[Tree, ...]:
+    try:
+        shown = shown_timestamp(envelope)
+    except InvalidTimestamp as e:
+        return pairs(("error", _no_timestamp(e)))
+    return (
+        *pairs(("timestamp", _range(shown.info, _ansi_c))),
+        Tree("certificates", tuple(map(_certificate_tree, shown.certificates))),
+    )
+
+
+def _no_timestamp(error: InvalidTimestamp) -> str:
+    return f"failed to parse timestamp countersignature: {one_line(str(error))}"
+
+
+def _range(info: TstInfo, time: Callable[[datetime], str]) -> str:
+    return f"[{time(info.earliest)}, {time(info.latest)}]"
 
 
 def _certificate_document(certificate: Certificate) -> dict[str, str]:

@@ -15,10 +15,8 @@ NOT_YET = {
     "plugin": "signing plugins are",
     "id": "signing plugins are",
     "plugin-config": "signing plugins are",
-    "timestamp-url": "timestamps are",
-    "timestamp-root-cert": "timestamps are",
 }
-UNTIL_THEN = "sign with a key in a file (-k FILE) and without timestamps, or with notation"
+UNTIL_THEN = "sign with a key in a file (-k FILE), or with notation"
 
 KEY = (
     Flag("key", "name of a signing key, or path of a private key file", short="k"),
@@ -34,7 +32,7 @@ ELSEWHERE = (
     Flag("id", "key id for a signing plugin"),
     Flag("plugin", "name of a signing plugin"),
     options.PLUGIN_CONFIG,
-    Flag("timestamp-url", "RFC 3161 timestamping authority"),
+    Flag("timestamp-url", "address of an RFC 3161 timestamping authority"),
     Flag("timestamp-root-cert", "root certificate file of the timestamping authority"),
 )
 """Who signs, or says when, outside this process."""
@@ -66,7 +64,13 @@ def wish_of(call: Call, session: Session) -> Wish:
     expiry = call.duration("expiry") or None
     check_expiry(expiry)
     agent = session.signing_agent(call.output.program)
-    return Wish(media_type, expiry, call.pairs(options.USER_METADATA), agent)
+    wish = Wish(media_type, expiry, call.pairs(options.USER_METADATA), agent)
+    url, root = call.string("timestamp-url"), call.string("timestamp-root-cert")
+    if url is None or root is None:
+        return wish
+    from nv2.notary.timestamps import timestamper  # with it come the formats of timestamps
+
+    return wish._replace(timestamper=timestamper(session, url, root))
 
 
 def signer_of(call: Call, session: Session) -> Signer:

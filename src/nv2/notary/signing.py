@@ -53,12 +53,15 @@ def sign(
     media_type: str = mt.JWS,
     expiry: timedelta | None = None,
     user_metadata: Mapping[str, str] = NO_METADATA,
+    timestamp_url: str | None = None,
+    timestamp_root: str | Path | None = None,
     session: Session | None = None,
 ) -> Signed:
     """Sign the artifact that `reference` names.
 
     `key` is a signing key's name, the path of a private key, or a `Signer`; without it the default key
-    signs. `passphrase` is called with the key's name if it is encrypted. Raises `Nv2Error`.
+    signs. `passphrase` is called with the key's name if it is encrypted. `timestamp_url` is the address of a timestamping
+    authority, `timestamp_root` the file of the root certificate that it must lead to: both or none. Raises `Nv2Error`.
     """
     parsed = parse(reference) if isinstance(reference, str) else reference
     with using(session) as shared:
@@ -66,4 +69,9 @@ def sign(
             name, chain = (None if given is None else str(given) for given in (key, certificate))
             key = find_signer(shared, name, chain, passphrase)
         wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
+        if timestamp_url is not None or timestamp_root is not None:
+            from nv2.notary.timestamps import timestamper  # with it come the formats of timestamps
+
+            stamped_by = timestamper(shared, timestamp_url or "", str(timestamp_root or ""))
+            wish = wish._replace(timestamper=stamped_by)
         return sign_reference(shared, parsed, key, wish)

@@ -82,6 +82,12 @@ class Anchors(Protocol):
     def serves_timestamps(self) -> bool:
         """Whether a timestamp could be anchored: only then are timestamps asked for."""
 
+    def timestamp_roots(self) -> tuple[Certificate, ...]:
+        """Whom timestamps must come from; nobody where they are not asked for.
+
+        Raises `ConfigurationError` or `EnvironmentFailure`.
+        """
+
     def refusal(self, chain: Chain, scheme: Scheme) -> str | None:
         """Why `chain` is not anchored for signatures of `scheme`; None if it is.
 
@@ -108,6 +114,10 @@ class StoreAnchors:
     @property
     def serves_timestamps(self) -> bool:
         return any(store.type is StoreType.TSA for store in self.stores)
+
+    def timestamp_roots(self) -> tuple[Certificate, ...]:
+        names = [store for store in self.stores if store.type is StoreType.TSA]
+        return tuple(found for name in names for found in self._certificates(name))
 
     def refusal(self, chain: Chain, scheme: Scheme) -> str | None:
         needed = STORE_OF[scheme]
@@ -141,6 +151,9 @@ class CertificateAnchors:
 
     serves_timestamps = False
 
+    def timestamp_roots(self) -> tuple[Certificate, ...]:
+        return ()
+
     def refusal(self, chain: Chain, scheme: Scheme) -> str | None:
         if scheme is not Scheme.X509:
             return _ONLY_X509
@@ -161,6 +174,9 @@ class KeyAnchor:
         self.spki = spki
 
     serves_timestamps = False
+
+    def timestamp_roots(self) -> tuple[Certificate, ...]:
+        return ()
 
     def refusal(self, chain: Chain, scheme: Scheme) -> str | None:
         if scheme is not Scheme.X509:
