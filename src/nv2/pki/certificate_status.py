@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far an authority's clock may be ahead of ours: what it says it made later than that is refused."""
 
 
 class Status(Enum):

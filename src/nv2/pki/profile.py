@@ -110,10 +110,11 @@ def check_authority(
             f"it allows {constraints.path_length} authorities under it, but there are {below}", at=at
         )
     _key_usage(authority, "keyCertSign", at, critical=critical)
-    _check_strength(authority, at)
+    check_strength(authority, at)
 
 
-def _check_strength(authority: Certificate, at: str | None) -> None:
+def check_strength(authority: Certificate, at: str | None = None) -> None:
+    """Raise `InvalidCertificate` if the key of `authority`, or of who speaks for one, is too weak."""
     match authority.public_key:
         case rsa.RSAPublicKey(key_size=bits) if bits < MIN_RSA:
             least = MIN_RSA
