@@ -115,6 +115,11 @@ class Paths(NamedTuple):
         return self.cache / "crl"
 
     @property
+    def ocsp_cache(self) -> Path:
+        """Answers of OCSP responders, which notation keeps none of."""
+        return self.cache / "nv2" / "ocsp"
+
+    @property
     def crl_numbers(self) -> Path:
         """The highest numbers of CRLs that were seen."""
         return self.state / "crl-numbers"

@@ -1,4 +1,7 @@
-"""Verify an envelope that the caller holds already: nothing is fetched, from anywhere."""
+"""Verify an envelope that the caller holds already: no registry is asked.
+
+OCSP responders and CRL servers are, if a trusted chain names them and the level does not skip revocation.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from nv2.notary.verification import chosen, failure_about
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.reference import LayoutReference
 from nv2.opening import FoundSignature
-from nv2.revocation import WithoutNetwork
 from nv2.trust.trust import NO_METADATA, Trust
 from nv2.trust.verdict import ArtifactVerdict, Verdict, conclude
 from nv2.verification import Question, examine, foregone, not_checked
@@ -45,11 +47,11 @@ def evaluate_envelope(
         found = chosen(shared, key, trust, scope)(_NOWHERE)
         if not isinstance(found, Trust):
             return not_checked(found)
-        question = Question(subject, found, WithoutNetwork(), shared.now, user_metadata)
-    if (decided := foregone(found, subject)) is not None:
-        return decided
-    descriptor = describe(envelope, media_type)
-    signature = examine(FoundSignature(descriptor, descriptor, envelope), question).verdict
+        if (decided := foregone(found, subject)) is not None:
+            return decided
+        question = Question(subject, found, shared.revocation, shared.now, user_metadata)
+        descriptor = describe(envelope, media_type)
+        signature = examine(FoundSignature(descriptor, descriptor, envelope), question).verdict
     decisive = signature.judgement.decisive
     reason = f"{decisive.validation.value}: {decisive.reason}" if decisive else ""
     verdict = conclude([signature.verdict])

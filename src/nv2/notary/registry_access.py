@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,12 +54,15 @@ class RegistryAccess:
         self._registries: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._http: HttpTransport | None = None
+        self._strangers: HttpTransport | None = None
+        self._numbers = itertools.count(1)
         self._transport: Transport | None = None
 
     def close(self) -> None:
         """Close the connections that nobody uses just now; more are opened when they are needed."""
-        if self._http is not None:
-            self._http.close()
+        for http in (self._http, self._strangers):
+            if http is not None:
+                http.close()
 
     def transport(self) -> Transport:
         """The transport, made on first use."""
@@ -72,9 +76,21 @@ class RegistryAccess:
             for scheme, proxy in proxies.by_scheme.items() if debug else ():
                 (debug or _silent)(f"proxy for {scheme}: {proxy.origin.place}")
             self._http = HttpTransport(HttpSettings(tls=tls, proxies=proxies))
-            bare = Traced(self._http, debug) if debug else self._http
-            self._transport = Authenticated(bare, self.credential_for)
+            self._transport = Authenticated(self._traced(self._http), self.credential_for)
         return self._transport
+
+    def transport_to_strangers(self) -> Transport:
+        """For addresses that nobody here has chosen: no client certificate, and nobody to log in."""
+        with self._lock:
+            if self._strangers is None:
+                tls = TlsSettings(ca_files=(self._settings.ca_file,) if self._settings.ca_file else ())
+                proxies = Proxies.from_environment(self._environ)
+                self._strangers = HttpTransport(HttpSettings(tls=tls, proxies=proxies))
+        return self._traced(self._strangers)
+
+    def _traced(self, transport: Transport) -> Transport:
+        debug = self._settings.debug
+        return Traced(transport, debug, self._numbers) if debug else transport
 
     def prepare(self, registry: str, count: int) -> None:
         """Begin to open `count` connections to `registry`, for requests that are certain to come."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from nv2.content.interface import Journal, Lock, Store
     from nv2.content.layout.store import LayoutStore
     from nv2.oci.descriptor import Descriptor
+    from nv2.revocation import OnDemand, RevocationChecker
 
 T = TypeVar("T")
 
@@ -70,6 +72,8 @@ class Session:
         self.registries = RegistryAccess(settings, self.config, environ)
         self._stores = dict(stores)
         self._written: list[LayoutStore] = []
+        self._making = threading.Lock()
+        self._revocation: RevocationChecker | None = None
 
     @classmethod
     def from_environment(
@@ -144,6 +148,21 @@ class Session:
             push=push,
             journal=self._journal() if push else None,
         )
+
+    @property
+    def revocation(self) -> OnDemand:
+        """Who is asked about revocation: one for all signatures of the run, so that nothing is asked twice."""
+        from nv2.revocation import OnDemand
+
+        return OnDemand(self._asking_checker)
+
+    def _asking_checker(self) -> RevocationChecker:
+        from nv2.notary.revocation import asking_checker  # most chains name nobody to ask
+
+        with self._making:
+            if self._revocation is None:
+                self._revocation = asking_checker(self)
+            return self._revocation
 
     def prepare(self, *references: AnyReference) -> None:
         """Begin to open the connections that reading about `references` will need, and return at once."""

@@ -54,14 +54,13 @@ def evaluate_reference(
         return Evaluated(session.resolve(reference, hurried=True), not_checked(trust))
     ahead = _ask_nothing if trust.level.skips else partial(_look_ahead, reference, trust)
     artifact = session.resolve(reference, hurried=True, ahead=ahead)
-    from nv2.revocation import WithoutNetwork
     from nv2.verification import evaluate as evaluate_in_store
 
     verdict = evaluate_in_store(
         artifact.store,
         artifact.subject,
         trust,
-        revocation=WithoutNetwork(),
+        revocation=session.revocation,
         now=session.now,
         max_signatures=max_signatures,
         user_metadata=user_metadata,

@@ -32,8 +32,18 @@ class OcspCache(Protocol):
         """Keep it in the place of an older one."""
 
 
+class CrlNumbers(Protocol):
+    """The highest CRL numbers that were seen."""
+
+    warnings: list[Nv2Error]
+
+    def refusal(self, series: str, number: int | None) -> str | None:
+        """Why an authentic CRL of this number is refused: a newer one was seen. None remembers the number."""
+
+
 class Caches(NamedTuple):
     """What a run has; None where nothing is kept."""
 
     crl: CrlCache | None = None
     ocsp: OcspCache | None = None
+    numbers: CrlNumbers | None = None

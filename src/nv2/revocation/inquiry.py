@@ -174,7 +174,7 @@ def _with_delta(url: str, base: Crl, link: Link, about: Circumstances) -> Inquir
             break
         except RemoteError as e:
             problems.append(f"delta CRL at {one_line(where, MAX_ADDRESS)}: {e.message}")
-    status = status_by_crl(link.certificate, link.issuer, base, delta, about.now, about.signed_at)
+    status = _judge_crls(base, delta, link, about)
     if status.status is Status.UNKNOWN:
         reasons = (status.reason, *problems) if delta is None else (status.reason,)
         return status._replace(reason="; ".join(filter(None, reasons)))
@@ -196,4 +196,18 @@ def _by_kept_crl(url: str, link: Link, about: Circumstances) -> CertificateStatu
     kept = about.evidence.kept_crl(url, about.caches.crl)
     if kept is None:
         return CertificateStatus(Status.UNKNOWN)
-    return status_by_crl(link.certificate, link.issuer, *kept, about.now, about.signed_at)
+    return _judge_crls(*kept, link, about)
+
+
+def _judge_crls(base: Crl, delta: Crl | None, link: Link, about: Circumstances) -> CertificateStatus:
+    """What they say, unless newer ones were seen before. Who is listed stays so, however old the list is."""
+    status = status_by_crl(link.certificate, link.issuer, base, delta, about.now, about.signed_at)
+    if status.status is Status.UNKNOWN or about.caches.numbers is None:
+        return status
+    # A delta was looked at only if the base alone could not tell: nobody knows yet who made it.
+    is_good = status.status is Status.GOOD
+    for crl in (base, delta) if delta and is_good else (base,):
+        older = about.caches.numbers.refusal(crl.series(link.issuer), crl.number)
+        if older and is_good:
+            return CertificateStatus(Status.UNKNOWN, older)
+    return status

@@ -71,7 +71,7 @@ class OnlineRevocation:
         return names_somebody and (link, now, signed_at) not in self._known
 
     def _pass_on_warnings(self) -> None:
-        for cache in (self._caches.crl, self._caches.ocsp):
+        for cache in self._caches:
             with suppress(IndexError):  # another thread may have passed it on
                 while cache and cache.warnings:
                     self._warn(str(cache.warnings.pop(0)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from nv2.errors import Nv2Error
 from nv2.plain_text import one_line
@@ -52,12 +52,12 @@ def _wanted(response: Response) -> str:
 
 
 class Traced:
-    """A `Transport` that notes every request and every answer."""
+    """A `Transport` that notes every request and every answer. Several of one run share their `numbers`."""
 
-    def __init__(self, transport: Transport, log: Log) -> None:
+    def __init__(self, transport: Transport, log: Log, numbers: Iterator[int] | None = None) -> None:
         self._transport = transport
         self._log = log
-        self._numbers = itertools.count(1)
+        self._numbers = numbers or itertools.count(1)
 
     def start(self, request: Request) -> Pending:
         """Begin `request`, noted."""
