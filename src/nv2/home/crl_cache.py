@@ -12,8 +12,9 @@ import binascii
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.files import failure, read_file, write_atomically
@@ -52,26 +53,38 @@ class CrlCache:
         path = self._directory / _name(url)
         try:
             found = _status(path)
-            return self._copy(path.name, found) or _decoded(path) if found else None
+            if found is None:
+                return None
+            if copy := self._copy(path.name, found):
+                return copy
+            bundle = _decoded(path)
         except EnvironmentFailure as e:
             self.warnings.append(e)
             return None
+        # notation wrote it.
+        self._keep(self._write_copy, path, *bundle)
+        return bundle
 
     def store(self, url: str, base: bytes, delta: bytes | None) -> None:
         """Keep a CRL, and the delta to it, for `url`, in the place of older ones."""
-        path = self._directory / _name(url)
+        self._keep(self._write, self._directory / _name(url), base, delta)
+
+    def _keep(self, write: Callable[[Path, bytes, bytes | None], None], path: Path, *bundle: Any) -> None:
         try:
-            if len(base) + len(delta or b"") > MAX_CRL:
-                raise EnvironmentFailure(
-                    f"a CRL and its delta of more than {MAX_CRL} bytes are not kept", at=url
-                )
-            # Not brought to the disk: half a file, after a loss of power, is one more that is ignored.
-            write_atomically(path, _encoded(base, delta), durable=False)
-            self._write_copy(path, base, delta)
+            write(path, *bundle)
         except EnvironmentFailure as e:
             self.warnings.append(e)
         except OSError as e:
             self.warnings.append(failure(e, path))
+
+    def _write(self, path: Path, base: bytes, delta: bytes | None) -> None:
+        if len(base) + len(delta or b"") > MAX_CRL:
+            raise EnvironmentFailure(
+                f"a CRL and its delta of more than {MAX_CRL} bytes are not kept", at=str(path)
+            )
+        # Not brought to the disk: half a file, after a loss of power, is one more that is ignored.
+        write_atomically(path, _encoded(base, delta), durable=False)
+        self._write_copy(path, base, delta)
 
     def _copies(self, name: str) -> tuple[Path, Path]:
         return self._own / f"{name}.base", self._own / f"{name}.delta"
