@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.content.interface import Source
 from nv2.discovery import Discovery, discover
@@ -43,6 +43,12 @@ from nv2.trust.verdict import (
     judge,
 )
 
+if TYPE_CHECKING:
+    from nv2.pki.chain import Chain
+    from nv2.plugin_verification import Assessment
+    from nv2.programs.plugins.interface import FindPlugin
+    from nv2.trust.denial import DenialList
+
 
 def not_checked(statement: Statement) -> ArtifactVerdict:
     """The verdict where the level of `statement` is skip: nobody looked at any signature."""
@@ -71,6 +77,8 @@ class Question(NamedTuple):
     """Aware; the same for all signatures."""
     user_metadata: Mapping[str, str] = NO_METADATA
     """What the signature must say, beside the artifact."""
+    find_plugin: FindPlugin | None = None
+    """Who finds verification plugins; None: there are none, and a signature that demands one is undecided."""
 
 
 def findings(proven: Proven, anchorage: Finding, question: Question) -> Iterator[Finding]:
@@ -81,15 +89,25 @@ def findings(proven: Proven, anchorage: Finding, question: Question) -> Iterator
     trust, now = question.trust, question.now
     if trust.denials is not None:
         yield trust.denials.finding(proven.content.envelope, proven.chain, question.subject.digest)
-    yield validations.integrity(proven)
-    authenticity = validations.authenticity(anchorage, proven, trust.identities)
+    assessed = _assessed(proven, anchorage, question) if proven.plugin is not None else None
+    yield assessed.integrity if assessed else validations.integrity()
+    authenticity = (
+        assessed.authenticity if assessed else validations.authenticity(anchorage, proven, trust.identities)
+    )
     yield authenticity
     yield validations.expiry(proven, now)
     timestamp, signed_by = _timestamp(proven, question)
     yield timestamp
-    yield _revocation(proven, authenticity, question, signed_by)
+    by_plugin = assessed.revocation if assessed else None
+    yield by_plugin or _revocation(proven, authenticity, question, signed_by)
     if question.user_metadata:
         yield validations.user_metadata(proven, question.user_metadata)
+
+
+def _assessed(proven: Proven, anchorage: Finding, question: Question) -> Assessment:
+    from nv2.plugin_verification import assess  # few signatures demand a plugin
+
+    return assess(proven, anchorage, question.trust, question.find_plugin)
 
 
 def _timestamp(proven: Proven, question: Question) -> tuple[Finding, datetime | None]:
@@ -101,7 +119,22 @@ def _timestamp(proven: Proven, question: Question) -> tuple[Finding, datetime | 
         return finding, None
     from nv2.timestamping import verify_timestamp  # few signatures have one
 
-    return verify_timestamp(proven, trust.anchors.timestamp_roots, question.revocation, question.now)
+    asked = question.revocation
+    revocation = asked if trust.denials is None else _UnlessDenied(trust.denials, asked)
+    return verify_timestamp(proven, trust.anchors.timestamp_roots, revocation, question.now)
+
+
+class _UnlessDenied(NamedTuple):
+    """A timestamping authority whose key is denied counts as revoked."""
+
+    denials: DenialList
+    asked: RevocationChecker
+
+    def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
+        denied = self.denials.of_chain(chain)
+        if denied is not None:
+            return Finding(Validation.REVOCATION, Outcome.FAILED, denied)
+        return self.asked.check(chain, now, signed_at)
 
 
 def _revocation(
@@ -176,6 +209,7 @@ def evaluate(
     now: datetime,
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
+    find_plugin: FindPlugin | None = None,
     stop_at_first: bool = True,
 ) -> ArtifactVerdict:
     """The verdict of the artifact `subject`, whose signatures are in `source`.
@@ -190,7 +224,7 @@ def evaluate(
         raise UsageError(f"at least one signature must be looked at, not {max_signatures}")
     if (verdict := foregone(trust, subject)) is not None:
         return verdict
-    question = Question(subject, trust, revocation, now, user_metadata)
+    question = Question(subject, trust, revocation, now, user_metadata, find_plugin)
     found = discover(source, subject, _preferred(trust.anchors))
     signatures = _examine_all(source, found, question, max_signatures, stop_at_first)
     complete = found.complete and len(signatures) == len(found.signatures)

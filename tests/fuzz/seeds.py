@@ -29,6 +29,17 @@ def _documents(*documents: Any) -> tuple[bytes, ...]:
     return tuple(json.dumps(document).encode() for document in documents)
 
 
+def denials() -> tuple[bytes, ...]:
+    since = {"reason": "stolen", "deniedAt": "2026-01-02T15:04:05Z"}
+    entries = [
+        {"kind": "key", "spki": "ab" * 32, **since},
+        {"kind": "signature", "spki": "ab" * 32, "signedBytes": "cd" * 32, **since, "deniedBy": "alice"},
+        {"kind": "keyForArtifact", "spki": "ab" * 32, "artifact": _DIGEST, **since},
+        {"kind": "artifact", "artifact": _DIGEST, **since},
+    ]
+    return _documents({"schema": "nv2.trust.denials/v1", "denials": entries})
+
+
 def references() -> tuple[bytes, ...]:
     return (
         b"localhost:5000/net-monitor:v1",

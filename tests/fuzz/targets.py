@@ -27,6 +27,7 @@ from nv2.errors import (
     ConfigurationError,
     ContentMismatch,
     CredentialError,
+    DenialListError,
     EnvironmentFailure,
     InvalidCertificate,
     InvalidReference,
@@ -54,6 +55,7 @@ from nv2.pki.profile import check_code_signing
 from nv2.pki.public_keys import spki_of
 from nv2.pki.usual_form import usual_form
 from nv2.transport.credentials import CredentialStore, parse_docker_config
+from nv2.trust.denial import parse_denials
 from nv2.trust.policy import parse_policy
 from tests.fuzz import seeds
 from tests.world.signed import NOW
@@ -121,6 +123,12 @@ def _jws_header(data: bytes) -> None:
 
 def _cose_header(data: bytes) -> None:
     _show(formats.parse(mt.COSE, seeds.cose_around(data)), seeds.chain())
+
+
+def _denials(data: bytes) -> None:
+    found = parse_denials(data, DenialListError)
+    if parse_denials(found.encode(), DenialListError).denials != found.denials:
+        raise AssertionError("a list of denials is written otherwise than it was read")
 
 
 def _certificate(data: bytes) -> None:
@@ -305,6 +313,7 @@ TARGETS: dict[str, Target] = {
     "usual-form": Target(_usual_form, (InvalidCertificate,), 8192, seeds.certificates),
     "chain": Target(_chain, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.chains),
     "pem": Target(_pem, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.pem_files),
+    "denials": Target(_denials, (DenialListError,), _CONFIG_BYTES, seeds.denials),
     "policy": Target(_policy, (PolicyError,), _CONFIG_BYTES, seeds.policies),
     "config.json": Target(_config, (ConfigurationError,), _CONFIG_BYTES, seeds.configs),
     "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),

@@ -13,7 +13,9 @@ from nv2.pki.chain import Chain, place
 from nv2.trust.level import Validation
 from nv2.trust.verdict import Finding, Outcome
 
-NOTHING_TO_ASK = "no certificate of the chain says where its revocation would be published"
+NOTHING_TO_ASK = (
+    "no certificate of the chain says where its revocation would be published; only 'nv2 trust deny' withdraws its keys"
+)
 
 
 class RevocationChecker(Protocol):

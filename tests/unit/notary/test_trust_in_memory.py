@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import nv2
-from nv2.errors import PolicyError, TrustStoreError, UsageError
+from nv2.errors import DenialListError, PolicyError, TrustStoreError, UsageError
 from nv2.oci import media_types as mt
+from nv2.pki.certificate import parse_certificate
+from nv2.trust.denial import spki_hash
 from tests.world.ca import CA, Pair, pem
 from tests.world.signed import artifact, sealed
 
@@ -177,3 +179,48 @@ def test_keys_are_named_by_text_or_by_path(session: nv2.Session, tmp_path: Path)
         nv2.sign(f"{NAME}:v1", key=form(key), certificate=form(certificate), session=session)
         nv2.verify(f"{NAME}:v1", key=form(key), session=session)
     assert len(nv2.list_signatures(f"{NAME}:v1", session=session).signatures) == 2
+
+
+def _denials(pair: Pair) -> str:
+    entry = {
+        "kind": "key",
+        "spki": spki_hash(parse_certificate(pair.leaf)),
+        "reason": "stolen",
+        "deniedAt": "2026-01-02T15:04:05Z",
+    }
+    return json.dumps({"schema": "nv2.trust.denials/v1", "denials": [entry]})
+
+
+@pytest.mark.parametrize(("denied", "verdict"), [(GOOD, nv2.Verdict.NOT_TRUSTED), (BAD, nv2.Verdict.TRUSTED)])
+def test_denials_that_are_given_go_before_the_trust(
+    session: nv2.Session, denied: Pair, verdict: nv2.Verdict
+) -> None:
+    sign(session, GOOD)
+    for trust in (
+        nv2.KeyTrust(pem([GOOD.leaf]), denials=_denials(denied)),
+        nv2.PolicyTrust(policy(), {"ca:wabbit": ROOT}, denials=_denials(denied)),
+    ):
+        assert nv2.evaluate(f"{NAME}:v1", trust=trust, session=session).verdict.verdict is verdict
+
+
+def test_denials_that_are_none_are_refused_at_once() -> None:
+    with pytest.raises(DenialListError, match="not JSON"):
+        nv2.KeyTrust(pem([GOOD.leaf]), denials="")
+
+
+def test_an_envelope_in_hand_is_held_against_denials() -> None:
+    subject = artifact(nv2.MemoryStore())
+    found = nv2.evaluate_envelope(
+        sealed(subject, GOOD), mt.JWS, subject, trust=nv2.KeyTrust(pem([GOOD.leaf]), denials=_denials(GOOD))
+    )
+    assert found.verdict is nv2.Verdict.NOT_TRUSTED
+    entry = {
+        "kind": "artifact",
+        "artifact": subject.digest,
+        "reason": "bad",
+        "deniedAt": "2026-01-02T15:04:05Z",
+    }
+    listed = json.dumps({"schema": "nv2.trust.denials/v1", "denials": [entry]})
+    skip = policy(signatureVerification={"level": "skip"}, trustStores=[], trustedIdentities=[])
+    trust = nv2.PolicyTrust(skip, {}, denials=listed)
+    assert nv2.evaluate_envelope(b"", mt.JWS, subject, trust=trust, scope=NAME).denied
