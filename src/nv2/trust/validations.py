@@ -2,7 +2,7 @@
 
 trust-store-trust-policy, "Signature Verification: Steps". `prove` makes a `Proven` of untrusted bytes,
 and everything after integrity takes a `Proven`: what was not proven cannot be asked further questions.
-What this module does not do: revocation and timestamps (they need a network), and the judgement.
+What this module does not do: revocation, verifying timestamps (both need a network), and the judgement.
 """
 
 from __future__ import annotations
@@ -98,15 +98,9 @@ def _refuse_unknown_critical(extended: tuple[ExtendedAttribute, ...], plugin: st
             raise MalformedEnvelope("a version of a verification plugin without its name")
 
 
-def integrity(proven: Proven) -> Finding:
-    """Passed, unless the signer demands a plugin: then what it would say is unknown."""
-    if proven.plugin is None:
-        return Finding(Validation.INTEGRITY, Outcome.PASSED)
-    return Finding(
-        Validation.INTEGRITY,
-        Outcome.UNKNOWN,
-        f"needs verification plugin {quoted(proven.plugin)}, and plugins cannot be used yet",
-    )
+def integrity() -> Finding:
+    """Passed: only what was proven gets as far as this. Where the signer demands a plugin, the plugin has a part in it."""
+    return Finding(Validation.INTEGRITY, Outcome.PASSED)
 
 
 def anchored(proven: Proven, anchors: Anchors) -> Finding:
@@ -142,8 +136,10 @@ def expiry(proven: Proven, now: datetime) -> Finding:
     return Finding(Validation.EXPIRY, Outcome.PASSED)
 
 
-def authentic_timestamp(proven: Proven, when: TimestampWhen, now: datetime, *, anchorable: bool) -> Finding:
-    """Whether the signature was made while every certificate of its chain was valid.
+def authentic_timestamp(
+    proven: Proven, when: TimestampWhen, now: datetime, *, anchorable: bool
+) -> Finding | None:
+    """Whether the signature was made while every certificate of its chain was valid. None if its timestamp must tell.
 
     `anchorable` says that a store for timestamping authorities is named; without one, and without need
     (`when`), the chain must be valid now. A signing authority vouches for its signing time itself.
@@ -153,7 +149,7 @@ def authentic_timestamp(proven: Proven, when: TimestampWhen, now: datetime, *, a
         signed_at = attributes.signing_time
         return _valid_at(proven.chain, signed_at, f"signed at {rfc3339(signed_at)}: ")
     if anchorable and _is_due(proven.chain, when, now):
-        return _timestamp(proven)
+        return None if proven.content.envelope.unsigned.timestamp else _NO_TIMESTAMP
     return _valid_at(proven.chain, now)
 
 
@@ -161,16 +157,9 @@ def _is_due(chain: Chain, when: TimestampWhen, now: datetime) -> bool:
     return when is TimestampWhen.ALWAYS or any(now > c.not_after for c in chain.certificates)
 
 
-def _timestamp(proven: Proven) -> Finding:
-    if not proven.content.envelope.unsigned.timestamp:
-        return Finding(
-            Validation.AUTHENTIC_TIMESTAMP, Outcome.FAILED, "the signature has no timestamp countersignature"
-        )
-    return Finding(
-        Validation.AUTHENTIC_TIMESTAMP,
-        Outcome.UNKNOWN,
-        "the signature has a timestamp, and verification of timestamps is not available yet",
-    )
+_NO_TIMESTAMP = Finding(
+    Validation.AUTHENTIC_TIMESTAMP, Outcome.FAILED, "the signature has no timestamp countersignature"
+)
 
 
 def _valid_at(chain: Chain, instant: datetime, prefix: str = "") -> Finding:
