@@ -9,16 +9,20 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from cryptography import x509
+
 from nv2.content.memory import MemoryStore
 from nv2.envelope import cbor
 from nv2.envelope.envelope import ExtendedAttribute, Scheme
 from nv2.errors import MalformedEnvelope
+from nv2.home.crl_cache import _encoded
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, parse_chain
 from tests.world.artifacts import push_image, push_index
 from tests.world.ca import CA, Pair, pem, self_signed
+from tests.world.crl import HOLD, REVOKED_AT, Revoked, crl, issuing_point
 from tests.world.signed import SIGNED_AT, artifact, sealed, sign
 
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
@@ -144,6 +148,35 @@ def unframe(data: bytes) -> tuple[bytes, ...]:
         parts.append(data[2:end])
         data = data[end:]
     return tuple(parts)
+
+
+@functools.cache
+def crls() -> tuple[bytes, ...]:
+    """Of the authority of `chain`: listed, not listed, partitions, a delta, and one by somebody else."""
+    middle = CA("Root").intermediate("Middle")
+    held = Revoked(leaf().serial, HOLD, invalid_since=REVOKED_AT)
+    point = issuing_point(["http://crl.example.com/a"], flags=[1], only_some_reasons=[1, 2])
+    return (
+        crl(middle, [Revoked(1), Revoked(2, 1)]),
+        crl(middle, [Revoked(1), held, Revoked(3)], freshest=["http://crl.example.com/delta"]),
+        crl(middle, delta_of=1, number=2),
+        crl(middle, issuing_point=point),
+        crl(CA("Other")),
+    )
+
+
+def listed_by_cryptography(data: bytes) -> frozenset[int]:
+    """The serial numbers that another library finds in a CRL; none if it cannot read it."""
+    try:
+        found = x509.load_der_x509_crl(data)
+        return frozenset(entry.serial_number for entry in found)
+    except ValueError:
+        return frozenset()
+
+
+def crl_cache_files() -> tuple[bytes, ...]:
+    """As notation keeps CRLs."""
+    return tuple(b"".join(_encoded(data, delta)) for data in crls()[:2] for delta in (None, crls()[2]))
 
 
 def pem_files() -> tuple[bytes, ...]:

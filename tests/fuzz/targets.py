@@ -31,6 +31,7 @@ from nv2.errors import (
     EnvironmentFailure,
     InvalidCertificate,
     InvalidReference,
+    InvalidRevocationData,
     InvalidSignature,
     MalformedEnvelope,
     MalformedManifest,
@@ -40,6 +41,7 @@ from nv2.errors import (
     SigningKeyError,
 )
 from nv2.home.config import load_config
+from nv2.home.crl_cache import _encoded, decoded
 from nv2.home.paths import Paths
 from nv2.home.signing_keys import load_signing_keys
 from nv2.inspection import Inspected
@@ -48,7 +50,9 @@ from nv2.oci import reference
 from nv2.oci.descriptor import describe
 from nv2.oci.manifest import is_signature, parse_manifest, signature_manifest
 from nv2.pki.certificate import parse_certificate
+from nv2.pki.certificate_status import Status
 from nv2.pki.chain import Chain, check_validity, parse_chain
+from nv2.pki.crl import parse_crl, status_by_crl
 from nv2.pki.essentials import Essentials, essentials_of
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.pki.profile import check_code_signing
@@ -58,6 +62,7 @@ from nv2.transport.credentials import CredentialStore, parse_docker_config
 from nv2.trust.denial import parse_denials
 from nv2.trust.policy import parse_policy
 from tests.fuzz import seeds
+from tests.world import crl as crl_world
 from tests.world.signed import NOW
 
 
@@ -153,6 +158,25 @@ def _spki(found: Essentials) -> bytes | None:
         return spki_of(found.load_key())
     except (ValueError, UnsupportedAlgorithm):
         return None
+
+
+def _crl(data: bytes) -> None:
+    """Whoever signed it: what is judged is what another library reads. Changed, it is never believed."""
+    leaf, issuer = seeds.chain().certificates[:2]
+    found = parse_crl(data, "crl")
+    if status_by_crl(leaf, issuer, found, None, crl_world.NOW, None).status is not Status.UNKNOWN:
+        assert data in seeds.crls()
+    found._authentic.add(issuer.thumbprint)
+    told = status_by_crl(leaf, issuer, found, found, crl_world.NOW, crl_world.NOW)
+    assert (told.status is Status.GOOD) <= (not told.reason)
+    alone = status_by_crl(leaf, issuer, found, None, crl_world.NOW, None)
+    if alone.status is Status.GOOD:
+        assert leaf.serial not in seeds.listed_by_cryptography(data)
+
+
+def _crl_cache(data: bytes) -> None:
+    base, delta = decoded(data, "file")
+    assert b"".join(_encoded(base, delta)) == data
 
 
 def _chain(data: bytes) -> None:
@@ -312,6 +336,8 @@ TARGETS: dict[str, Target] = {
     "certificate": Target(_certificate, (InvalidCertificate,), 8192, seeds.certificates),
     "usual-form": Target(_usual_form, (InvalidCertificate,), 8192, seeds.certificates),
     "chain": Target(_chain, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.chains),
+    "crl": Target(_crl, (InvalidRevocationData,), 4096, seeds.crls),
+    "crl-cache": Target(_crl_cache, (EnvironmentFailure,), 8192, seeds.crl_cache_files),
     "pem": Target(_pem, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.pem_files),
     "denials": Target(_denials, (DenialListError,), _CONFIG_BYTES, seeds.denials),
     "policy": Target(_policy, (PolicyError,), _CONFIG_BYTES, seeds.policies),

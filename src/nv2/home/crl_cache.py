@@ -57,7 +57,7 @@ class CrlCache:
                 return None
             if copy := self._copy(path.name, found):
                 return copy
-            bundle = _decoded(path)
+            bundle = decoded(read_file(path, _MAX_FILE, _WHAT, regular=True), str(path))
         except EnvironmentFailure as e:
             self.warnings.append(e)
             return None
@@ -138,11 +138,10 @@ def _read(path: Path) -> bytes:
     return read_file(path, MAX_CRL, _WHAT, regular=True)
 
 
-def _decoded(path: Path) -> Bundle:
+def decoded(data: bytes, at: str) -> Bundle:
     """The content of one of notation's files, in the one form that it is written in. Raises `EnvironmentFailure`."""
-    data = read_file(path, _MAX_FILE, _WHAT, regular=True)
     if not data.startswith(_BEGIN) or not data.endswith(_END):
-        raise EnvironmentFailure("is not a CRL as notation keeps it", at=str(path), hint=_REMOVE)
+        raise EnvironmentFailure("is not a CRL as notation keeps it", at=at, hint=_REMOVE)
     view = memoryview(data)
     end = len(data) - len(_END)
     middle = data.find(_BETWEEN, len(_BEGIN))
@@ -152,7 +151,7 @@ def _decoded(path: Path) -> Bundle:
             return base, None
         return base, binascii.a2b_base64(view[middle + len(_BETWEEN) : end], strict_mode=True)
     except ValueError:
-        raise EnvironmentFailure("is not base64", at=str(path), hint=_REMOVE) from None
+        raise EnvironmentFailure("is not base64", at=at, hint=_REMOVE) from None
 
 
 def _encoded(base: bytes, delta: bytes | None) -> Iterator[bytes]:

@@ -91,6 +91,10 @@ def _status(question: _Question, base: Crl, delta: Crl | None) -> CertificateSta
     held = _held(entries, changes)
     if held:
         return _revoked(held, base)
+    if any(entry.reason == REMOVED for entry in entries):
+        raise InvalidRevocationData(
+            "a complete CRL lists a removal (removeFromCRL), which belongs into a delta"
+        )
     _check_reasons(base, question.certificate)
     return CertificateStatus(Status.GOOD, fresh_until=_fresh_until(base, delta))
 

@@ -406,9 +406,10 @@ def test_what_was_revoked_for_good_cannot_be_removed() -> None:
     assert verdict(base(Revoked(SERIAL, 1)), changes(Revoked(SERIAL, REMOVED, NOW))) is Status.REVOKED
 
 
-def test_a_removal_in_a_complete_list_says_nothing_of_a_hold_in_it() -> None:
-    both = [Revoked(SERIAL, HOLD), Revoked(SERIAL, REMOVED, REVOKED_AT + DAY)]
-    assert verdict(crl(WABBIT, both)) is Status.REVOKED
+def test_a_removal_in_a_complete_list_is_a_mistake_and_never_good() -> None:
+    removal = Revoked(SERIAL, REMOVED, REVOKED_AT + DAY)
+    unknown("belongs into a delta", crl(WABBIT, [removal]))
+    assert verdict(crl(WABBIT, [Revoked(SERIAL, HOLD), removal])) is Status.REVOKED
 
 
 # --- invalidity date --------------------------------------------------------------------------------------
