@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from tests.interop import peers
 from tests.peers import find
+
+if TYPE_CHECKING:
+    from tests.world.softhsm import SoftHsm
 
 MISSING = "missing peer: "
 
@@ -29,6 +32,12 @@ def notation() -> Path:
 def oras() -> Path:
     """The program `oras` 1.3.3."""
     return _program("oras")
+
+
+@pytest.fixture(scope="session")
+def openssl() -> Path:
+    """The program `openssl`, of the system."""
+    return _program("openssl")
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +61,21 @@ def olareg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`localhost:PORT` of an olareg (referrers API), shared likewise."""
     with peers.olareg(_program("olareg"), tmp_path_factory.mktemp("olareg")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
+    """SoftHSM2 without tokens. Its configuration is the session's: the module reads it once, when it is loaded."""
+    program = _program("softhsm2-util")
+    from tests.world import softhsm as world  # with it comes python-pkcs11
+
+    library = world.module()
+    if library is None:
+        _absent("softhsm2-util")
+    with pytest.MonkeyPatch.context() as patch:
+        hsm = world.SoftHsm(program, library, tmp_path_factory.mktemp("softhsm"))
+        patch.setenv("SOFTHSM2_CONF", str(hsm.configuration))
+        yield hsm
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

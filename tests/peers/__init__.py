@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 
-FROM_THE_SYSTEM = ("docker-registry",)
-"""Peers that the system's package manager installs: CNCF Distribution 2.8 is Debian's `docker-registry`."""
+FROM_THE_SYSTEM = ("docker-registry", "softhsm2-util")
+"""Peers that the system's package manager installs: CNCF Distribution 2.8 is Debian's `docker-registry`, SoftHSM2 `softhsm2`."""
 
 
 class Peer(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where the passphrase of an encrypted key comes from: a terminal, a file, or a file descriptor."""
+"""Where the passphrase of a key or the PIN of a token comes from: a terminal, a file, a file descriptor, or a program."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ MAX_PASSPHRASE = 4096
 FLAGS = (
     Flag("passphrase-file", "file whose first line is the passphrase of an encrypted key"),
     Flag("passphrase-fd", "file descriptor to read the passphrase of an encrypted key from", Kind.INT),
+    Flag("passphrase-command", "program, with arguments, that prints the passphrase (no shell)"),
 )
+_WAYS = tuple(flag.name for flag in FLAGS)
 
 
 def passphrase_source(call: Call) -> Callable[[str], bytes]:
-    """A function from the key's name to its passphrase, asked only for an encrypted key."""
-    path = call.string("passphrase-file")
-    given = [name for name in ("passphrase-file", "passphrase-fd") if name in call.changed]
+    """A function from the key's name to its passphrase, asked only for an encrypted key or a token with a PIN."""
+    given = [name for name in _WAYS if name in call.changed]
     if len(given) > 1:
-        raise UsageError("give --passphrase-file or --passphrase-fd, not both")
+        raise UsageError(f"give --{given[0]} or --{given[1]}, not both")
+    path, command = call.string("passphrase-file"), call.string("passphrase-command")
+    if command is not None:
+        words = _words(command)
+        return lambda _: _first_line(_from_program(words))
     if path is not None:
         return lambda _: _first_line(read_file(Path(path), MAX_PASSPHRASE, "passphrase"))
     if "passphrase-fd" in call.changed:
@@ -46,6 +51,25 @@ def _from_descriptor(number: int) -> bytes:
         raise EnvironmentFailure(f"cannot read the passphrase: {e.strerror}", at=f"fd {number}") from None
 
 
+def _words(command: str) -> tuple[str, ...]:
+    """`command` cut into words as a shell cuts them, quotes included; nothing in it is expanded or run."""
+    import shlex
+
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError:
+        raise UsageError("--passphrase-command: a quotation mark is not closed") from None
+    if not words:
+        raise UsageError("--passphrase-command: names no program")
+    return words
+
+
+def _from_program(words: tuple[str, ...]) -> bytes:
+    from nv2.notary.passphrases import printed_by
+
+    return printed_by(words, MAX_PASSPHRASE)
+
+
 def _from_terminal(name: str) -> bytes:
     import getpass
 
@@ -54,8 +78,8 @@ def _from_terminal(name: str) -> bytes:
             pass
     except OSError:
         raise SigningKeyError(
-            "the key is encrypted and there is no terminal to ask for its passphrase",
+            "the key needs a passphrase, and there is no terminal to ask for it",
             at=name,
-            hint="use --passphrase-file FILE or --passphrase-fd N",
+            hint="use --passphrase-file FILE, --passphrase-fd N or --passphrase-command PROGRAM",
         ) from None
     return getpass.getpass(f"Passphrase for {name}: ").encode()

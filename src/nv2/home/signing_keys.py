@@ -1,7 +1,8 @@
-"""`signingkeys.json`: the names of signing keys, in notation's exact form.
+"""`signingkeys.json`: the names of signing keys, in notation's exact form, and those that only nv2 can use.
 
-Fields that are not known here are kept when the file is written again. What this module does not do:
-open the keys.
+notation would take a key in a PKCS#11 token for one without files, so those stand in a list of nv2's own (ADR 0018).
+Both are read as one. Fields that are not known here are kept when a file is written again. What this module
+does not do: open the keys.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _TEXTS = ("keyPath", "certPath", "id", "pluginName")
 
 
 class SigningKey(NamedTuple):
-    """A named key: a pair of files, or (with `plugin`) something that a plugin can reach."""
+    """A named key: a pair of files, something that a plugin can reach (`plugin`), or a key in a token (`uri`)."""
 
     name: str
     key_path: str | None = None
@@ -36,12 +37,16 @@ class SigningKey(NamedTuple):
     plugin_config: Mapping[str, str] = _NOTHING
     others: Mapping[str, Any] = _NOTHING
     """Fields of the file that mean nothing here."""
+    uri: str | None = None
+    """PKCS#11 URI; such a key stands in nv2's own list."""
 
     def document(self) -> dict[str, Any]:
         """The JSON object, in Go's order of fields and without empty ones."""
         config = dict(sorted(self.plugin_config.items()))
         texts = zip(_TEXTS, (self.key_path, self.certificate_path, self.id, self.plugin), strict=True)
         found: dict[str, Any] = {"name": self.name, **{key: text for key, text in texts if text}}
+        if self.uri:
+            found["pkcs11"] = self.uri
         return {**found, **({"pluginConfig": config} if config else {}), **self.others}
 
 
@@ -118,27 +123,71 @@ def _not_empty(name: str) -> str:
 
 
 def load_signing_keys(paths: Paths) -> SigningKeys:
-    """The list, empty when there is no file. Raises `SigningKeyError`."""
-    fields = read_object(paths.signing_keys, MAX_KEY_LIST, "a list of keys", SigningKeyError)
-    return SigningKeys() if fields is None else _parse(fields)
+    """All keys, notation's first. Raises `SigningKeyError`."""
+    shared, own = _load(paths)
+    return _merged(shared, own, paths)
+
+
+def _load(paths: Paths) -> tuple[SigningKeys, SigningKeys]:
+    """notation's list and nv2's own, each empty when there is no file."""
+    files = ((paths.signing_keys, False), (paths.own_signing_keys, True))
+    found = [(read_object(path, MAX_KEY_LIST, "a list of keys", SigningKeyError), own) for path, own in files]
+    shared, own = (SigningKeys() if fields is None else _parse(fields, own) for fields, own in found)
+    return shared, own
+
+
+def _merged(shared: SigningKeys, own: SigningKeys, paths: Paths) -> SigningKeys:
+    for key in own.keys:
+        if shared.find(key.name):
+            raise SigningKeyError(
+                f"multiple keys with name {key.name!r} found, the other one in {paths.signing_keys}",
+                at=str(paths.own_signing_keys),
+                hint="which of them shall sign is not clear; rename one in its file",
+            )
+    default = shared.default if own.default is None else own.default
+    return shared._replace(default=default, keys=(*shared.keys, *own.keys))
+
+
+def _parted(shared: SigningKeys, own: SigningKeys, after: SigningKeys) -> tuple[SigningKeys, SigningKeys]:
+    """`after` as notation's list and nv2's own, which were `shared` and `own`.
+
+    notation's default stays what it was while the default is a key that notation cannot use.
+    """
+    files = tuple(key for key in after.keys if key.uri is None)
+    tokens = tuple(key for key in after.keys if key.uri is not None)
+    in_token = any(key.name == after.default for key in tokens)
+    kept = (
+        shared.default if in_token or (after.default is None and own.default is not None) else after.default
+    )
+    if not any(key.name == kept for key in files):
+        kept = None
+    return (
+        shared._replace(default=kept, keys=files),
+        own._replace(default=after.default if in_token else None, keys=tokens),
+    )
 
 
 def change_signing_keys(
     paths: Paths, lock: Lock, change: Callable[[SigningKeys], SigningKeys]
 ) -> SigningKeys:
-    """Replace the list by what `change` makes of it, while no other nv2 of this host changes it.
+    """Replace the keys by what `change` makes of them, while no other nv2 of this host changes them.
 
-    Returns the list as it was. Raises `SigningKeyError`, `EnvironmentFailure` and what `change` raises;
-    the file is then as it was.
+    Returns them as they were. A list that does not change is not written. Raises `SigningKeyError`,
+    `EnvironmentFailure` and what `change` raises; the lists are then as they were.
     """
     with lock(str(paths.signing_keys)):
-        before = load_signing_keys(paths)
-        write_atomically(paths.signing_keys, change(before).encode())
+        shared, own = _load(paths)
+        before = _merged(shared, own, paths)
+        after_shared, after_own = _parted(shared, own, change(before))
+        if after_shared != shared:
+            write_atomically(paths.signing_keys, after_shared.encode())
+        if after_own != own:
+            write_atomically(paths.own_signing_keys, after_own.encode())
         return before
 
 
-def _parse(fields: Fields) -> SigningKeys:
-    keys = tuple(map(_key, fields.objects("keys"))) if "keys" in fields.value else ()
+def _parse(fields: Fields, own: bool) -> SigningKeys:
+    keys = tuple(_key(each, own) for each in fields.objects("keys")) if "keys" in fields.value else ()
     default = fields.get("default", str)
     names: set[str] = set()
     for position, key in enumerate(keys):
@@ -155,15 +204,15 @@ def _parse(fields: Fields) -> SigningKeys:
     return SigningKeys(default, keys, others)
 
 
-def _key(fields: Fields) -> SigningKey:
+def _key(fields: Fields, own: bool) -> SigningKey:
     fields = fields._replace(value={key: value for key, value in fields.value.items() if value is not None})
     name = fields.require("name", str)
     if not name:
         raise fields.error("key name cannot be empty", at=fields.place("name"))
     texts = (fields.get(key, str) or None for key in _TEXTS)
-    known = ("name", *_TEXTS, "pluginConfig")
+    uri = fields.require("pkcs11", str) if own else None
+    known = ("name", *_TEXTS, "pluginConfig", *(("pkcs11",) if own else ()))
     others = {key: value for key, value in fields.value.items() if key not in known}
+    config = fields.string_map("pluginConfig") or {}
     key_path, certificate_path, identifier, plugin = texts
-    return SigningKey(
-        name, key_path, certificate_path, identifier, plugin, fields.string_map("pluginConfig") or {}, others
-    )
+    return SigningKey(name, key_path, certificate_path, identifier, plugin, config, others, uri)

@@ -59,6 +59,44 @@ def add_key(
     return signer.warnings
 
 
+def add_token_key(
+    machine: Machine,
+    name: str,
+    uri: str,
+    certificate: Path | None,
+    *,
+    default: bool,
+    passphrase: Callable[[str], bytes],
+) -> None:
+    """Add the key in a token that the PKCS#11 URI `uri` names to nv2's own list, if one can sign with it.
+
+    `certificate` is stored as an absolute path. Raises `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
+    """
+    from nv2.keys.pkcs11.signer import open_signer
+    from nv2.keys.pkcs11.uri import parse_uri
+
+    _check_free(machine, name)
+    parsed = parse_uri(uri)
+    if parsed.pin_value is not None:
+        raise UsageError(
+            "a PIN is not written to the list of keys",
+            at="pkcs11: pin-value",
+            hint="leave it out: it is asked for when the key signs, or write pin-source=file:/path",
+        )
+    signer = open_signer(parsed, cert_path=certificate, ask_pin=passphrase)
+    try:
+        signer.sign(_TRIAL)
+    finally:
+        signer.close()
+    path = str(certificate.absolute()) if certificate else None
+    entry = SigningKey(name, certificate_path=path, uri=parsed.shown)
+    change_signing_keys(machine.paths, machine.lock, lambda keys: keys.add(entry, default=default))
+
+
+_TRIAL = b"nv2 key add: does the key belong to its certificate?"
+"""No payload of an envelope: what is signed here can never be taken for a signature of an artifact."""
+
+
 def _check_free(machine: Machine, name: str) -> None:
     """Before any work is done or a passphrase asked for; `add` asks again, under the lock."""
     if not name.isprintable():

@@ -1,4 +1,4 @@
-"""Who signs, wired: a name of `signingkeys.json` first, else a path, else the default key."""
+"""Who signs, wired: the name of a signing key first, else a PKCS#11 URI, else a path; without any, the default key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nv2.errors import SigningKeyError
 from nv2.home.signing_keys import SigningKey, load_signing_keys
 from nv2.keys.file import load_key
 from nv2.keys.interface import Signer
+from nv2.keys.pkcs11.uri import is_uri, parse_uri
 from nv2.notary.session import Session
 
 _HOW_TO_KEY = "see 'nv2 key list'; 'nv2 key generate NAME --subject ...' makes a key"
@@ -24,12 +25,14 @@ def find_signer(
 ) -> Signer:
     """The signer that `key` names; `certificate` is the file of its chain when it is elsewhere.
 
-    Raises `SigningKeyError`, `EnvironmentFailure`.
+    A signer in a token ends with `session`. Raises `SigningKeyError`, `UsageError`, `EnvironmentFailure`.
     """
     keys = load_signing_keys(session.paths)
     known = keys.get_default() if key is None else keys.find(key)
     if known is not None:
         return _known(session, known, certificate, passphrase)
+    if is_uri(key or ""):
+        return _from_token(session, key or "", certificate, passphrase)
     path = Path(key or "")
     if not path.exists():
         raise SigningKeyError(
@@ -41,11 +44,30 @@ def find_signer(
 def _known(
     session: Session, known: SigningKey, certificate: str | None, passphrase: Callable[[str], bytes]
 ) -> Signer:
+    certificate = certificate or known.certificate_path
+    if known.uri is not None:
+        return _from_token(session, known.uri, certificate, passphrase)
     if known.key_path is None:
         raise SigningKeyError(
             f"the key is held by plugin {known.plugin!r}, and plugins are not supported yet", at=known.name
         )
-    return _from_file(session, Path(known.key_path), certificate or known.certificate_path, passphrase)
+    return _from_file(session, Path(known.key_path), certificate, passphrase)
+
+
+def _from_token(
+    session: Session, uri: str, certificate: str | None, passphrase: Callable[[str], bytes]
+) -> Signer:
+    from nv2.keys.pkcs11.signer import open_signer
+
+    signer = open_signer(
+        parse_uri(uri),
+        cert_path=Path(certificate) if certificate else None,
+        ask_pin=passphrase,
+        now=session.now,
+    )
+    for warning in signer.warnings:
+        session.warn(warning)
+    return signer
 
 
 def _from_file(

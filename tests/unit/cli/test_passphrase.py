@@ -83,3 +83,51 @@ def test_a_terminal_is_asked_without_echo(locked: CommandLine, typed: bytes, cod
     os.close(ours)
     assert b"Passphrase for locked.key: " in shown
     assert typed not in shown
+
+
+def printing(line: CommandLine, text: str) -> str:
+    """The command line of a program that is `text` in Python."""
+    (line.directory / "ask me.py").write_text(text)
+    return f"'{sys.executable}' 'ask me.py'"
+
+
+def test_the_first_line_that_a_program_prints_is_the_passphrase(locked: CommandLine) -> None:
+    command = printing(locked, f"print({WORD.decode()!r}); print('more')")
+    assert locked("sign", "-k", "locked.key", "--passphrase-command", command, IMAGE).code == 0
+
+
+def test_no_shell_reads_the_command(locked: CommandLine) -> None:
+    command = printing(locked, "import sys; print(sys.argv[1:])") + " $HOME ; touch pwned `touch pwned` && x"
+    ended = locked("sign", "-k", "locked.key", "--passphrase-command", command, IMAGE)
+    assert (ended.code, "the passphrase is wrong" in ended.err) == (3, True)
+    assert not (locked.directory / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "said"),
+    [
+        ("import sys; print('s3cret'); sys.exit('s3cret')", 3, "ended with exit code 1"),
+        ("pass", 3, "printed no passphrase"),
+        ("print('s3cret' * 1000)", 3, "no passphrase"),
+        ("print('s3cret')", 3, "the passphrase is wrong"),
+    ],
+)
+def test_what_a_program_says_wrong_is_never_shown(
+    locked: CommandLine, program: str, code: int, said: str
+) -> None:
+    ended = locked("sign", "-d", "-k", "locked.key", "--passphrase-command", printing(locked, program), IMAGE)
+    assert ended.code == code
+    assert said in ended.err
+    assert "s3cret" not in ended.err + ended.out
+
+
+@pytest.mark.parametrize(("command", "code"), [("", 2), ("'open", 2), ("no-such-program-here x", 3)])
+def test_a_command_that_names_no_program_is_an_error(locked: CommandLine, command: str, code: int) -> None:
+    ended = locked("sign", "-k", "locked.key", "--passphrase-command", command, IMAGE)
+    assert (ended.code, len(ended.error_lines) <= 2) == (code, True)
+
+
+def test_a_program_is_run_only_for_a_key_that_is_encrypted(wabbit: CommandLine) -> None:
+    command = printing(wabbit, "open('ran', 'w')")
+    assert wabbit("sign", "-k", "wabbit.key", "--passphrase-command", command, IMAGE).code == 0
+    assert not (wabbit.directory / "ran").exists()

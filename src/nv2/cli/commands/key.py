@@ -24,7 +24,9 @@ def _marked(name: str, default: bool) -> str:
 
 
 def add(call: Call) -> int:
-    """Add a pair of files to the list."""
+    """Add a pair of files, or a key in a token, to the list."""
+    if "pkcs11" in call.changed:
+        return _add_token_key(call)
     from nv2.notary.keyring import add_key
     from nv2.notary.machine import Machine
 
@@ -50,6 +52,23 @@ def add(call: Call) -> int:
 
 
 _HOW_TO_ADD = "nv2 key add NAME --key-file FILE --cert-file FILE"
+
+
+def _add_token_key(call: Call) -> int:
+    from nv2.notary.keyring import add_token_key
+    from nv2.notary.machine import Machine
+
+    name, default, certificate = call.arguments[0], call.on("default"), call.string("cert-file")
+    add_token_key(
+        Machine.from_environment(),
+        name,
+        call.string("pkcs11") or "",
+        Path(certificate) if certificate else None,
+        default=default,
+        passphrase=passphrase.passphrase_source(call),
+    )
+    call.output.line(_marked(name, default))
+    return exits.DONE
 
 
 def generate(call: Call) -> int:
@@ -129,7 +148,7 @@ def list_all(call: Call) -> int:
         [
             (
                 f"* {key.name}" if key.name == found.default else key.name,
-                *(text or "" for text in (key.key_path, key.certificate_path, key.id, key.plugin)),
+                *(text or "" for text in (key.key_path, key.certificate_path, key.id or key.uri, key.plugin)),
             )
             for key in found.keys
         ],
@@ -144,6 +163,7 @@ def _document(key: SigningKey, default: bool) -> dict[str, Any]:
         "certPath": key.certificate_path,
         "id": key.id,
         "pluginName": key.plugin,
+        "pkcs11": key.uri,
     }
     return {"name": key.name, "default": default} | {k: v for k, v in fields.items() if v is not None}
 
@@ -176,7 +196,8 @@ COMMAND = Group(
             add,
             flags=(
                 Flag("key-file", "file of the private key: PEM or PKCS#12"),
-                Flag("cert-file", "file of its certificates, when not in the key's file or beside it"),
+                Flag("cert-file", "file of its certificates, when not with the key or beside it"),
+                Flag("pkcs11", "URI of a key in a token: 'pkcs11:token=ci;object=build'"),
                 _DEFAULT,
                 *passphrase.FLAGS,
                 Flag("plugin", "signing plugin name"),
@@ -188,8 +209,14 @@ COMMAND = Group(
             usage="<key_name>",
             arguments=(1, 1),
             missing="either missing key name or unnecessary parameters passed",
-            description="Add a pair of files to the list of signing keys. The files stay where they are.",
-            examples=("nv2 key add ci --key-file ci.key --cert-file ci.crt --default",),
+            description=(
+                "Add a pair of files, or a key in a token, to the list of signing keys. Both stay where they are."
+            ),
+            examples=(
+                "nv2 key add ci --key-file ci.key --cert-file ci.crt --default",
+                "nv2 key add hsm --pkcs11 'pkcs11:token=ci;object=build?module-name=softhsm2'",
+            ),
+            exclusive=(("pkcs11", "key-file"), ("pkcs11", "plugin")),
         ),
         Command(
             "generate",
