@@ -90,7 +90,7 @@ def crl(
         *extensions,
     ]
     key = signed_by or ca.key
-    algorithm = bytes.fromhex(_ALGORITHMS[_kind(key), hash_name])
+    algorithm = algorithm_identifier(key, hash_name)
     listed = b"".join(map(entry, entries)) if raw_entries is None else raw_entries
     tbs = sequence(
         integer(version) if version is not None else b"",
@@ -101,7 +101,7 @@ def crl(
         sequence(listed) if listed else b"",
         der.write(0xA0, sequence(*map(extension, given))) if given else b"",
     )
-    signature = _sign(key, tbs, hash_name)
+    signature = sign(key, tbs, hash_name)
     if bad_signature:
         signature = signature[:-1] + bytes([signature[-1] ^ 1])
     return sequence(tbs, outer_algorithm or algorithm, der.write(der.BIT_STRING, b"\0" + signature))
@@ -207,7 +207,13 @@ def _kind(key: Any) -> str:
     return "RSA" if isinstance(key, rsa.RSAPrivateKey) else "EC"
 
 
-def _sign(key: Any, data: bytes, hash_name: str) -> bytes:
+def algorithm_identifier(key: Any, hash_name: str) -> bytes:
+    """AlgorithmIdentifier, DER, of signatures by `key` with `hash_name`: SHA-1 and MD5 too."""
+    return bytes.fromhex(_ALGORITHMS[_kind(key), hash_name])
+
+
+def sign(key: Any, data: bytes, hash_name: str) -> bytes:
+    """The signature of `data`."""
     match key:
         case ed25519.Ed25519PrivateKey():
             return key.sign(data)
