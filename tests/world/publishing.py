@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509 import ocsp
-
 from nv2.errors import Nv2Error, Unreachable
 from nv2.transport.interface import Request, Response
 from tests.world.ca import CA, Pair
 from tests.world.network import FunctionTransport, answer
+from tests.world.ocsp import About, response
 
 Service = bytes | int | Nv2Error | Callable[[Request], Response]
 """A body, a status, a failure, or whatever answers."""
@@ -51,35 +48,26 @@ def ocsp_answer(
     ca: CA,
     certificate: bytes,
     now: datetime,
+    said: str = "good",
     *,
-    revoked: bool = False,
-    unknown: bool = False,
     life: timedelta = timedelta(days=1),
     by: Pair | None = None,
-    hash_: hashes.HashAlgorithm | None = None,
+    hash_name: str = "sha1",
 ) -> bytes:
-    """What a well-behaved responder says about `certificate`, which `ca` has issued.
+    """What a responder says about `certificate`, which `ca` has issued: good, revoked or unknown.
 
     `by` is a delegated responder; a `life` that is negative makes an answer that has expired.
     """
-    status = ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD
-    status = ocsp.OCSPCertStatus.UNKNOWN if unknown else status
-    signer = x509.load_der_x509_certificate(by.leaf if by else ca.certificate)
     start = now - timedelta(hours=1) + min(life, timedelta())
-    builder = (
-        ocsp.OCSPResponseBuilder()
-        .add_response(
-            x509.load_der_x509_certificate(certificate),
-            x509.load_der_x509_certificate(ca.certificate),
-            hash_ or hashes.SHA1(),  # noqa: S303  it only names the issuer
-            status,
-            start,
-            start + timedelta(minutes=30) if life < timedelta() else now + life,
-            start if revoked else None,
-            x509.ReasonFlags.key_compromise if revoked else None,
-        )
-        .responder_id(ocsp.OCSPResponderEncoding.HASH, signer)
+    end = now + life if life > timedelta() else start + timedelta(minutes=30)
+    reason = 1 if said == "revoked" else None
+    told = About(
+        certificate,
+        said,
+        reason,
+        now - timedelta(days=1),
+        this_update=start,
+        next_update=end,
+        hash_name=hash_name,
     )
-    if by:
-        builder = builder.certificates([signer])
-    return builder.sign(by.key if by else ca.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return response(ca, told, signed_by=by, produced_at=start)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
 from nv2.errors import Nv2Error
 from nv2.pki.certificate import parse_certificate
@@ -20,8 +19,7 @@ from nv2.revocation.online import OnlineRevocation
 from nv2.transport.interface import Request, Response
 from nv2.trust.verdict import Finding, Outcome
 from tests.world.ca import CA, OCSP_SIGNING, Pair
-from tests.world.crl import Revoked
-from tests.world.crl import crl as crl_at
+from tests.world.crl import NOW, Revoked, crl
 from tests.world.network import answer
 from tests.world.publishing import Publishing, Service, ocsp_answer
 from tests.world.rounds import Rounds
@@ -33,17 +31,10 @@ OCSP, SPARE, CRL, RESPONDERS = (
     "http://crl.test/r",
 )
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-"""`cryptography` writes the time of today into what it makes."""
-
 root = CA("Wabbit")
 PAIR = root.issue("revocable", key="EC-256", ocsp_urls=(OCSP,))
 BOTH = root.issue("revocable", key="EC-256", ocsp_urls=(OCSP, SPARE), crl_urls=(CRL,), serial=0xB01D)
 NO_CHECK = [(x509.OCSPNoCheck(), False)]
-
-
-def crl(ca: CA, entries: Iterable[Revoked] = ()) -> bytes:
-    return crl_at(ca, entries, this_update=NOW - timedelta(hours=1), next_update=NOW + timedelta(days=1))
 
 
 class Kept:
@@ -68,8 +59,8 @@ def check(
     return checker.check(parse_chain(pair.chain), NOW, None), published
 
 
-def said(pair: Pair, **more: Any) -> bytes:
-    return ocsp_answer(root, pair.leaf, NOW, **more)
+def said(pair: Pair, said_: str = "good", **more: Any) -> bytes:
+    return ocsp_answer(root, pair.leaf, NOW, said_, **more)
 
 
 def test_a_certificate_that_its_responder_calls_good_is_good() -> None:
@@ -79,7 +70,7 @@ def test_a_certificate_that_its_responder_calls_good_is_good() -> None:
 
 
 def test_one_that_its_responder_calls_revoked_fails() -> None:
-    finding, _ = check(PAIR, {OCSP: said(PAIR, revoked=True)})
+    finding, _ = check(PAIR, {OCSP: said(PAIR, "revoked")})
     assert finding.outcome is Outcome.FAILED
     assert f"is revoked: certificate #1, OCSP at {OCSP}: " in finding.reason
 
@@ -90,7 +81,7 @@ def test_one_that_its_responder_calls_revoked_fails() -> None:
         None,
         404,
         b"junk",
-        said(PAIR, unknown=True),
+        said(PAIR, "unknown"),
         said(PAIR, life=timedelta(days=-2)),
         said(BOTH),
         ocsp_answer(CA("Stranger"), PAIR.leaf, NOW),
@@ -116,7 +107,7 @@ def test_whatever_else_comes_is_never_a_yes(service: Service | None) -> None:
 def test_responders_are_asked_in_order_and_then_the_crl() -> None:
     finding, published = check(BOTH, {OCSP: said(BOTH), SPARE: 500, CRL: 500})
     assert finding.outcome is Outcome.PASSED and published.asked == [OCSP]
-    finding, published = check(BOTH, {OCSP: 503, SPARE: said(BOTH, revoked=True), CRL: crl(root)})
+    finding, published = check(BOTH, {OCSP: 503, SPARE: said(BOTH, "revoked"), CRL: crl(root)})
     assert finding.outcome is Outcome.FAILED and published.asked == [OCSP, SPARE]
     finding, published = check(BOTH, {OCSP: 503, SPARE: 404, CRL: crl(root)})
     assert finding.outcome is Outcome.PASSED and published.asked == [OCSP, SPARE, CRL]
@@ -127,12 +118,12 @@ def test_responders_are_asked_in_order_and_then_the_crl() -> None:
 
 
 def test_a_responder_that_does_not_know_does_not_keep_the_crl_from_being_asked() -> None:
-    finding, _ = check(BOTH, {OCSP: said(BOTH, unknown=True), CRL: crl(root, [Revoked(0xB01D)])})
+    finding, _ = check(BOTH, {OCSP: said(BOTH, "unknown"), CRL: crl(root, [Revoked(0xB01D)])})
     assert finding.outcome is Outcome.FAILED
 
 
 def test_a_responder_that_does_without_sha_1_is_asked_by_sha_256() -> None:
-    yes = said(PAIR, hash_=hashes.SHA256())
+    yes = said(PAIR, hash_name="sha256")
     asked: list[str] = []
 
     def responder(request: Request) -> Response:
@@ -179,7 +170,7 @@ def test_a_delegated_responder_is_itself_looked_up_in_a_crl() -> None:
 
 def test_a_revoked_responder_cannot_revoke_either() -> None:
     by = responder(crl_urls=(RESPONDERS,), serial=0x0C59)
-    no = said(PAIR, by=by, revoked=True)
+    no = said(PAIR, "revoked", by=by)
     finding, _ = check(PAIR, {OCSP: no, RESPONDERS: crl(root, [Revoked(0x0C59, 1)])})
     assert finding.outcome is Outcome.UNKNOWN
 
@@ -210,13 +201,13 @@ def test_an_answer_is_kept_and_serves_the_next_run() -> None:
     ids=["junk", "expired", "another certificate", "another issuer"],
 )
 def test_what_is_in_the_cache_is_judged_like_anything_else_and_replaced(kept: bytes) -> None:
-    cache, no = Kept({key_of(PAIR): kept}), said(PAIR, revoked=True)
+    cache, no = Kept({key_of(PAIR): kept}), said(PAIR, "revoked")
     assert check(PAIR, {OCSP: no}, cache)[0].outcome is Outcome.FAILED
     assert cache.kept == {key_of(PAIR): no}
 
 
 def test_what_could_not_tell_is_not_kept() -> None:
     cache = Kept()
-    for service in (b"junk", said(PAIR, unknown=True), said(PAIR, life=timedelta(days=-2)), 500):
+    for service in (b"junk", said(PAIR, "unknown"), said(PAIR, life=timedelta(days=-2)), 500):
         check(PAIR, {OCSP: service}, cache)
     assert cache.kept == {}
