@@ -18,6 +18,7 @@ from typing import Any
 
 from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.files import failure, read_file, write_atomically
+from nv2.home.evidence_files import REMOVE, own_status
 from nv2.pki.crl_format import MAX_CRL
 
 LARGE = 1024 * 1024
@@ -52,7 +53,7 @@ class CrlCache:
         """
         path = self._directory / _name(url)
         try:
-            found = _status(path)
+            found = own_status(path)
             if found is None:
                 return None
             if copy := self._copy(path.name, found):
@@ -92,7 +93,7 @@ class CrlCache:
     def _copy(self, name: str, original: os.stat_result) -> Bundle | None:
         """The plain copy, if it is one of the file with the status `original`."""
         base, delta = self._copies(name)
-        found, found_delta = _status(base), _status(delta)
+        found, found_delta = own_status(base), own_status(delta)
         if not found or not _same(found, original) or (found_delta and not _same(found_delta, original)):
             return None
         sizes = found.st_size, found_delta.st_size if found_delta else None
@@ -114,22 +115,6 @@ def _name(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()
 
 
-def _status(path: Path) -> os.stat_result | None:
-    """Of a file that this user, or root, wrote; None if there is none. Raises `EnvironmentFailure`."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return None
-    except OSError as e:
-        raise failure(e, path) from None
-    if hasattr(os, "geteuid") and found.st_uid not in (os.geteuid(), 0):
-        raise EnvironmentFailure("belongs to another user, so it is not read", at=str(path), hint=_REMOVE)
-    return found
-
-
-_REMOVE = "remove it; it will be fetched again"
-
-
 def _same(copy: os.stat_result, original: os.stat_result) -> bool:
     return copy.st_mtime_ns == original.st_mtime_ns
 
@@ -141,7 +126,7 @@ def _read(path: Path) -> bytes:
 def decoded(data: bytes, at: str) -> Bundle:
     """The content of one of notation's files, in the one form that it is written in. Raises `EnvironmentFailure`."""
     if not data.startswith(_BEGIN) or not data.endswith(_END):
-        raise EnvironmentFailure("is not a CRL as notation keeps it", at=at, hint=_REMOVE)
+        raise EnvironmentFailure("is not a CRL as notation keeps it", at=at, hint=REMOVE)
     view = memoryview(data)
     end = len(data) - len(_END)
     middle = data.find(_BETWEEN, len(_BEGIN))
@@ -151,7 +136,7 @@ def decoded(data: bytes, at: str) -> Bundle:
             return base, None
         return base, binascii.a2b_base64(view[middle + len(_BETWEEN) : end], strict_mode=True)
     except ValueError:
-        raise EnvironmentFailure("is not base64", at=at, hint=_REMOVE) from None
+        raise EnvironmentFailure("is not base64", at=at, hint=REMOVE) from None
 
 
 def _encoded(base: bytes, delta: bytes | None) -> Iterator[bytes]:

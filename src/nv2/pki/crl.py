@@ -7,20 +7,17 @@ What this module does not do: fetch, keep, or find out who issued a certificate.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from nv2.errors import InvalidRevocationData
 from nv2.pki.certificate import Certificate
-from nv2.pki.certificate_status import CertificateStatus, Status
+from nv2.pki.certificate_status import CLOCK_SKEW, CertificateStatus, Status
 from nv2.pki.crl_entries import HOLD, REASONS, REMOVED, Entry
 from nv2.pki.crl_format import MAX_CRL, Crl, parse_crl
 from nv2.pki.distribution_points import distribution_points, freshest_points
 from nv2.plain_text import rfc3339
 
 __all__ = ["CLOCK_SKEW", "MAX_CRL", "Crl", "parse_crl", "status_by_crl"]
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far an authority's clock may be ahead of ours: thisUpdate later than that is refused."""
 
 
 def status_by_crl(
