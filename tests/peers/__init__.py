@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 
-FROM_THE_SYSTEM = ("docker-registry", "softhsm2-util")
-"""Peers that the system's package manager installs: CNCF Distribution 2.8 is Debian's `docker-registry`, SoftHSM2 `softhsm2`."""
+FROM_THE_SYSTEM = ("docker-registry", "openssl", "softhsm2-util")
+"""Peers that the system's package manager installs: CNCF Distribution 2.8 is Debian's `docker-registry`, SoftHSM2 `softhsm2`,
+and `openssl` everybody's."""
 
 
 class Peer(NamedTuple):
