@@ -72,6 +72,7 @@ class Session:
         self.registries = RegistryAccess(settings, self.config, environ)
         self._stores = dict(stores)
         self._written: list[LayoutStore] = []
+        self._at_end: list[Callable[[], None]] = []
         self._making = threading.Lock()
         self._revocation: RevocationChecker | None = None
 
@@ -102,6 +103,12 @@ class Session:
         for layout in self._written:
             layout.close()
         self.registries.close()
+        while self._at_end:
+            self._at_end.pop()()
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Have `close` called when the session ends: by who opened a token, for example."""
+        self._at_end.append(close)
 
     def signing_agent(self, program: str = "nv2") -> str:
         """What signatures name as their maker: an unsigned courtesy. As `notation`, in its shape."""
