@@ -37,9 +37,9 @@ FLOORS = (
                        "programs programs.interface programs.contract programs.plugins programs.plugins.interface "
                        "programs.plugins.messages programs.plugins.versions", pure=True, blind_to="decisions"),
     Floor("questions", "discovery opening revocation revocation.* timestamping closure", pure=True),
-    Floor("verbs",     "verification signing copying inspection", pure=True),
+    Floor("verbs",     "verification signing copying inspection blob_verification", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs"),
-    Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream "
+    Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream content.blob_files "
                        "transport.address_rules transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
                        "transport.exchange transport.failures transport.http transport.lanes transport.proxies transport.refusals "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
@@ -55,6 +55,7 @@ DOORS = (
     # from            to              why
     ("strict_json",   "errors",       "it raises what it is told to raise, which is one of ours"),
     ("strict_json",   "plain_text",   "one way to quote strangers"),
+    ("blob_verification", "verification", "a blob's signature is judged like any other"),
     ("content.*",     "transport.urls",      "one way to read an address"),
     ("content.*",     "transport.failures",  "one way to say what an answer means"),
     ("content.*",     "transport.refusals",  "one way to say why somebody was not let in"),

@@ -18,6 +18,7 @@ _PUBLIC = {
     "ArtifactVerdict": ("nv2.trust.verdict", "ArtifactVerdict"),
     "Copied": ("nv2.notary.copying", "Copied"),
     "Descriptor": ("nv2.oci.descriptor", "Descriptor"),
+    "DetachedSignature": ("nv2.blob_verification", "DetachedSignature"),
     "Evaluated": ("nv2.notary.verification", "Evaluated"),
     "Inspection": ("nv2.notary.inspection", "Inspection"),
     "KeyTrust": ("nv2.notary.trust_in_memory", "KeyTrust"),
@@ -32,6 +33,7 @@ _PUBLIC = {
     "Settings": ("nv2.notary.registry_access", "Settings"),
     "SignatureVerdict": ("nv2.trust.verdict", "SignatureVerdict"),
     "Signed": ("nv2.notary.signing", "Signed"),
+    "SignedBlob": ("nv2.notary.blobs", "SignedBlob"),
     "Store": ("nv2.content.interface", "Store"),
     "Undecided": ("nv2.errors", "Undecided"),
     "Verdict": ("nv2.trust.verdict", "Verdict"),
@@ -39,21 +41,27 @@ _PUBLIC = {
     "describe": ("nv2.oci.descriptor", "describe"),
     "errors": ("nv2", "errors"),
     "evaluate": ("nv2.notary.verification", "evaluate"),
+    "evaluate_blob": ("nv2.notary.blobs", "evaluate_blob"),
     "evaluate_envelope": ("nv2.notary.envelope_in_hand", "evaluate_envelope"),
     "inspect_signatures": ("nv2.notary.inspection", "inspect_signatures"),
     "list_signatures": ("nv2.notary.listing", "list_signatures"),
+    "open_key": ("nv2.notary.single_keys", "open_key"),
     "parse_reference": ("nv2.oci.reference", "parse"),
     "sign": ("nv2.notary.signing", "sign"),
+    "sign_blob": ("nv2.notary.blobs", "sign_blob"),
     "verify": ("nv2.notary.verification", "verify"),
+    "verify_blob": ("nv2.notary.blobs", "verify_blob"),
     "verify_envelope": ("nv2.notary.envelope_in_hand", "verify_envelope"),
 }
 
 TYPE_CHECKING = False  # `typing` has its own: 10 ms that `import nv2` need not pay
 if TYPE_CHECKING:
     from nv2 import errors
+    from nv2.blob_verification import DetachedSignature
     from nv2.content.interface import Store
     from nv2.content.memory import MemoryStore
     from nv2.errors import NotTrusted, Nv2Error, Undecided
+    from nv2.notary.blobs import SignedBlob, evaluate_blob, sign_blob, verify_blob
     from nv2.notary.copying import Copied, copy
     from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
     from nv2.notary.inspection import Inspection, inspect_signatures
@@ -61,6 +69,7 @@ if TYPE_CHECKING:
     from nv2.notary.registry_access import Settings
     from nv2.notary.session import Artifact, Session
     from nv2.notary.signing import Signed, sign
+    from nv2.notary.single_keys import open_key
     from nv2.notary.trust_in_memory import KeyTrust, PolicyTrust
     from nv2.notary.verification import Evaluated, evaluate, verify
     from nv2.oci.descriptor import Descriptor, describe
@@ -88,6 +97,7 @@ __all__ = [
     "ArtifactVerdict",
     "Copied",
     "Descriptor",
+    "DetachedSignature",
     "Evaluated",
     "Inspection",
     "KeyTrust",
@@ -102,6 +112,7 @@ __all__ = [
     "Settings",
     "SignatureVerdict",
     "Signed",
+    "SignedBlob",
     "Store",
     "Undecided",
     "Verdict",
@@ -110,11 +121,15 @@ __all__ = [
     "describe",
     "errors",
     "evaluate",
+    "evaluate_blob",
     "evaluate_envelope",
     "inspect_signatures",
     "list_signatures",
+    "open_key",
     "parse_reference",
     "sign",
+    "sign_blob",
     "verify",
+    "verify_blob",
     "verify_envelope",
 ]

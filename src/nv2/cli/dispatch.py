@@ -33,6 +33,7 @@ COMMANDS = {
     "key": Entry("nv2.cli.commands.key", "manage signing keys"),
     "cert": Entry("nv2.cli.commands.cert", "manage trusted certificates", ("certificate",)),
     "policy": Entry("nv2.cli.commands.policy", "manage the trust policy"),
+    "blob": Entry("nv2.cli.commands.blob", "sign and verify files, without a registry"),
     "trust": Entry("nv2.cli.commands.trust", "withdraw trust from keys, signatures and artifacts"),
     "login": Entry("nv2.cli.commands.login", "log in to a registry"),
     "logout": Entry("nv2.cli.commands.logout", "log out of a registry"),
@@ -48,7 +49,6 @@ PLANNED = {
         "plugins are",
         "sign with a key in a file ('nv2 sign -k FILE'), and for plugins with notation",
     ),
-    "blob": ("blobs are", "push the file to a registry as an artifact, with oras for example, and sign that"),
 }
 """Commands of notation that nv2 does not have yet: what is missing, and what to do until then."""
 

@@ -30,19 +30,26 @@ CONNECTION = (
 
 def session(call: Call) -> Session:
     """A session, set up by the environment and the call's connection flags; it ends with the call."""
-    opened = Session.from_environment(
-        Settings(
-            username=call.string("username"),
-            password=call.string("password"),
-            insecure_registry=call.on("insecure-registry"),
-            ca_file=call.string("ca-file"),
-            client_certificate=call.string("client-cert"),
-            client_key=call.string("client-key"),
-            warn=call.output.warn,
-            debug=call.output.note if "debug" in call.values and call.on("debug") else None,
-        )
+    settings = Settings(
+        username=call.string("username"),
+        password=call.string("password"),
+        insecure_registry=call.on("insecure-registry"),
+        ca_file=call.string("ca-file"),
+        client_certificate=call.string("client-cert"),
+        client_key=call.string("client-key"),
     )
-    return call.resources.enter_context(opened)
+    return _opened(call, settings)
+
+
+def session_without_registry(call: Call) -> Session:
+    """As `session`, for commands that speak with no registry and have no connection flags."""
+    return _opened(call, Settings())
+
+
+def _opened(call: Call, settings: Settings) -> Session:
+    debug = call.output.note if "debug" in call.values and call.on("debug") else None
+    session = Session.from_environment(settings._replace(warn=call.output.warn, debug=debug))
+    return call.resources.enter_context(session)
 
 
 def reference_texts(call: Call) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nv2.cli import exits
 from nv2.cli.command import Call
+from nv2.cli.output import Output
 from nv2.errors import Nv2Error
 from nv2.notary.verification import Evaluated, failure
 from nv2.oci.reference import AnyReference
@@ -22,29 +23,33 @@ def report_text(call: Call, results: Results) -> int:
 
 def _show(call: Call, evaluated: Evaluated) -> int:
     output, verdict = call.output, evaluated.verdict
-    for finding in verdict.trusted_by.judgement.warnings if verdict.trusted_by else ():
-        output.warn(f'{finding.validation.value} was set to "log" and failed with error: {finding.reason}')
+    say_warnings(output, verdict)
     if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
-        if output.warned:
-            output.line()
-            output.warned = False
-        _show_success(call, evaluated)
+        say_trusted(output, evaluated.artifact.shown, verdict)
     else:
         output.error(failure(evaluated))
         for line in _lines(verdict):
             output.detail(line)
-        output.hint(_hint(verdict))
+        output.hint(advice(verdict))
     return exits.verdict_code(verdict.verdict)
 
 
-def _show_success(call: Call, evaluated: Evaluated) -> None:
-    output, trusted_by = call.output, evaluated.verdict.trusted_by
+def say_warnings(output: Output, verdict: ArtifactVerdict) -> None:
+    """What failed, and was not enforced, of the signature that made the artifact trusted."""
+    for finding in verdict.trusted_by.judgement.warnings if verdict.trusted_by else ():
+        output.warn(f'{finding.validation.value} was set to "log" and failed with error: {finding.reason}')
+
+
+def say_trusted(output: Output, shown: str, verdict: ArtifactVerdict) -> None:
+    """That what is called `shown` may be used, and with which user metadata it was signed."""
+    if output.warned:
+        output.line()
+        output.warned = False
+    trusted_by = verdict.trusted_by
     if trusted_by is None:
-        output.line(
-            f"Trust policy is configured to skip signature verification for {evaluated.artifact.shown}"
-        )
+        output.line(f"Trust policy is configured to skip signature verification for {shown}")
         return
-    output.line(f"Successfully verified signature for {evaluated.artifact.shown}")
+    output.line(f"Successfully verified signature for {shown}")
     metadata = trusted_by.facts.user_metadata if trusted_by.facts else ()
     if metadata:
         output.lines(("", "The artifact was signed with the following user metadata.", ""))
@@ -80,7 +85,7 @@ def _lines(verdict: ArtifactVerdict) -> Iterator[str]:
     yield from verdict.problems
 
 
-def _hint(verdict: ArtifactVerdict) -> str | None:
+def advice(verdict: ArtifactVerdict) -> str | None:
     """The advice of the first finding that decided against a signature and has any."""
     decisive = (signature.judgement.decisive for signature in verdict.signatures)
     return next((finding.hint for finding in decisive if finding and finding.hint), None)

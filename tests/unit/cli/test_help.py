@@ -84,5 +84,5 @@ def test_an_example_is_a_command_line_that_its_command_takes(name: str, example:
     words, path, command = shlex.split(found[1]), name.split(), EVERY[name]
     assert words[0] == path[0]
     if len(path) > 1:
-        assert words[1] in (command.name, *command.aliases)
+        assert words[len(path) - 1] in (command.name, *command.aliases)
     flags.check(command, flags.parse(command.flags, words[len(path) :]))

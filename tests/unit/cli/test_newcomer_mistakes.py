@@ -133,8 +133,13 @@ MISTAKES = (
         2,
     ),
     Mistake("what people say", ("key", "rm", "ci"), 'unknown command "rm"', "'nv2 key delete'?", 2),
-    Mistake("plugins", ("plugin", "ls"), "nv2 plugin: plugins are not supported yet", "nv2 sign -k FILE", 2),
-    Mistake("blobs", ("blob", "sign", "x"), "nv2 blob: blobs are not supported yet", "to a registry", 2),
+    Mistake(
+        "no plugin",
+        ("plugin", "install", "--file"),
+        "missing plugin file path",
+        "nv2 plugin install --file",
+        2,
+    ),
     Mistake("a flag before the command", ("-d", "list", IMAGE), 'unknown flag "-d"', "flags come after", 2),
     Mistake(
         "a subject without attributes",
@@ -178,7 +183,7 @@ MISTAKES = (
     Mistake("a flag like none", ("sign", "--xyzzy", IMAGE), "unknown flag", "see 'nv2 sign --help'", 2),
     Mistake("a letter like none", ("key", "ls", "-x"), "unknown shorthand", "see 'nv2 key list --help'", 2),
     Mistake(
-        "a plugin's flag", ("sign", "--plugin", "x", "--id", "y", IMAGE), "not supported yet", "-k FILE", 2
+        "half a plugin's key", ("sign", "--plugin", "x", IMAGE), "must all be set; missing [id]", "--help", 2
     ),
     Mistake(
         "a store that is not there",
@@ -332,7 +337,7 @@ MISTAKES = (
     ),
     Mistake("unknown output", ("list", "-o", "yaml", IMAGE), 'invalid format: "yaml"', "text, json", 2),
     Mistake(
-        "a plugin", ("sign", "--plugin", "p", "--id", "i", IMAGE), "plugins are not supported yet", "", 2
+        "a plugin", ("sign", "--plugin", "p", "--id", "i", IMAGE), "`notation-p` not found", "plugin list", 3
     ),
     Mistake(
         "max-signatures of nothing",
