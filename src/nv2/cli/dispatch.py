@@ -33,6 +33,7 @@ COMMANDS = {
     "key": Entry("nv2.cli.commands.key", "manage signing keys"),
     "cert": Entry("nv2.cli.commands.cert", "manage trusted certificates", ("certificate",)),
     "policy": Entry("nv2.cli.commands.policy", "manage the trust policy"),
+    "plugin": Entry("nv2.cli.commands.plugin", "manage plugins"),
     "blob": Entry("nv2.cli.commands.blob", "sign and verify files, without a registry"),
     "trust": Entry("nv2.cli.commands.trust", "withdraw trust from keys, signatures and artifacts"),
     "login": Entry("nv2.cli.commands.login", "log in to a registry"),
@@ -43,14 +44,6 @@ COMMANDS = {
     "version": Entry("nv2.cli.commands.version", "show the version"),
 }
 
-
-PLANNED = {
-    "plugin": (
-        "plugins are",
-        "sign with a key in a file ('nv2 sign -k FILE'), and for plugins with notation",
-    ),
-}
-"""Commands of notation that nv2 does not have yet: what is missing, and what to do until then."""
 
 SYNONYMS = {"rm": "delete", "remove": "delete", "create": "generate", "new": "generate", "get": "show"}
 """What people say, and no command is called."""
@@ -119,9 +112,6 @@ def _entry(word: str, program: str) -> Entry:
     for name, entry in COMMANDS.items():
         if word == name or word in entry.aliases:
             return entry
-    if word in PLANNED:
-        what, hint = PLANNED[word]
-        raise UsageError(f"{program} {word}: {what} not supported yet", hint=hint)
     raise _unknown(word, program, list(COMMANDS))
 
 

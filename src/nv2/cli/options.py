@@ -122,10 +122,3 @@ def warn_of_tag(warn: Callable[[str], None], reference: AnyReference, verb: str)
     warn(
         f"Always {verb} the artifact using digest(@sha256:...) rather than a tag(:{reference.tag}) because {why}."
     )
-
-
-def refuse_unsupported(call: Call, names: dict[str, str], until_then: str) -> None:
-    """Refuse flags that name something which does not exist yet, rather than ignore them."""
-    for name, what in names.items():
-        if name in call.changed:
-            raise UsageError(f"--{name}: {what} not supported yet", hint=until_then)

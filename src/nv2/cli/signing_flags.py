@@ -5,18 +5,11 @@ from __future__ import annotations
 from nv2.cli import options, passphrase
 from nv2.cli.command import Call, Flag, Kind
 from nv2.errors import UsageError
-from nv2.keys.interface import Signer
+from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.session import Session
-from nv2.notary.signers import find_signer
+from nv2.notary.signers import find_plugin_key, find_signer
 from nv2.oci import media_types as mt
 from nv2.signing import Wish, check_expiry
-
-NOT_YET = {
-    "plugin": "signing plugins are",
-    "id": "signing plugins are",
-    "plugin-config": "signing plugins are",
-}
-UNTIL_THEN = "sign with a key in a file (-k FILE), or with notation"
 
 KEY = (
     Flag("key", "name of a signing key, or path of a private key file", short="k"),
@@ -39,11 +32,6 @@ ELSEWHERE = (
 
 TOGETHER = (("timestamp-url", "timestamp-root-cert"), ("id", "plugin"))
 EXCLUSIVE = (("key", "id"), ("key", "plugin"))
-
-
-def check_supported(call: Call) -> None:
-    """Raise `UsageError` for flags of what does not exist yet."""
-    options.refuse_unsupported(call, NOT_YET, UNTIL_THEN)
 
 
 def signature_format(call: Call, session: Session) -> str:
@@ -73,6 +61,10 @@ def wish_of(call: Call, session: Session) -> Wish:
     return wish._replace(timestamper=timestamper(session, url, root))
 
 
-def signer_of(call: Call, session: Session) -> Signer:
-    """Who signs. Raises `SigningKeyError`, `UsageError`, `EnvironmentFailure`."""
-    return find_signer(session, call.string("key"), call.string("cert"), passphrase.passphrase_source(call))
+def signer_of(call: Call, session: Session) -> Signer | EnvelopeMaker:
+    """Who signs. Raises `SigningKeyError`, `UsageError`, `PluginError`, `EnvironmentFailure`."""
+    plugin, config = call.string("plugin"), call.pairs("plugin-config")
+    if plugin is not None:
+        return find_plugin_key(session, plugin, call.string("id") or "", config)
+    ask = passphrase.passphrase_source(call)
+    return find_signer(session, call.string("key"), call.string("cert"), ask, config)

@@ -125,6 +125,11 @@ class Paths(NamedTuple):
         return self.state / "crl-numbers"
 
     @property
+    def own_settings(self) -> Path:
+        """`settings.json` of nv2, where restrictions are that notation would ignore."""
+        return self.own_config / "settings.json"
+
+    @property
     def locks(self) -> Path:
         """Files that processes of this host lock."""
         return self.state / "locks"

@@ -11,7 +11,7 @@ from pathlib import Path
 from nv2.errors import UsageError
 from nv2.notary.session import Session, using
 from nv2.notary.trust_in_memory import GivenTrust
-from nv2.notary.verification import chosen, failure_about
+from nv2.notary.verification import chosen, failure_about, plugin_finder
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.reference import LayoutReference
 from nv2.opening import FoundSignature
@@ -49,7 +49,8 @@ def evaluate_envelope(
             return not_checked(found)
         if (decided := foregone(found, subject)) is not None:
             return decided
-        question = Question(subject, found, shared.revocation, shared.now, user_metadata)
+        plugins = plugin_finder(shared.paths)
+        question = Question(subject, found, shared.revocation, shared.now, user_metadata, plugins)
         descriptor = describe(envelope, media_type)
         signature = examine(FoundSignature(descriptor, descriptor, envelope), question).verdict
     decisive = signature.judgement.decisive

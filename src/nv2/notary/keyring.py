@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -95,6 +95,24 @@ def add_token_key(
 
 _TRIAL = b"nv2 key add: does the key belong to its certificate?"
 """No payload of an envelope: what is signed here can never be taken for a signature of an artifact."""
+
+
+def add_plugin_key(
+    machine: Machine, name: str, plugin: str, key_id: str, config: Mapping[str, str], *, default: bool
+) -> None:
+    """Add the key `key_id` of an installed plugin to the list, which it is not asked about.
+
+    `config` goes to the plugin with every question: it is written to the list, so no secret belongs in it. Raises
+    `UsageError`, `SigningKeyError`, `PluginError`.
+    """
+    from nv2.home.plugins import executable_of
+
+    _check_free(machine, name)
+    if not key_id or not plugin:
+        raise UsageError("plugin name cannot be empty" if key_id else "missing key id")
+    executable_of(machine.paths, plugin)
+    entry = SigningKey(name, id=key_id, plugin=plugin, plugin_config=dict(config))
+    change_signing_keys(machine.paths, machine.lock, lambda keys: keys.add(entry, default=default))
 
 
 def _check_free(machine: Machine, name: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from nv2.keys.interface import Signer
+from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.signers import find_signer, no_passphrase
 from nv2.oci import media_types as mt
@@ -24,11 +24,18 @@ class Signed(NamedTuple):
     manifest: Descriptor
     """The signature manifest."""
 
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object that `nv2 sign --output json` shows, save for the reference."""
+        return {
+            "artifact": self.artifact.subject.to_json(),
+            "signature": Descriptor(*self.manifest[:3]).to_json(),
+        }
+
 
 def sign_reference(
     session: Session,
     reference: AnyReference,
-    signer: Signer,
+    signer: Signer | EnvelopeMaker,
     wish: Wish,
     *,
     force_referrers_tag: bool = False,
@@ -47,7 +54,7 @@ def sign_reference(
 def sign(
     reference: str | AnyReference,
     *,
-    key: str | Path | Signer | None = None,
+    key: str | Path | Signer | EnvelopeMaker | None = None,
     certificate: str | Path | None = None,
     passphrase: Callable[[str], bytes] = no_passphrase,
     media_type: str = mt.JWS,

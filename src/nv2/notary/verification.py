@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,9 @@ from nv2.trust.verdict import ArtifactVerdict, Verdict
 
 if TYPE_CHECKING:
     from nv2.content.interface import Store
+    from nv2.home.paths import Paths
     from nv2.notary.trust_in_memory import GivenTrust
+    from nv2.programs.plugins.interface import FindPlugin, VerificationPlugin
 
 
 class Evaluated(NamedTuple):
@@ -40,6 +42,7 @@ def evaluate_reference(
     *,
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
+    find_plugin: FindPlugin | None = None,
     all_signatures: bool = False,
 ) -> Evaluated:
     """Judge the artifact; a verdict is returned, whatever it is.
@@ -64,6 +67,7 @@ def evaluate_reference(
         now=session.now,
         max_signatures=max_signatures,
         user_metadata=user_metadata,
+        find_plugin=find_plugin or plugin_finder(session.paths),
         stop_at_first=not all_signatures,
     )
     return Evaluated(artifact, verdict)
@@ -76,13 +80,16 @@ def evaluate_references(
     *,
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
+    plugin_config: Mapping[str, str] = NO_METADATA,
     all_signatures: bool = False,
 ) -> Results:
     """`evaluate_reference` of each, several at once, in order; an error takes the place of its verdict.
 
+    `plugin_config` goes to the verification plugins that signatures demand, as it is.
     Raises `CredentialError` as `Session.each` at once; and with the first result what concerns the run and not one
     artifact, that the file of `-k` cannot be used.
     """
+    find_plugin = plugin_finder(session.paths, plugin_config)
 
     def work(reference: AnyReference) -> Evaluated:
         return evaluate_reference(
@@ -91,10 +98,26 @@ def evaluate_references(
             choose,
             max_signatures=max_signatures,
             user_metadata=user_metadata,
+            find_plugin=find_plugin,
             all_signatures=all_signatures,
         )
 
     return _unless_none_can_be_judged(choose, session.each(references, work))
+
+
+def plugin_finder(paths: Paths, config: Mapping[str, str] = NO_METADATA) -> FindPlugin:
+    """Who finds the verification plugins that signatures demand; `config` goes to every one of them."""
+
+    @cache
+    def found() -> FindPlugin:
+        from nv2.notary.verification_plugins import VerificationPlugins  # few signatures demand one
+
+        return VerificationPlugins(paths, config)
+
+    def find(name: str, /) -> VerificationPlugin:
+        return found()(name)
+
+    return find
 
 
 def _unless_none_can_be_judged(choose: TrustChoice, results: Results) -> Results:
@@ -168,6 +191,7 @@ def evaluate(
     scope: str | None = None,
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
+    plugin_config: Mapping[str, str] = NO_METADATA,
     session: Session | None = None,
     all_signatures: bool = True,
 ) -> Evaluated:
@@ -184,6 +208,7 @@ def evaluate(
             chosen(shared, key, trust, scope),
             max_signatures=max_signatures,
             user_metadata=user_metadata,
+            find_plugin=plugin_finder(shared.paths, plugin_config),
             all_signatures=all_signatures,
         )
 
@@ -196,6 +221,7 @@ def verify(
     scope: str | None = None,
     max_signatures: int = MAX_SIGNATURES,
     user_metadata: Mapping[str, str] = NO_METADATA,
+    plugin_config: Mapping[str, str] = NO_METADATA,
     session: Session | None = None,
 ) -> Evaluated:
     """What makes the artifact trusted; raises `NotTrusted` or `Undecided`, with every finding, otherwise.
@@ -211,6 +237,7 @@ def verify(
         scope=scope,
         max_signatures=max_signatures,
         user_metadata=user_metadata,
+        plugin_config=plugin_config,
         session=session,
         all_signatures=False,
     )

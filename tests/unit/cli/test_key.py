@@ -83,7 +83,11 @@ def test_an_encrypted_key_is_added_with_its_passphrase(wabbit: CommandLine) -> N
         (("add",), 2, "either missing key name or unnecessary parameters passed"),
         (("add", "a", "b"), 2, "accepts at most 1 arguments"),
         (("add", "a"), 2, 'required flag(s) "key-file" not set'),
-        (("add", "a", "--plugin", "p", "--id", "i"), 2, "plugins are not supported yet"),
+        (("add", "a", "--plugin", "p", "--id", "i"), 3, "plugin executable file `notation-p` not found"),
+        (("add", "a", "--plugin", "../p", "--id", "i"), 3, "cannot be the name of a plugin"),
+        (("add", "a", "--plugin", "p"), 2, "missing key id"),
+        (("add", "a", "--plugin", "", "--id", "i"), 2, "plugin name cannot be empty"),
+        (("add", "a", "--id", "i"), 2, "--plugin names one"),
         (("add", "a", "--key-file", "nope"), 3, "nope: no such file or directory"),
         (("add", "a", "--key-file", "wabbit.crt"), 3, "is a certificate, not a private key"),
         (("add", "", "--key-file", "wabbit.key"), 2, "key name cannot be empty"),
@@ -204,7 +208,7 @@ def test_a_key_of_a_plugin_is_listed_without_its_configuration(line: CommandLine
     (line.config / "signingkeys.json").write_text(json.dumps({"keys": [key]}))
     assert line("key", "list").out.splitlines()[1].split() == ["p", "i", "kv"]
     assert "s3cret" not in line("key", "list", "-o", "json").out
-    assert "plugins are not supported yet" in line("sign", "-k", "p", "layout:image:v1").err
+    assert "`notation-kv` not found" in line("sign", "-k", "p", "layout:image:v1").err
 
 
 def test_a_malformed_list_is_an_error_and_as_json_a_document(line: CommandLine) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _DEFAULT = Flag("default", "mark as default", Kind.BOOL)
 _VALIDITY = re.compile(r"([0-9]{1,6})([dh])", re.ASCII)
-_PLUGIN_FLAGS = ("plugin", "id", "plugin-config")
+_PLUGIN_FLAGS = ("id", "plugin-config")
 
 
 def _marked(name: str, default: bool) -> str:
@@ -30,9 +30,10 @@ def add(call: Call) -> int:
     from nv2.notary.keyring import add_key
     from nv2.notary.machine import Machine
 
-    for flag in _PLUGIN_FLAGS:
-        if flag in call.changed:
-            raise UsageError(f"--{flag}: plugins are not supported yet", hint=_HOW_TO_ADD)
+    if "plugin" in call.changed:
+        return _add_plugin_key(call)
+    if stray := [flag for flag in _PLUGIN_FLAGS if flag in call.changed]:
+        raise UsageError(f"--{stray[0]} is for plugins: --plugin names one", hint=_HOW_TO_ADD)
     key, certificate = call.string("key-file"), call.string("cert-file")
     if not key:
         raise UsageError('required flag(s) "key-file" not set', hint=_HOW_TO_ADD)
@@ -51,7 +52,24 @@ def add(call: Call) -> int:
     return exits.DONE
 
 
-_HOW_TO_ADD = "nv2 key add NAME --key-file FILE --cert-file FILE"
+_HOW_TO_ADD = "nv2 key add NAME --key-file FILE --cert-file FILE, or --plugin PLUGIN --id ID"
+
+
+def _add_plugin_key(call: Call) -> int:
+    from nv2.notary.keyring import add_plugin_key
+    from nv2.notary.machine import Machine
+
+    name, default = call.arguments[0], call.on("default")
+    add_plugin_key(
+        Machine.from_environment(),
+        name,
+        call.string("plugin") or "",
+        call.string("id") or "",
+        call.pairs("plugin-config"),
+        default=default,
+    )
+    call.output.line(_marked(name, default))
+    return exits.DONE
 
 
 def _add_token_key(call: Call) -> int:
@@ -216,7 +234,12 @@ COMMAND = Group(
                 "nv2 key add ci --key-file ci.key --cert-file ci.crt --default",
                 "nv2 key add hsm --pkcs11 'pkcs11:token=ci;object=build?module-name=softhsm2'",
             ),
-            exclusive=(("pkcs11", "key-file"), ("pkcs11", "plugin")),
+            exclusive=(
+                ("pkcs11", "key-file"),
+                ("pkcs11", "plugin"),
+                ("key-file", "plugin"),
+                ("cert-file", "plugin"),
+            ),
         ),
         Command(
             "generate",

@@ -32,7 +32,13 @@ def run(call: Call) -> int:
         for reference in wanted:
             options.warn_of_tag(call.output.warn, reference, "verify")
     results = evaluate_references(
-        session, wanted, choose, max_signatures=budget, user_metadata=metadata, all_signatures=as_json
+        session,
+        wanted,
+        choose,
+        max_signatures=budget,
+        user_metadata=metadata,
+        plugin_config=call.pairs("plugin-config"),
+        all_signatures=as_json,
     )
     return report_json(call, results, COMMAND.schema) if as_json else report_text(call, results)
 

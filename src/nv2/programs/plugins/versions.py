@@ -6,6 +6,7 @@ import re
 
 from nv2.errors import PluginError
 from nv2.plain_text import quoted
+from nv2.strict_json import ErrorType
 
 MAX_VERSION = 256
 """Characters."""
@@ -15,6 +16,14 @@ _WORD = rf"(?:{_NUMBER}|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
 _VERSION = re.compile(
     rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_WORD}(?:\.{_WORD})*))?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?"
 )
+
+
+def check_version(version: str, error: ErrorType, what: str) -> str:
+    """`version`, if it is a semantic version; raises `error`, which calls it `what`."""
+    if len(version) > MAX_VERSION or not _VERSION.fullmatch(version):
+        raise error(f"{what} is {quoted(version)}, which is not a semantic version")
+    return version
+
 
 Rank = tuple[tuple[int, str], ...]
 
