@@ -1,7 +1,7 @@
 """Findings that were published about other implementations of the Notary Project, each by its public name.
 
-Audits of notation: ADA-NOT-23 (2023), ADA-NOT-FUZZ (2022-23), Quarkslab (2025). What concerns plugins, timestamps,
-OCSP and CRLs has no row until nv2 has them: now, whoever needs one of them gets no yes.
+Audits of notation: ADA-NOT-23 (2023), ADA-NOT-FUZZ (2022-23), Quarkslab (2025). What concerns timestamps stands in
+`test_timestamps`. What concerns plugins, OCSP and CRLs has no row until nv2 has them: now, whoever needs one of them gets no yes.
 """
 
 from __future__ import annotations
