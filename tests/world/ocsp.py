@@ -122,14 +122,28 @@ def response(
         sequence(*(_single(ca, said) for said in statements)),
         _extensions(given),
     )
-    signature = sign(signer, tbs, hash_name)
+    return around(tbs, signer, sent, hash_name, response_type, bad_signature=bad_signature)
+
+
+def around(
+    tbs: bytes,
+    key: Any,
+    certificates: Iterable[bytes] = (),
+    hash_name: str = "sha256",
+    response_type: bytes = _BASIC,
+    *,
+    bad_signature: bool = False,
+) -> bytes:
+    """The answer whose ResponseData is `tbs`, signed by `key`."""
+    signature = sign(key, tbs, hash_name)
     if bad_signature:
         signature = signature[:-1] + bytes([signature[-1] ^ 1])
+    sent = b"".join(certificates)
     basic = sequence(
         tbs,
-        algorithm_identifier(signer, hash_name),
+        algorithm_identifier(key, hash_name),
         der.write(der.BIT_STRING, b"\0" + signature),
-        der.write(0xA0, sequence(*sent)) if sent else b"",
+        der.write(0xA0, sequence(sent)) if sent else b"",
     )
     return sequence(_status(0), der.write(0xA0, sequence(response_type, der.write(der.OCTET_STRING, basic))))
 
