@@ -36,8 +36,8 @@ FLOORS = (
     Floor("ports",     "content content.interface  transport transport.interface  keys keys.interface "
                        "programs programs.interface programs.contract programs.plugins programs.plugins.interface "
                        "programs.plugins.messages programs.plugins.versions", pure=True, blind_to="decisions"),
-    Floor("questions", "discovery opening revocation revocation.* timestamping closure", pure=True),
-    Floor("verbs",     "verification signing copying inspection blob_verification", pure=True),
+    Floor("questions", "discovery opening revocation revocation.* plugin_verification timestamping closure", pure=True),
+    Floor("verbs",     "verification signing recursive_signing copying inspection blob_verification", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream content.blob_files "
                        "transport.address_rules transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
@@ -48,7 +48,7 @@ FLOORS = (
                        blind_to="decisions questions verbs"),
     Floor("wiring",    "notary.*"),
     Floor("public",    ROOT),
-    Floor("faces",     "cli.* server.*", blind_to="adapters"),
+    Floor("faces",     "cli.* server.* plugin plugin.*", blind_to="adapters"),
 )
 
 DOORS = (
@@ -77,8 +77,9 @@ MONOPOLIES = (
     (SOCKETS,                    "reach the network",  "socket ssl http.client urllib.request asyncio ftplib smtplib"),
     ("server.*",                 "listen",             "http.server socketserver wsgiref"),
     ("programs.run",             "start processes",    PROCESSES),
-    ("cli.output cli.__main__",  "print",              "print sys.stdout sys.stderr"),  # the latter hands them over
-    ("cli.*",                    "ask a person",       "input getpass sys.stdin"),
+    # `cli.__main__` hands them over; `plugin.process` speaks for a plugin, a program of its own.
+    ("cli.output cli.__main__ plugin.process", "print", "print sys.stdout sys.stderr"),
+    ("cli.* plugin.process",     "read standard input", "input getpass sys.stdin"),
     ("cli.__main__",             "exit",               "exit quit SystemExit sys.exit os._exit os.abort"),
     (f"cli.dispatch {ROOT}",     "import by name",     "importlib __import__"),  # laziness lives in two tables
 )

@@ -18,7 +18,7 @@ from nv2.errors import ArtifactError, SigningKeyError, UsageError
 from nv2.keys.interface import EnvelopeMaker, Signer, makes_envelopes
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
-from nv2.oci.manifest import build_signature_manifest
+from nv2.oci.manifest import BuiltManifest, build_signature_manifest
 from nv2.pki.chain import Chain, check_validity, parse_chain
 
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
@@ -118,13 +118,40 @@ def sign(
 ) -> Descriptor:
     """Sign `subject` and attach the signature to it in `store`; the signature manifest's descriptor.
 
-    The artifact itself is not touched. Nothing refers to the subject before all of it is stored.
+    The artifact itself is not touched.
     """
     sealed, chain, more = _sealed(subject, signer, wish, now)
+    created = now.astimezone(UTC)
     envelope = describe(sealed, wish.media_type)
     manifest = build_signature_manifest(
-        subject, envelope, chain.thumbprints, now.astimezone(UTC), legacy=wish.legacy_manifest, more=more
+        subject, envelope, chain.thumbprints, created, legacy=wish.legacy_manifest, more=more
     )
+    return _attach(store, subject, sealed, envelope, manifest)
+
+
+def attach(
+    store: Store, subject: Descriptor, data: bytes, media_type: str, *, legacy: bool = False
+) -> Descriptor:
+    """Attach the signature envelope `data`, made elsewhere, to `subject`; the signature manifest's descriptor.
+
+    It must be a signature of `subject` whose integrity holds; whether anyone trusts it is not asked. Doing it twice
+    is as doing it once. `legacy` is as in `Wish`. Raises `ArtifactError`.
+    """
+    from nv2.trust.validations import prove  # whoever signs need not judge
+
+    proven = prove(media_type, data, subject)
+    envelope = describe(data, media_type)
+    created = proven.content.envelope.attributes.signing_time
+    manifest = build_signature_manifest(
+        subject, envelope, proven.chain.thumbprints, created.astimezone(UTC), legacy=legacy
+    )
+    return _attach(store, subject, data, envelope, manifest)
+
+
+def _attach(
+    store: Store, subject: Descriptor, sealed: bytes, envelope: Descriptor, manifest: BuiltManifest
+) -> Descriptor:
+    """Nothing refers to the subject before all of it is stored."""
     config, config_data = manifest.config
     provided = store.provide(config, opener(config_data), subject)
     store.push(envelope, opener(sealed))

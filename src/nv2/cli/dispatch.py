@@ -26,6 +26,7 @@ class Entry:
 
 COMMANDS = {
     "sign": Entry("nv2.cli.commands.sign", "sign artifacts"),
+    "attach": Entry("nv2.cli.commands.attach", "attach a signature that was made elsewhere"),
     "verify": Entry("nv2.cli.commands.verify", "verify artifacts against a key or the trust policy"),
     "list": Entry("nv2.cli.commands.list", "list the signatures of an artifact", ("ls",)),
     "inspect": Entry("nv2.cli.commands.inspect", "show what the signatures of an artifact say"),
