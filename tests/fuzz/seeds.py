@@ -7,9 +7,11 @@ import json
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.x509 import ocsp
 
 from nv2.content.memory import MemoryStore
 from nv2.envelope import cbor
@@ -20,13 +22,20 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, parse_chain
+from nv2.pki.ocsp_response import OcspResponse, parse_response
+from nv2.pki.timestamp_request import build_request
 from tests.world.artifacts import push_image, push_index
 from tests.world.ca import CA, Pair, pem, self_signed
 from tests.world.crl import HOLD, REVOKED_AT, Revoked, crl, issuing_point
+from tests.world.ocsp import about, around, delegate, response, unsuccessful
 from tests.world.signed import SIGNED_AT, artifact, sealed, sign
+from tests.world.tsa import STAMPED_AT, TSA
 
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _DIGEST = "sha256:" + "ab" * 32
+
+PUBLIC_TOKENS = Path(__file__).parent.parent / "unit" / "pki" / "tokens"
+"""Timestamps of public authorities; its README states their sources."""
 
 
 def _documents(*documents: Any) -> tuple[bytes, ...]:
@@ -135,6 +144,34 @@ def chains() -> tuple[bytes, ...]:
     return frame(pair().chain), frame(self_signed(key="RSA-2048").chain)
 
 
+STAMPED, NONCE = b"the signature", 1 << 127
+
+
+@functools.cache
+def _clocks() -> tuple[TSA, ...]:
+    return TSA("Clock"), TSA("Old clock", key="RSA-2048")
+
+
+def timestamp_roots() -> tuple[bytes, ...]:
+    return tuple(clock.root for clock in _clocks())
+
+
+@functools.cache
+def timestamps() -> tuple[bytes, ...]:
+    """In DER and in BER, with each kind of signature; and those of notation's test data."""
+    clock, old = _clocks()
+    made = [clock.token(STAMPED, ber=form, signing_time=STAMPED_AT) for form in ("", "indefinite", "parts")]
+    made += [old.token(STAMPED, padding_=kind, fraction=".5", nonce=NONCE) for kind in ("PKCS1", "PSS")]
+    return (*made, (PUBLIC_TOKENS / "globalsign-2021.p7s").read_bytes())
+
+
+@functools.cache
+def timestamp_replies() -> tuple[bytes, ...]:
+    asked = build_request(STAMPED, "sha256", NONCE)
+    refused = _clocks()[0].reply(asked, status=2, texts=("no",), failure=b"\x05\x20")
+    return (*(clock.reply(asked) for clock in _clocks()), refused)
+
+
 def frame(parts: Iterable[bytes]) -> bytes:
     """Each part after its length in two bytes."""
     return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
@@ -163,6 +200,50 @@ def crls() -> tuple[bytes, ...]:
         crl(middle, issuing_point=point),
         crl(CA("Other")),
     )
+
+
+@functools.cache
+def ocsp_answers() -> tuple[bytes, ...]:
+    """About the leaf of `chain`: by its issuer, by a delegate, revoked, unknown, an error, and one by somebody else."""
+    middle, old = (
+        CA("Root").intermediate("Middle"),
+        about(pair(), "revoked", reason=1, invalid_since=SIGNED_AT),
+    )
+    return (
+        response(middle, about(pair()), nonce=b"n" * 16),
+        response(middle, about(pair(), hash_name="sha256"), signed_by=delegate(middle), by_key=True),
+        response(middle, about(pair(), "unknown"), old, signed_by=delegate(middle, extensions=())),
+        unsuccessful(3),
+        response(CA("Other"), about(pair())),
+    )
+
+
+def ocsp_data() -> tuple[bytes, ...]:
+    """What is signed in the answers of the issuer itself."""
+    found = (parse_response(data) for data in ocsp_answers()[:1])
+    middle = CA("Root").intermediate("Middle")
+    revoked = about(
+        pair(), "revoked", reason=HOLD, invalid_since=SIGNED_AT, extensions=(("1.2.3", False, b"x"),)
+    )
+    said = (about(pair(), hash_name="sha256"), revoked, about(pair(), "unknown"))
+    more = parse_response(response(middle, *said, by_key=True))
+    return tuple(data.signed_bytes for data in (*found, more) if isinstance(data, OcspResponse))
+
+
+def ocsp_around(data: bytes) -> bytes:
+    """An answer of the issuer of the leaf of `chain` that says this."""
+    return around(data, CA("Root").intermediate("Middle").key)
+
+
+def said_by_cryptography(data: bytes) -> frozenset[str] | None:
+    """What another library finds said about the leaf of `chain`; None if it cannot read the answer."""
+    try:
+        found = ocsp.load_der_ocsp_response(data)
+        return frozenset(
+            said.certificate_status.name for said in found.responses if said.serial_number == leaf().serial
+        )
+    except ValueError:
+        return None  # it reads statements about others, too, and knows no reason above 10
 
 
 def listed_by_cryptography(data: bytes) -> frozenset[int]:

@@ -33,6 +33,7 @@ from nv2.errors import (
     InvalidReference,
     InvalidRevocationData,
     InvalidSignature,
+    InvalidTimestamp,
     MalformedEnvelope,
     MalformedManifest,
     NotFound,
@@ -50,13 +51,18 @@ from nv2.oci import reference
 from nv2.oci.descriptor import describe
 from nv2.oci.manifest import is_signature, parse_manifest, signature_manifest
 from nv2.pki.certificate import parse_certificate
-from nv2.pki.certificate_status import Status
+from nv2.pki.certificate_status import CertificateStatus, Status
 from nv2.pki.chain import Chain, check_validity, parse_chain
 from nv2.pki.crl import parse_crl, status_by_crl
 from nv2.pki.essentials import Essentials, essentials_of
+from nv2.pki.ocsp import status_by_ocsp
+from nv2.pki.ocsp_response import OcspResponse, parse_response
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.pki.profile import check_code_signing
 from nv2.pki.public_keys import spki_of
+from nv2.pki.timestamp import parse_token
+from nv2.pki.timestamp_chain import timestamp_chain
+from nv2.pki.timestamp_request import open_reply, read_reply
 from nv2.pki.usual_form import usual_form
 from nv2.transport.credentials import CredentialStore, parse_docker_config
 from nv2.trust.denial import parse_denials
@@ -174,9 +180,52 @@ def _crl(data: bytes) -> None:
         assert leaf.serial not in seeds.listed_by_cryptography(data)
 
 
+def _check_said(status: CertificateStatus, answer: bytes) -> None:
+    """Good with a reason is revoked, but later than it was signed."""
+    said = seeds.said_by_cryptography(answer)
+    assert said is None or ("REVOKED" if status.reason else status.status.name) in said
+
+
+def _ocsp(data: bytes) -> None:
+    """Changed, it is never believed: every byte is under the signature, or nobody reads it. And what is read in it is what
+    another library reads."""
+    leaf, issuer = seeds.chain().certificates[:2]
+    told = status_by_ocsp(data, leaf, issuer, NOW, b"n" * 16, NOW)
+    found = parse_response(data)
+    if told.status.status is not Status.UNKNOWN and isinstance(found, OcspResponse):
+        _check_said(told.status, data)
+        known = [parse_response(seed) for seed in seeds.ocsp_answers()]
+        assert found.signed_bytes in [seed.signed_bytes for seed in known if isinstance(seed, OcspResponse)]
+
+
+def _ocsp_data(data: bytes) -> None:
+    """Signed by whom it should be, whatever it says."""
+    leaf, issuer = seeds.chain().certificates[:2]
+    answer = seeds.ocsp_around(data)
+    told = status_by_ocsp(answer, leaf, issuer, NOW, None, NOW)
+    if told.status.status is not Status.UNKNOWN:
+        _check_said(told.status, answer)
+        assert told.responder is None
+
+
 def _crl_cache(data: bytes) -> None:
     base, delta = decoded(data, "file")
     assert b"".join(_encoded(base, delta)) == data
+
+
+def _timestamp(data: bytes) -> None:
+    """As `nv2 inspect` shows it, and as `nv2 verify` believes it."""
+    token = parse_token(data)
+    with contextlib.suppress(InvalidTimestamp):
+        assert token.claimed().accuracy.total_seconds() >= 0
+    opened = token.open()
+    _ = opened.info.earliest, opened.info.latest
+    timestamp_chain(opened, [parse_certificate(root) for root in seeds.timestamp_roots()])
+
+
+def _timestamp_reply(data: bytes) -> None:
+    assert read_reply(data)
+    open_reply(data, seeds.STAMPED, "sha256", seeds.NONCE)
 
 
 def _chain(data: bytes) -> None:
@@ -337,7 +386,13 @@ TARGETS: dict[str, Target] = {
     "usual-form": Target(_usual_form, (InvalidCertificate,), 8192, seeds.certificates),
     "chain": Target(_chain, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.chains),
     "crl": Target(_crl, (InvalidRevocationData,), 4096, seeds.crls),
+    "ocsp": Target(_ocsp, (InvalidRevocationData,), 8192, seeds.ocsp_answers),
+    "ocsp-data": Target(_ocsp_data, (InvalidRevocationData,), 4096, seeds.ocsp_data),
     "crl-cache": Target(_crl_cache, (EnvironmentFailure,), 8192, seeds.crl_cache_files),
+    "timestamp": Target(_timestamp, (InvalidTimestamp,), _ENVELOPE_BYTES, seeds.timestamps),
+    "timestamp-reply": Target(
+        _timestamp_reply, (InvalidTimestamp,), _ENVELOPE_BYTES, seeds.timestamp_replies
+    ),
     "pem": Target(_pem, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.pem_files),
     "denials": Target(_denials, (DenialListError,), _CONFIG_BYTES, seeds.denials),
     "policy": Target(_policy, (PolicyError,), _CONFIG_BYTES, seeds.policies),
