@@ -35,6 +35,12 @@ def oras() -> Path:
 
 
 @pytest.fixture(scope="session")
+def plugin() -> Path:
+    """Our plugin on notation's framework; the file to install is called `notation-nv2test`."""
+    return _program("plugin")
+
+
+@pytest.fixture(scope="session")
 def openssl() -> Path:
     """The program `openssl`, of the system."""
     return _program("openssl")
@@ -66,14 +72,14 @@ def olareg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
     """SoftHSM2 without tokens. Its configuration is the session's: the module reads it once, when it is loaded."""
-    program = _program("softhsm2-util")
+    _program("softhsm2-util")
     from tests.world import softhsm as world  # with it comes python-pkcs11
 
     library = world.module()
     if library is None:
         _absent("softhsm2-util")
     with pytest.MonkeyPatch.context() as patch:
-        hsm = world.SoftHsm(program, library, tmp_path_factory.mktemp("softhsm"))
+        hsm = world.SoftHsm.create(library, tmp_path_factory.mktemp("softhsm"))
         patch.setenv("SOFTHSM2_CONF", str(hsm.configuration))
         yield hsm
 

@@ -1,7 +1,7 @@
 """Real programs of other projects that the tests talk to: which, in which version, and where they are.
 
 Each has a folder here with a Go module that pins it and everything it is made of by hash: the `tool` line
-says what is built, the `require` line of its module which version. `make peers` builds them (`install`) into a
+says what is built, the `require` line of its module which version. `plugin` is a program of our own. `make peers` builds them (`install`) into a
 cache outside the clone; nothing here looks at anything but that cache and, for what comes from the system, PATH.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,8 +84,15 @@ def _read(go_mod: Path) -> Peer:
     text = go_mod.read_text()
     package = _only(r"^tool (\S+)$", text, go_mod)
     modules = re.findall(r"^(?:require)?\s+(\S+) (v\S+)", text, re.MULTILINE)
-    version = next(version for module, version in modules if package.startswith(f"{module}/"))
+    versions = (version for module, version in modules if package.startswith(f"{module}/"))
+    version = next(versions, None) or _own_version(go_mod.parent)
     return Peer(go_mod.parent.name, version, package, numbers(_only(r"^go (\S+)$", text, go_mod)))
+
+
+def _own_version(folder: Path) -> str:
+    """For a program of our own, whose sources lie in `folder`: another one whenever they change."""
+    sources = (path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+    return f"v0-{sha256(b''.join(sources)).hexdigest()[:12]}"
 
 
 def _only(pattern: str, text: str, where: Path) -> str:
