@@ -77,9 +77,9 @@ MONOPOLIES = (
     (SOCKETS,                    "reach the network",  "socket ssl http.client urllib.request asyncio ftplib smtplib"),
     ("server.*",                 "listen",             "http.server socketserver wsgiref"),
     ("programs.run",             "start processes",    PROCESSES),
-    # `cli.__main__` hands them over; `plugin.process` speaks for a plugin, a program of its own.
+    # `cli.__main__` hands them over; `plugin.process` speaks for a plugin, which is a program of its own.
     ("cli.output cli.__main__ plugin.process", "print", "print sys.stdout sys.stderr"),
-    ("cli.* plugin.process",     "read standard input", "input getpass sys.stdin"),
+    ("cli.* plugin.process",     "ask a person",       "input getpass sys.stdin"),
     ("cli.__main__",             "exit",               "exit quit SystemExit sys.exit os._exit os.abort"),
     (f"cli.dispatch {ROOT}",     "import by name",     "importlib __import__"),  # laziness lives in two tables
 )

@@ -6,6 +6,7 @@ a token up; nv2 meets it only through the module.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,19 +49,28 @@ class Made(NamedTuple):
 class SoftHsm:
     """Tokens below `directory`; `environment` shows them to whoever loads the module."""
 
-    def __init__(self, program: Path, library: Path, directory: Path) -> None:
+    def __init__(self, library: Path, configuration: Path) -> None:
         self.module = library
-        self.configuration = directory / "softhsm2.conf"
-        self.environment = {"SOFTHSM2_CONF": str(self.configuration)}
-        self._program = program
+        self.configuration = configuration
+        self.environment = {"SOFTHSM2_CONF": str(configuration)}
+
+    @classmethod
+    def create(cls, library: Path, directory: Path) -> SoftHsm:
+        """A set-up without tokens."""
+        configuration = directory / "softhsm2.conf"
         (directory / "tokens").mkdir()
-        self.configuration.write_text(f"directories.tokendir = {directory}/tokens\nlog.level = ERROR\n")
+        configuration.write_text(f"directories.tokendir = {directory}/tokens\nlog.level = ERROR\n")
+        return cls(library, configuration)
 
     def initialize(self, label: str) -> None:
-        """A new token; before anybody loads the module."""
+        """A new token; only processes that load the module afterwards see it."""
         words = ("--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", OFFICER)
         subprocess.run(
-            [self._program, *words], env=self.environment, check=True, capture_output=True, timeout=60
+            ["softhsm2-util", *words],
+            env={"PATH": os.environ["PATH"], **self.environment},
+            check=True,
+            capture_output=True,
+            timeout=60,
         )
 
     def uri(self, key: str, *more: str, token: str = TOKEN, query: str = "") -> str:
