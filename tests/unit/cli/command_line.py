@@ -57,7 +57,8 @@ class CommandLine:
     def reach(self, registry: Answer) -> None:
         """From now on, `registry` answers every request, without a socket and without waiting."""
         transport = FunctionTransport(registry)
-        self._monkeypatch.setattr(RegistryAccess, "transport", lambda _: transport)
+        for way in ("transport", "transport_to_strangers"):
+            self._monkeypatch.setattr(RegistryAccess, way, lambda _: transport)
         self._monkeypatch.setattr("nv2.content.remote.fallback.MIN_WAIT", 0.0)
 
     def __call__(self, *words: str, program: str = "nv2") -> Ended:
