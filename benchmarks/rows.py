@@ -19,6 +19,7 @@ class Unit(Enum):
     MEMORY = "{:.1f} MiB"
     RATE = "{:,.0f} per second"
     COUNT = "{:.0f}"
+    MILLISECONDS = "{:.0f} ms"
 
 
 class Row(NamedTuple):

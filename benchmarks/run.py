@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.bench import Bench
 from benchmarks.envelopes import measure_envelopes
 from benchmarks.fleet import measure_fleet
+from benchmarks.large_crl import measure_large_crl
 from benchmarks.one_image import measure_memory, measure_network, measure_start
 from benchmarks.programs import prepare
 from benchmarks.registries import distribution, embedded
@@ -34,6 +35,7 @@ CONCERNS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "fleet": measure_fleet,
     "envelopes": measure_envelopes,
     "strangers": measure_strangers,
+    "crl": measure_large_crl,
 }
 
 
