@@ -47,6 +47,8 @@ class Discovery(NamedTuple):
     """What could not be used, one line each."""
     manifests: Mapping[Digest, SignatureManifest] = NOTHING_READ
     """Manifests that had to be read already, to know what they are."""
+    preferred: int = 0
+    """How many of `signatures`, the first ones, claim a certificate that was asked for: worth asking for alone."""
 
 
 def discover(
@@ -74,7 +76,8 @@ def discover(
         problems.append(f"{len(ordered)} signatures are listed, only {cap} are looked at")
     complete = listed.complete and read and len(ordered) <= cap
     manifests = {digest: manifest for digest, (_, manifest) in known.items()}
-    return Discovery(tuple(ordered[:cap]), complete, tuple(problems), manifests)
+    preferred = sum(_matches(d, prefer) for d in ordered[:cap])
+    return Discovery(tuple(ordered[:cap]), complete, tuple(problems), manifests, preferred)
 
 
 class _Unsure(NamedTuple):

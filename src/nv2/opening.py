@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from nv2.content.interface import Source
@@ -70,17 +71,19 @@ def open_signatures(
     subject: Descriptor,
     descriptors: Sequence[Descriptor],
     known: Mapping[Digest, SignatureManifest] = NOTHING_READ,
+    first: int = 0,
 ) -> Iterator[FoundSignature | Problem]:
     """Fetch manifests and envelopes of `descriptors`: one item for each, the small envelopes first.
 
     Those up to `MAX_SMALL` come in the order of `descriptors`; then larger ones, those of about the same
     size in this order, each envelope once for all manifests that name it. So nobody's large envelopes keep a
     smaller one from being read. Lazy: what nobody asks for is not fetched, but for the rest of a batch.
-    `known` are manifests that were read already.
+    `known` are manifests that were read already. The `first` ones are asked for without the rest: with the right
+    one among them, what a hundred others hold is never asked.
     """
     room = MAX_TOTAL
     large: _Large = {}
-    for batch in _batches(descriptors):
+    for batch in chain(_batches(descriptors[:first]), _batches(descriptors[first:])):
         small: list[Opened] = []
         for opened in _manifests(source, subject, batch, known):
             manifest, envelope = opened

@@ -247,7 +247,8 @@ def _examine_all(
     seen: list[SignatureVerdict] = []
     counted: set[tuple[str, Digest]] = set()
     last: tuple[Descriptor, Examined] | None = None
-    for item in open_signatures(source, question.subject, found.signatures, found.manifests):
+    items = open_signatures(source, question.subject, found.signatures, found.manifests, found.preferred)
+    for item in items:
         if last and isinstance(item, FoundSignature) and item.envelope == last[0]:
             examined = last[1].of(item.manifest)  # a copy: large ones come one after the other
         else:

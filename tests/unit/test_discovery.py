@@ -9,7 +9,7 @@ import pytest
 from nv2 import discovery, opening
 from nv2.content.interface import Referrers
 from nv2.content.memory import MemoryStore
-from nv2.discovery import discover
+from nv2.discovery import Discovery, discover
 from nv2.errors import (
     ArtifactError,
     BadAnswer,
@@ -99,7 +99,7 @@ def test_signatures_are_found_and_other_referrers_are_not(store: CountingStore, 
 
 
 def test_an_unsigned_artifact_has_no_signatures(store: CountingStore, image: Descriptor) -> None:
-    assert discover(store, image) == ((), True, (), {})
+    assert discover(store, image) == Discovery((), True, ())
 
 
 def test_the_order_is_that_of_digests_whatever_the_listing_says(image: Descriptor) -> None:
@@ -155,7 +155,7 @@ def test_an_untyped_referrer_that_is_something_else_is_left_out(
     store: CountingStore, image: Descriptor
 ) -> None:
     store.attach(image, [artifact(store, "other")])
-    assert discover(store, image) == ((), True, (), {})
+    assert discover(store, image) == Discovery((), True, ())
 
 
 def test_an_untyped_index_is_not_even_read(store: CountingStore, image: Descriptor) -> None:
@@ -461,7 +461,7 @@ def test_entries_that_contradict_each_other_about_something_else_are_no_reason_t
     image = artifact(store)
     other = artifact(store, "other")
     store.entries = (other._replace(size=1), other._replace(artifact_type="application/x"))
-    assert discover(store, image) == ((), True, (), {})
+    assert discover(store, image) == Discovery((), True, ())
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -105,6 +105,16 @@ def test_verifying_by_tag_takes_one_round_trip_more(
     assert (len(rounds.requests), rounds.waited) == (5, 4), rounds.requests
 
 
+def test_the_right_one_of_a_hundred_signatures_is_asked_for_alone(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(99):
+        world.sign(CA(f"Stranger {number % 3}").issue(f"build {number % 3}", key="EC-256"))
+    world.sign(pair)
+    rounds = world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    assert (len(rounds.requests), rounds.waited) == (5, 3), rounds.requests
+
+
 @pytest.mark.parametrize("referrers_api", [True, False])
 def test_a_login_costs_two_round_trips_whatever_was_asked_ahead(
     referrers_api: bool, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
