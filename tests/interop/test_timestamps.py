@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography import x509
 
 from nv2.content.interface import opener
 from nv2.envelope import formats
@@ -29,9 +30,9 @@ from nv2.pki.timestamp_chain import timestamp_chain
 from nv2.pki.timestamp_request import build_request, open_reply
 from nv2.server.registry import serve
 from tests.interop.home import Home, new_home
-from tests.world.ca import CA, TIME_STAMPING, Pair, pem
+from tests.world.ca import CA, NOT_BEFORE, TIME_STAMPING, Pair, pem
 from tests.world.images import push_image
-from tests.world.tsa import TSA, serving
+from tests.world.tsa import ESS_V1, OCTETS, SEQUENCE, TSA, attribute, serving, tlv
 
 WHAT = b"the signature"
 NONCE = 1 << 127 | 3
@@ -225,7 +226,19 @@ def test_both_programs_stamp_and_believe_each_others_timestamps(
         documents = (json.loads(text.replace('"Signatures"', '"signatures"')) for text in shown)
         ours, theirs = (document["signatures"][0]["unsignedAttributes"] for document in documents)
         assert ours == theirs
+        mine, its = (
+            _stamp_in(run("inspect", reference).stdout) for run in (world.home.nv2, world.home.notation)
+        )
+        assert mine == its
+        assert mine[4] == "issued to: CN=Clock TSA,O=wabbit-networks.io,ST=WA,C=US"
         assert ours["timestampSignature"]["certificates"][0]["issuedTo"].startswith("CN=Clock TSA")
+
+
+def _stamp_in(tree: str) -> list[str]:
+    """What a tree says about the timestamp; 1.3.2 lists the other attributes below it, main above."""
+    lines = [line.lstrip("│├└─ \N{NO-BREAK SPACE}") for line in tree.splitlines()]
+    begin = lines.index("timestamp signature")
+    return lines[begin : begin + 7]
 
 
 def stamped(world: World, name: str, pair: Pair, **how: Any) -> str:
@@ -254,6 +267,14 @@ def stamped(world: World, name: str, pair: Pair, **how: Any) -> str:
 
 
 YES, NO = (0, 0), (1, 1)
+IDENTIFIED = TSA(
+    "Identified",
+    authority=CLOCK.authority,
+    extensions=[(x509.SubjectKeyIdentifier(b"0123456789"), False)],
+)
+LAX = TSA("Lax", authority=CLOCK.authority, key_usage_critical=False)
+NOT_CRITICAL = TSA("Not critical", authority=CLOCK.authority, eku_critical=False)
+OLD_ONE = attribute(ESS_V1, tlv(SEQUENCE, tlv(SEQUENCE, tlv(SEQUENCE, tlv(OCTETS, bytes(20))))))
 GOOD = WABBIT.issue("good", key="EC-256")
 
 # fmt: off
@@ -276,6 +297,14 @@ ROWS: dict[str, tuple[Pair, dict[str, Any], tuple[str, ...], str, tuple[int, int
     "several signers, same":     (EXPIRED, {"at": BEFORE, "signers": 2},           ("tsa:clock",), "always",           (1, 0)),
     "certificate by key":        (EXPIRED, {"at": BEFORE, "ess": ()},              ("tsa:clock",), "always",           NO),
     "indefinite lengths":        (EXPIRED, {"at": BEFORE, "ber": "indefinite"},    ("tsa:clock",), "always",           (0, 1)),
+    "old certificate attribute": (EXPIRED, {"at": BEFORE, "ess": (ESS_V1,)}, ("tsa:clock",), "always", NO),
+    "old one contradicts":       (EXPIRED, {"at": BEFORE, "further": (OLD_ONE,)}, ("tsa:clock",), "always", (1, 0)),
+    "signer by key identifier":  (EXPIRED, {"at": BEFORE, "clock": IDENTIFIED, "sid": "key"}, ("tsa:clock",), "always", (0, 1)),
+    "key usage not critical":    (EXPIRED, {"at": BEFORE, "clock": LAX}, ("tsa:clock",), "always", YES),
+    "purpose not critical":      (EXPIRED, {"at": BEFORE, "clock": NOT_CRITICAL}, ("tsa:clock",), "always", NO),
+    "with fractions":            (EXPIRED, {"at": BEFORE, "fraction": ".123"}, ("tsa:clock",), "always", YES),
+    "fraction ends in zero":     (EXPIRED, {"at": BEFORE, "fraction": ".120"}, ("tsa:clock",), "always", NO),
+    "signing time contradicts":  (EXPIRED, {"at": BEFORE, "signing_time": NOT_BEFORE - timedelta(days=1)}, ("tsa:clock",), "always", NO),
     "unknown critical":          (EXPIRED, {"at": BEFORE, "extensions": (("1.2.3", True),)}, ("tsa:clock",), "always", (1, 0)),
 }
 # fmt: on
