@@ -68,7 +68,8 @@ def take_package(source: Path, into: Path, checksum: str | None) -> Candidate:
         if not source.is_file():
             raise PluginError(f"{source} is not a valid file")
         _copy_file(source, own, checksum)
-        kind = own.open("rb").read(4)
+        with own.open("rb") as file:
+            kind = file.read(4)
         if kind.startswith(b"PK\x03\x04"):
             _unzip(own, into)
         elif kind.startswith(b"\x1f\x8b"):

@@ -1,0 +1,218 @@
+"""Packages of plugins, and what is wrong with some: the rows of notation.md §5.2."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import stat
+import tarfile
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nv2.errors import PluginError
+from nv2.home import plugin_packages
+from nv2.home.plugin_packages import Candidate, take_package
+
+NAME = "notation-acme"
+
+
+def taken(source: Path, checksum: str | None = None) -> Candidate:
+    staged = source.parent / "staged"
+    (staged / "plugin").mkdir(parents=True)
+    return take_package(source, staged / "plugin", checksum)
+
+
+def files_beside(candidate: Candidate) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in candidate.executable.parent.iterdir()}
+
+
+def tar(path: Path, *members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
+    with tarfile.open(path, "w:gz", format=form) as archive:
+        for info, data in members:
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def entry(name: str, mode: int = 0o755, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.mode, info.type, info.linkname = mode, kind, link
+    return info
+
+
+def zipped(path: Path, *members: tuple[str, int, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, mode, data in members:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, data)
+    return path
+
+
+PLUGIN = (entry(NAME), b"#!")
+
+
+def test_a_tar_is_flattened_and_loses_setuid_and_links(tmp_path: Path) -> None:
+    found = taken(
+        tar(
+            tmp_path / "p.tar.gz",
+            (entry("sub/", kind=tarfile.DIRTYPE), b""),
+            (entry(f"sub/{NAME}", 0o6777), b"#!"),
+            (entry("lib.so", 0o666), b"x"),
+            (entry("link", kind=tarfile.SYMTYPE, link="/etc/passwd"), b""),
+            (entry("hard", kind=tarfile.LNKTYPE, link="lib.so"), b""),
+            (entry("device", kind=tarfile.CHRTYPE), b""),
+        )
+    )
+    assert found.name == "acme"
+    assert files_beside(found) == {NAME: 0o755, "lib.so": 0o644}
+
+
+def test_a_zip_is_taken_at_its_root_without_links(tmp_path: Path) -> None:
+    found = taken(
+        zipped(
+            tmp_path / "p.zip",
+            (NAME, 0o106755, b"#!"),
+            ("sub/other", 0o100644, b""),
+            ("LICENSE", 0o100600, b"x"),
+            ("link", 0o120777, b"/etc/passwd"),
+        )
+    )
+    assert files_beside(found) == {NAME: 0o755, "LICENSE": 0o600}
+
+
+def test_a_directory_is_taken_without_what_is_below_and_without_links(tmp_path: Path) -> None:
+    source = tmp_path / "files"
+    (source / "sub").mkdir(parents=True)
+    (source / NAME).write_bytes(b"#!")
+    (source / "link").symlink_to("/etc/passwd")
+    found = taken(source)
+    assert files_beside(found) == {NAME: 0o755}
+    assert found.warning is not None  # it was not executable
+    assert not os.access(source / NAME, os.X_OK)
+
+
+def test_an_executable_alone_is_a_package(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"#!")
+    (tmp_path / NAME).chmod(0o4755)
+    assert files_beside(taken(tmp_path / NAME)) == {NAME: 0o755}
+
+
+def test_a_checksum_in_capitals_is_one(tmp_path: Path) -> None:
+    archive = tar(tmp_path / "p.tar.gz", PLUGIN)
+    assert taken(archive, hashlib.sha256(archive.read_bytes()).hexdigest().upper()).name == "acme"
+
+
+def raw(text: bytes, name: str = "p.tar.gz", mode: int = 0o644) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_bytes(text)
+        (folder / name).chmod(mode)
+        return folder / name
+
+    return write
+
+
+def tars(*members: tuple[tarfile.TarInfo, bytes]) -> Callable[[Path], Path]:
+    return lambda folder: tar(folder / "p.tar.gz", *members)
+
+
+def zips(*members: tuple[str, int, bytes]) -> Callable[[Path], Path]:
+    return lambda folder: zipped(folder / "p.zip", *members)
+
+
+def lying_size(folder: Path) -> Path:
+    """A zip archive whose headers say that the bomb is small."""
+    path = zipped(folder / "p.zip", (NAME, 0o755, bytes(3_000_000)))
+    size = (3_000_000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (10).to_bytes(4, "little")))
+    return path
+
+
+def sparse(folder: Path) -> Path:
+    """A tar archive of a few bytes, whose one file is 3 MB of nothing."""
+    info = entry(NAME)
+    info.pax_headers = {
+        "GNU.sparse.major": "0",
+        "GNU.sparse.minor": "1",
+        "GNU.sparse.map": "3000000,0",
+        "GNU.sparse.size": "3000000",
+    }
+    return tar(folder / "p.tar.gz", (info, b""))
+
+
+def long_header(folder: Path) -> Path:
+    """A header that wants to be held in memory."""
+    info = entry(NAME)
+    info.pax_headers = {"comment": "x" * 1_200_000}
+    return tar(folder / "p.tar.gz", (info, b"#!"))
+
+
+# fmt: off
+REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "zip slip in zip":              (zips(("../../evil.txt", 0o644, b""), (NAME, 0o755, b"")), "cannot contain '..'"),
+    "zip slip in tar":              (tars((entry("../../evil.txt"), b""), PLUGIN),             "cannot contain '..'"),
+    "absolute name in zip":         (zips(("/evil.txt", 0o644, b"")),                          "is not relative"),
+    "absolute name in tar":         (tars((entry("/evil.txt"), b""), PLUGIN),                  "is not relative"),
+    "Windows separators in zip":    (zips(("a\\evil.txt", 0o644, b"")),                        "is not relative"),
+    "Windows separators in tar":    (tars((entry("a\\evil.txt"), b""), PLUGIN),                "is not relative"),
+    "a drive in tar":               (tars((entry("C:evil.txt"), b""), PLUGIN),                 "is not relative"),
+    "zip bomb":                     (zips((NAME, 0o755, bytes(3_000_000))),                    "size limit"),
+    "zip bomb in pieces":           (zips((NAME, 0o755, bytes(900_000)), ("b", 0o644, bytes(900_000)), ("c", 0o644, bytes(900_000))), "size limit"),
+    "zip with a declared size":     (lying_size,                                               "not a package that can be read"),
+    "tar bomb":                     (tars((entry(NAME), bytes(3_000_000))),                    "size limit"),
+    "tar bomb that is skipped":     (tars((entry("x", kind=tarfile.CHRTYPE), b""), (entry("sub"), bytes(3_000_000)), PLUGIN), "size limit"),
+    "sparse tar":                   (sparse,                                                   "size limit"),
+    "tar with a long header":       (long_header,                                              "header of more than"),
+    "gzip without tar":             (raw(gzip.compress(b"x" * 600)),                           "not a package that can be read"),
+    "gzip cut short":               (raw(gzip.compress(bytes(5000))[:-12]),                    "not a package that can be read"),
+    "zip cut short":                (raw(b"PK\3\4" + bytes(100)),                              "not a package that can be read"),
+    "several executables":          (tars(PLUGIN, (entry("notation-other"), b"")),             "found more than one plugin executable files"),
+    "no executable":                (tars((entry("LICENSE"), b"")),                            "no plugin executable file was found"),
+    "duplicate entries in tar":     (tars(PLUGIN, (entry(f"sub/{NAME}"), b"other")),           "two files of the package are called"),
+    "duplicate entries in zip":     (zips((NAME, 0o755, b""), (NAME, 0o755, b"")),             "two files of the package are called"),
+    "a name that is none":          (raw(b"#!", "notation-a..b", 0o755),                       "invalid plugin executable file name"),
+    "another file":                 (raw(b"#!", "acme", 0o755),                                "invalid plugin executable file name"),
+    "not executable":               (raw(b"#!", NAME),                                         "is not executable"),
+    "too large":                    (raw(bytes(3_000_000), NAME, 0o755),                       "file size reached"),
+    "absent":                       (lambda folder: folder / "absent",                         "is not a valid file"),
+}
+# fmt: on
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("row", REFUSED)
+def test_5_2_a_package_that_must_not_be_taken_is_one_error(
+    row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_packages, "MAX_PACKAGE", 2 * 1024 * 1024)
+    make, says = REFUSED[row]
+    source = make(tmp_path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(PluginError) as caught:
+            taken(source)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert says in str(caught.value)
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_5_2_a_checksum_that_differs_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="checksum does not match user input"):
+        taken(tar(tmp_path / "p.tar.gz", PLUGIN), "00")
+    assert not list((tmp_path / "staged" / "plugin").iterdir())
+
+
+def test_an_archive_of_too_many_entries_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_packages, "MAX_ENTRIES", 3)
+    many = [(f"f{n}", 0o644, b"") for n in range(4)]
+    with pytest.raises(PluginError, match="more than 3 entries"):
+        taken(zipped(tmp_path / "p.zip", *many))
