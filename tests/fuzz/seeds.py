@@ -314,6 +314,24 @@ def layout_indexes() -> tuple[bytes, ...]:
 # --- the files of the set-up ------------------------------------------------------------------------------
 
 
+def blob_policies() -> tuple[bytes, ...]:
+    return _documents(
+        {
+            "version": "1.0",
+            "trustPolicies": [
+                {
+                    "name": "releases",
+                    "signatureVerification": {"level": "strict", "verifyTimestamp": "always"},
+                    "trustStores": ["ca:wabbit", "tsa:clock"],
+                    "trustedIdentities": ["x509.subject: C=US, ST=WA, O=wabbit-networks.io"],
+                    "globalPolicy": True,
+                },
+                {"name": "drafts", "signatureVerification": {"level": "skip"}, "globalPolicy": False},
+            ],
+        }
+    )
+
+
 def policies() -> tuple[bytes, ...]:
     return _documents(
         {

@@ -65,6 +65,7 @@ from nv2.pki.timestamp_chain import timestamp_chain
 from nv2.pki.timestamp_request import open_reply, read_reply
 from nv2.pki.usual_form import usual_form
 from nv2.transport.credentials import CredentialStore, parse_docker_config
+from nv2.trust.blob_policy import parse_blob_policy
 from nv2.trust.denial import parse_denials
 from nv2.trust.policy import parse_policy
 from tests.fuzz import seeds
@@ -251,6 +252,14 @@ def _policy(data: bytes) -> None:
     policy.statement_for("registry.example.com/elsewhere")
 
 
+def _blob_policy(data: bytes) -> None:
+    policy = parse_blob_policy(data, "trustpolicy.blob.json")
+    for statement in policy.statements:
+        assert not statement.name.strip() or policy.statement_for(statement.name) is statement
+        assert statement.level.skips or (statement.identities and statement.stores)
+    assert not policy.statement_for(None).level.skips
+
+
 _SCRATCH: list[tempfile.TemporaryDirectory[str]] = []
 
 
@@ -396,6 +405,7 @@ TARGETS: dict[str, Target] = {
     "pem": Target(_pem, (InvalidCertificate,), _ENVELOPE_BYTES, seeds.pem_files),
     "denials": Target(_denials, (DenialListError,), _CONFIG_BYTES, seeds.denials),
     "policy": Target(_policy, (PolicyError,), _CONFIG_BYTES, seeds.policies),
+    "blob-policy": Target(_blob_policy, (PolicyError,), _CONFIG_BYTES, seeds.blob_policies),
     "config.json": Target(_config, (ConfigurationError,), _CONFIG_BYTES, seeds.configs),
     "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),
     "signingkeys.json": Target(_signing_keys, (SigningKeyError,), _CONFIG_BYTES, seeds.signing_keys),
