@@ -6,10 +6,14 @@ import io
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from nv2.notary.denials import add_denials, denials_of
+from nv2.notary.machine import Machine
+from nv2.trust.denial import Denial, DenialKind
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE, WABBIT
 from tests.world.ca import pem
@@ -270,3 +274,13 @@ def test_a_file_with_two_certificates_that_issued_none_of_each_other_means_no_ke
     (wabbit.directory / "two.crt").write_bytes(pem(two))
     ended = wabbit(*DENY, "--key", "two.crt")
     assert (ended.code, "one key is denied at a time" in ended.err) == (2, True)
+
+
+def test_two_who_deny_at_once_both_do(line: CommandLine) -> None:
+    machine = Machine.from_environment()
+    denials = [
+        Denial(DenialKind.KEY, (f"{number:064x}",), "x", "2026-01-02T15:04:05Z") for number in range(40)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda denial: add_denials(machine.paths, machine.lock, [denial]), denials))
+    assert {denial.id for denial in denials_of(machine).denials} == {denial.id for denial in denials}
