@@ -21,6 +21,7 @@ from nv2.notary.session import Session, using
 from nv2.notary.signers import find_signer, no_passphrase
 from nv2.notary.trust_here import FileAnchors, denials_here, trust_in_file
 from nv2.notary.trust_in_memory import KeyTrust
+from nv2.notary.verification_plugins import VerificationPlugins
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.manifest import MAX_ENVELOPE
@@ -196,6 +197,7 @@ def evaluate_open_blob(
         now=session.now,
         content_type=content_type,
         user_metadata=user_metadata,
+        find_plugin=VerificationPlugins(session.paths, plugin_config),
     )
 
 
