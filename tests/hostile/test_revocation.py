@@ -197,3 +197,10 @@ def test_an_answer_that_does_not_count_is_never_a_yes(said: Callable[[bytes], by
         checker = OnlineRevocation(lambda: transport, threading.Lock)
         check_refused(checker.check(parse_chain(pair.chain), NOW, None), server.url, "OCSP at")
     transport.close()
+
+
+def test_a_crl_without_end_ends_with_its_size() -> None:
+    """§5.3 item 4: huge. 64 MiB are read, and no more."""
+    with dripping(b"x" * 262144, 0.0) as server:
+        check_refused(judged(crl_urls=(server.url,)), server.url, "longer than 67108864 bytes")
+        assert server.sent[0] < 96 * 1024 * 1024

@@ -13,9 +13,7 @@ from nv2.pki.chain import Chain, place
 from nv2.trust.level import Validation
 from nv2.trust.verdict import Finding, Outcome
 
-NOTHING_TO_ASK = (
-    "no certificate of the chain says where its revocation would be published; only 'nv2 trust deny' withdraws its keys"
-)
+NOTHING_TO_ASK = "no certificate of the chain says where its revocation would be published; only 'nv2 trust deny' withdraws its keys"
 
 
 class RevocationChecker(Protocol):
@@ -44,7 +42,7 @@ class WithoutNetwork:
                     Validation.REVOCATION,
                     Outcome.UNKNOWN,
                     f"{place(i, certificate)} names an OCSP responder or a CRL, and nobody was asked: "
-                    "the chain does not end in a trusted certificate",
+                    "that is done for trusted chains alone",
                 )
         return Finding(Validation.REVOCATION, Outcome.PASSED, NOTHING_TO_ASK)
 

@@ -108,9 +108,13 @@ class Evidence:
         read: Callable[[bytes], T],
     ) -> Asked[T]:
         with self._lock:
-            if key not in self._asked:
-                self._asked[key] = Asked(_start(transport, request()), read, self._new_lock)
-            return self._asked[key]
+            if key in self._asked:
+                return self._asked[key]
+            asked = Asked(pending := _start(transport, request()), read, self._new_lock)
+            # If nobody was asked, another check may have more time to.
+            if not isinstance(pending, RemoteError):
+                self._asked[key] = asked
+            return asked
 
 
 def _load(url: str, cache: CrlCache) -> KeptCrl | None:

@@ -144,3 +144,14 @@ def test_a_question_is_on_its_way_before_anybody_waits() -> None:
     evidence.crl(Slow(), CRL)
     evidence.crl(Slow(), CRL + "2")
     assert waiting == [CRL, CRL + "2"]
+
+
+def test_who_had_no_time_left_to_ask_does_not_answer_for_the_others() -> None:
+    class Over:
+        def start(self, request: Request) -> Any:
+            raise Unreachable("not asked: the time is over", at=request.place)
+
+    evidence = Evidence(threading.Lock)
+    with pytest.raises(Unreachable, match="time is over"):
+        evidence.ocsp(Over(), RESPONDER, b"q").get()
+    assert evidence.ocsp(saying(200, b"yes"), RESPONDER, b"q").get() == b"yes"
