@@ -31,6 +31,8 @@ NO_ASKING = (
     "nv2.home.crl_cache nv2.home.ocsp_cache nv2.home.crl_numbers nv2.transport.address_rules"
 )
 """What only those chains need that name responders or CRLs."""
+NO_TIMESTAMPS = "nv2.timestamping nv2.pki.timestamp nv2.pki.cms nv2.pki.ber nv2.notary.timestamps secrets"
+"""What only signatures with a timestamp that is due need."""
 NO_DENIALS = "nv2.trust.denial nv2.notary.denials"
 """What only machines with a list of denials need."""
 NO_LAYOUT = "nv2.content.layout.store"
@@ -58,10 +60,10 @@ COMMANDS = (
     ("list layout:image:v1",             0,   NOTHING_HEAVY),
     ("copy layout:image:v1 layout:copy:v1", 0, NOTHING_HEAVY),
     ("key list",                         0,   f"{ALWAYS} {NO_NETWORK} {NO_PROGRAMS}"),
-    ("verify --scope a.example/b layout:image:v1", 1,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
-    (f"verify {UNREACHABLE}",            3,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_PROGRAMS} {NO_LOGIN} {NO_LAYOUT} {NO_X509} http.client"),
-    ("verify --scope a.example/b layout:signed:v1", 0,  f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
-    ("verify -k build.crt layout:signed:v1", 0,  f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
+    ("verify --scope a.example/b layout:image:v1", 1,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
+    (f"verify {UNREACHABLE}",            3,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_LAYOUT} {NO_X509} http.client"),
+    ("verify --scope a.example/b layout:signed:v1", 0,  f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
+    ("verify -k build.crt layout:signed:v1", 0,  f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
     ("sign -k build.key --cert chain.crt layout:image:v1", 0, f"{BUT_FOR_A_KEY} {NO_PROGRAMS} {NO_NETWORK} {NO_X509}"),
 )
 # fmt: on

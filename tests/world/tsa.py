@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from nv2.pki import der
 from nv2.transport.interface import Request, Response
 from tests.world.ca import CA, TIME_STAMPING, Pair
 
@@ -138,15 +139,7 @@ class TSA:
         **how: Any,
     ) -> bytes:
         """The reply to a TimeStampReq."""
-        from asn1crypto import tsp  # type: ignore[import-untyped]
-
-        asked = tsp.TimeStampReq.load(request, strict=True)
-        stamped = {
-            "hash": asked["message_imprint"]["hash_algorithm"]["algorithm"].native,
-            "imprint": asked["message_imprint"]["hashed_message"].native,
-            "nonce": asked["nonce"].native,
-            **how,
-        }
+        stamped = {**read_request(request), **how}
         said = (tlv(SEQUENCE, *(tlv(0x0C, text.encode()) for text in texts)),) if texts else ()
         failed = (tlv(0x03, failure),) if failure else ()
         info = tlv(SEQUENCE, integer(status), *said, *failed)
@@ -159,6 +152,16 @@ class TSA:
         self.requests.append(request.body().read())
         headers = {"content-type": "application/timestamp-reply"}
         return Response(200, headers, io.BytesIO(self.reply(self.requests[-1], **self.how)), request)
+
+
+def read_request(request: bytes) -> dict[str, Any]:
+    """What a TimeStampReq asks for, as keyword arguments of `token`. One without nonce or certReq is nobody's."""
+    _, imprint, nonce, certificates = der.children(der.single(request, SEQUENCE))
+    assert der.boolean(certificates)
+    algorithm, hashed = der.items(imprint)
+    wanted = der.items(algorithm)[0].raw
+    (name,) = (name for name, dotted in HASH_OIDS.items() if oid(dotted) == wanted)
+    return {"hash": name, "imprint": hashed.content, "nonce": der.integer(nonce)}
 
 
 def token(
