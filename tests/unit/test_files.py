@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,17 @@ def test_deleting_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     delete_file(tmp_path / "f")
     with pytest.raises(EnvironmentFailure, match="no such file"):
         delete_file(tmp_path / "f")
+
+
+def test_a_file_may_come_in_pieces_and_an_error_between_them_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, iter((b"one ", b"two")), durable=False)
+    assert path.read_bytes() == b"one two"
+
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, broken(), durable=False)
+    assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("file", b"one two")]

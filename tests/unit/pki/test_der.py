@@ -119,3 +119,11 @@ def test_times_are_read_to_the_second(tag: int, text: str, instant: datetime) ->
 def test_times_that_are_written_otherwise_are_refused(tag: int, text: str) -> None:
     with pytest.raises(der.NotDer):
         der.instant(der.Element(tag, text.encode(), b""))
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 65535, 65536])
+def test_what_is_written_is_read_again_with_or_without_a_copy(size: int) -> None:
+    data = b"\0" + der.write(der.OCTET_STRING, bytes(size)) + b"\0"
+    element, end = der.read(data, 1)
+    assert (element.tag, element.content, end) == (der.OCTET_STRING, bytes(size), len(data) - 1)
+    assert der.span(data, 1) == (der.OCTET_STRING, end - size, end)
