@@ -16,6 +16,7 @@ class Unit(Enum):
 
     BARE = "{:.2f} × bare"
     NOTATION = "{:.2f} × notation"
+    HASH = "{:.2f} × openssl dgst"
     MEMORY = "{:.1f} MiB"
     RATE = "{:,.0f} per second"
     COUNT = "{:.0f}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Bench
+from benchmarks.blobs import measure_blobs
 from benchmarks.envelopes import measure_envelopes
 from benchmarks.fleet import measure_fleet
 from benchmarks.large_crl import measure_large_crl
@@ -36,6 +37,7 @@ CONCERNS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "envelopes": measure_envelopes,
     "strangers": measure_strangers,
     "crl": measure_large_crl,
+    "blob": measure_blobs,
 }
 
 
