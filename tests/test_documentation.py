@@ -80,9 +80,9 @@ def test_a_page_writes_no_flag_that_its_command_does_not_have(name: str) -> None
     of_others = {flag.name for _, _, flag in _flags()}
     for line in PAGES[name].splitlines():
         if re.match(rf"\s*(?:\$ )?nv2 {name}\b", line):
-            used = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", line))
+            used = set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", line))
             assert used <= known, f"docs/commands/{name}.md: {line}"
-    used = set(re.findall(r"`--([a-z][a-z-]*)", PAGES[name]))
+    used = set(re.findall(r"`--([a-z][a-z0-9-]*)", PAGES[name]))
     assert used <= known | of_others
 
 

@@ -24,6 +24,7 @@ from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, parse_chain
 from nv2.pki.ocsp_response import OcspResponse, parse_response
 from nv2.pki.timestamp_request import build_request
+from nv2.plugin import Capability, Envelope, Plugin, Result, Verified
 from tests.world.artifacts import push_image, push_index
 from tests.world.ca import CA, Pair, pem, self_signed
 from tests.world.crl import HOLD, REVOKED_AT, Revoked, crl, issuing_point
@@ -388,3 +389,60 @@ def signing_keys() -> tuple[bytes, ...]:
     pairs = {"name": "files", "keyPath": "/k.key", "certPath": "/k.crt", "note": {"é": "<&>"}}
     plugin = {"name": "vault", "id": "1", "pluginName": "p", "pluginConfig": {"a": "b"}}
     return _documents({"default": "files", "keys": [pairs, plugin], "x": [1]}, {"keys": None})
+
+
+PIN = "pin-of-the-seeds"
+
+
+def pkcs11_uris() -> tuple[bytes, ...]:
+    return (
+        b"pkcs11:token=ci%20token;object=build;id=%01%ff?module-path=/usr/lib/x.so&pin-source=file:/pin",
+        b"pkcs11:serial=1;slot-id=7;type=private;manufacturer=M;model=N;slot-description=S?module-name=softhsm2",
+        f"pkcs11:object=%C3%BC?pin-value={PIN}&module-name=a".encode(),
+        b"pkcs11:",
+    )
+
+
+@functools.cache
+def plugin() -> Plugin:
+    """Every command has a function that does what it is asked."""
+    pair = CA("Wabbit").issue("plugin", "EC-256")
+    made = Plugin("com.example.fuzz", "1.0.0", "d", "u")
+    made.signer(lambda *_: pair.signer())
+    made.generate_envelope(lambda request: Envelope(request.payload))
+    made.verify_signature(Capability.TRUSTED_IDENTITY)(
+        lambda request: Verified(dict.fromkeys(request.wanted, Result(True)), request.unprocessed)
+    )
+    return made
+
+
+def plugin_requests() -> tuple[bytes, ...]:
+    key: dict[str, Any] = {"contractVersion": "1.0", "keyId": "k", "pluginConfig": {"a": "b"}}
+    to_sign = {"keySpec": "EC-256", "hashAlgorithm": "SHA-256", "payload": "cGF5bG9hZA=="}
+    wrap = {
+        "payload": "e30=",
+        "payloadType": "a/b",
+        "signatureEnvelopeType": "a/c",
+        "expiryDurationInSeconds": 9,
+    }
+    critical = {"contentType": "a/b", "signingScheme": "notary.x509", "extendedAttributes": {"x": 1}}
+    question = {
+        "contractVersion": "1.0",
+        "signature": {
+            "criticalAttributes": critical,
+            "unprocessedAttributes": ["x"],
+            "certificateChain": ["ZGVy"],
+        },
+        "trustPolicy": {
+            "trustedIdentities": ["*"],
+            "signatureVerification": [str(Capability.TRUSTED_IDENTITY)],
+        },
+    }
+    asked = {
+        "get-plugin-metadata": {},
+        "describe-key": key,
+        "generate-signature": {**key, **to_sign},
+        "generate-envelope": {**key, **wrap},
+        "verify-signature": question,
+    }
+    return tuple(f"{command}\n{json.dumps(fields)}".encode() for command, fields in asked.items())

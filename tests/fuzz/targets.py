@@ -12,6 +12,7 @@ import json
 import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -40,12 +41,14 @@ from nv2.errors import (
     Nv2Error,
     PolicyError,
     SigningKeyError,
+    UsageError,
 )
 from nv2.home.config import load_config
 from nv2.home.crl_cache import _encoded, decoded
 from nv2.home.paths import Paths
 from nv2.home.signing_keys import load_signing_keys
 from nv2.inspection import Inspected
+from nv2.keys.pkcs11.uri import parse_uri
 from nv2.oci import media_types as mt
 from nv2.oci import reference
 from nv2.oci.descriptor import describe
@@ -292,6 +295,26 @@ def _signing_keys(data: bytes) -> None:
         assert keys.get(key.name) is key
 
 
+def _pkcs11_uri(data: bytes) -> None:
+    try:
+        found = parse_uri(data.decode("latin-1"))
+    except UsageError as e:
+        assert seeds.PIN not in f"{e} {e.hint}"
+        raise
+    assert parse_uri(found.shown)._replace(pin_value=found.pin_value, shown=found.shown) == found
+    assert "pin-value" not in found.shown.partition("?")[2] or found.pin_value is None
+
+
+def _plugin_request(data: bytes) -> None:
+    command, _, request = data.partition(b"\n")
+    code, answer = seeds.plugin().answer([command.decode("latin-1")], BytesIO(request))
+    document = json.loads(answer)
+    if code:
+        # The functions of this plugin raise nothing, so whatever is unexpected came out of ours.
+        assert not document["errorMessage"].startswith("unexpected"), document
+        raise UsageError(document["errorMessage"])
+
+
 class _NoPrograms:
     """Nothing is installed."""
 
@@ -408,6 +431,8 @@ TARGETS: dict[str, Target] = {
     "blob-policy": Target(_blob_policy, (PolicyError,), _CONFIG_BYTES, seeds.blob_policies),
     "config.json": Target(_config, (ConfigurationError,), _CONFIG_BYTES, seeds.configs),
     "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),
+    "pkcs11-uri": Target(_pkcs11_uri, (UsageError,), 512, seeds.pkcs11_uris),
+    "plugin-request": Target(_plugin_request, (UsageError,), 8192, seeds.plugin_requests),
     "signingkeys.json": Target(_signing_keys, (SigningKeyError,), _CONFIG_BYTES, seeds.signing_keys),
     "layout-index": Target(_layout_index, _LAYOUT_ERRORS, _CONFIG_BYTES, seeds.layout_indexes),
     "layout-file": Target(_layout_file, (MalformedManifest, BadAnswer), 8192, lambda: (seeds.LAYOUT_FILE,)),

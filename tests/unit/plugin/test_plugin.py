@@ -352,3 +352,9 @@ def test_nothing_but_the_answer_is_printed(chatter: Path, key: str, code: int) -
         assert json.loads(ended.stdout) == {"keyId": "good", "keySpec": "EC-256"}
         for word in (b"printed", b"complained", b"written", b"echoed"):
             assert word in ended.stderr
+
+
+def test_the_page_holds_the_worked_example_as_it_is() -> None:
+    root = Path(__file__).parents[3]
+    example = (root / "examples" / "notation-softhsm" / "notation-softhsm").read_text()
+    assert f"```python\n{example}```" in (root / "docs" / "tasks" / "write-a-plugin.md").read_text()
