@@ -100,3 +100,13 @@ def test_credentials_for_two_registries_are_refused_before_the_first_result_is_a
 
 def trust_nobody(_: AnyReference) -> Trust:
     raise PolicyError("nobody is trusted")
+
+
+def test_a_session_closes_once_what_was_opened_for_it_the_last_first() -> None:
+    closed: list[str] = []
+    with Session.from_environment(environ={"HOME": "/nowhere"}) as session:
+        session.at_end(lambda: closed.append("first"))
+        session.at_end(lambda: closed.append("second"))
+        assert closed == []
+    session.close()
+    assert closed == ["second", "first"]
