@@ -446,3 +446,26 @@ def plugin_requests() -> tuple[bytes, ...]:
         "verify-signature": question,
     }
     return tuple(f"{command}\n{json.dumps(fields)}".encode() for command, fields in asked.items())
+
+
+def plugin_outputs() -> tuple[bytes, ...]:
+    """Every answer that a plugin can give."""
+    about = {"name": "acme", "description": "d", "version": "1.0.0", "url": "u"}
+    wanted = "SIGNATURE_VERIFIER.TRUSTED_IDENTITY"
+    return _documents(
+        {**about, "supportedContractVersions": ["1.0"], "capabilities": ["SIGNATURE_GENERATOR.RAW"]},
+        {"keyId": "k1", "keySpec": "RSA-2048"},
+        {
+            "keyId": "k1",
+            "signature": "AAAA",
+            "signingAlgorithm": "RSASSA-PSS-SHA-256",
+            "certificateChain": ["AAAA", "AAAA"],
+        },
+        {
+            "signatureEnvelope": "e30=",
+            "signatureEnvelopeType": "application/jose+json",
+            "annotations": {"a": "b"},
+        },
+        {"verificationResults": {wanted: {"success": False, "reason": "no"}}, "processedAttributes": ["a"]},
+        {"errorCode": "ACCESS_DENIED", "errorMessage": "no", "errorMetadata": {"a": "b"}},
+    )

@@ -22,6 +22,7 @@ from nv2.cli.inspected import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
 from nv2.envelope import formats
+from nv2.envelope.algorithms import ALGORITHMS
 from nv2.envelope.envelope import Envelope
 from nv2.errors import (
     BadAnswer,
@@ -39,6 +40,7 @@ from nv2.errors import (
     MalformedManifest,
     NotFound,
     Nv2Error,
+    PluginError,
     PolicyError,
     SigningKeyError,
     UsageError,
@@ -67,6 +69,8 @@ from nv2.pki.timestamp import parse_token
 from nv2.pki.timestamp_chain import timestamp_chain
 from nv2.pki.timestamp_request import open_reply, read_reply
 from nv2.pki.usual_form import usual_form
+from nv2.programs.plugins import messages
+from nv2.strict_json import Fields
 from nv2.transport.credentials import CredentialStore, parse_docker_config
 from nv2.trust.blob_policy import parse_blob_policy
 from nv2.trust.denial import parse_denials
@@ -295,6 +299,31 @@ def _signing_keys(data: bytes) -> None:
         assert keys.get(key.name) is key
 
 
+_PLUGIN_READERS: tuple[Callable[[Fields], object], ...] = (
+    messages.read_metadata,
+    lambda fields: messages.read_key(fields, "k1"),
+    lambda fields: messages.read_signature(fields, "k1", ALGORITHMS[0]),
+    lambda fields: messages.read_envelope(fields, mt.JWS),
+    messages.read_verdict,
+)
+
+
+def _plugin_output(data: bytes) -> None:
+    """One of the answers, or an error: whichever it is not is refused."""
+    shown = str(messages.read_error(data, "plugin acme", 1))
+    assert shown.isprintable()
+    assert len(shown) < 2000
+    fields = messages.read(data, "plugin acme")
+    refusals = []
+    for read in _PLUGIN_READERS:
+        try:
+            read(fields)
+        except PluginError as e:
+            refusals.append(e)
+    if len(refusals) == len(_PLUGIN_READERS):
+        raise refusals[0]
+
+
 def _pkcs11_uri(data: bytes) -> None:
     try:
         found = parse_uri(data.decode("latin-1"))
@@ -433,6 +462,7 @@ TARGETS: dict[str, Target] = {
     "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),
     "pkcs11-uri": Target(_pkcs11_uri, (UsageError,), 512, seeds.pkcs11_uris),
     "plugin-request": Target(_plugin_request, (UsageError,), 8192, seeds.plugin_requests),
+    "plugin-output": Target(_plugin_output, (PluginError,), 8192, seeds.plugin_outputs),
     "signingkeys.json": Target(_signing_keys, (SigningKeyError,), _CONFIG_BYTES, seeds.signing_keys),
     "layout-index": Target(_layout_index, _LAYOUT_ERRORS, _CONFIG_BYTES, seeds.layout_indexes),
     "layout-file": Target(_layout_file, (MalformedManifest, BadAnswer), 8192, lambda: (seeds.LAYOUT_FILE,)),

@@ -74,8 +74,8 @@ BLANK = ExtendedAttribute(VERIFICATION_PLUGIN, "   ", True)
 # fmt: off
 ATTACKS = (
     # plugins that the signer names
-    Attack("a plugin whose name is a path", extended(PLUGIN), "integrity"),
-    Attack("a plugin whose name is a path, at level audit", audited(extended(PLUGIN)), "integrity"),
+    Attack("a plugin whose name is a path", extended(PLUGIN), "integrity", NOT_TRUSTED),
+    Attack("a plugin whose name is a path, at level audit", audited(extended(PLUGIN)), "integrity", NOT_TRUSTED),
     Attack("a plugin that is not here", extended(ABSENT), "plugin"),
     Attack("a plugin without a name", extended(BLANK), "integrity", NOT_TRUSTED),
     Attack("a plugin, and a critical attribute besides", extended(ABSENT, MUST), "plugin"),
@@ -86,7 +86,7 @@ ATTACKS = (
     Attack("a critical attribute, at level audit", audited(extended(MUST)), "com.example.must", NOT_TRUSTED),
     # one signature that ends everything
     Attack("a signature that cannot be fetched, and no other", only_unfetchable, "could not decide"),
-    Attack("no statement for the artifact", statement(registryScopes=["registry.test/other"]), "no statement applies"),
+    Attack("no statement for the artifact", statement(registryScopes=["registry.test/other"]), "has no applicable oci trust policy statement"),
     Attack("no verification for everything", good(lambda m: m.policy('{"version":"1.0","trustPolicies":[{"name":"x","registryScopes":["*"],"signatureVerification":{"level":"skip"}}]}')), "level 'skip' cannot be used with the scope '*'"),
     Attack("a blob policy in place of a policy", good(lambda m: m.policy('{"version":"1.0","trustPolicies":[{"name":"x","globalPolicy":true,"signatureVerification":{"level":"skip"}}]}')), "globalPolicy"),
     # addresses in certificates
