@@ -148,7 +148,7 @@ POLICIES = (
     Attack("no verification, and a trust store", statement(signatureVerification=SKIP), "level 'skip' verifies nothing"),
     Attack("one repository in two statements", policies(STATEMENT, {**STATEMENT, "name": "other"}), "stands at trustPolicies[0].registryScopes[0] already"),
     Attack("one repository in two spellings", statement(registryScopes=["REGISTRY.test:443/app"]), "in another spelling"),
-    Attack("no statement for the repository", statement(registryScopes=["registry.test/other"]), "no statement applies to registry.test/app"),
+    Attack("no statement for the repository", statement(registryScopes=["registry.test/other"]), 'artifact "registry.test/app" has no applicable oci trust policy statement'),
     Attack("integrity that is only logged", statement(signatureVerification={"level": "strict", "override": {"integrity": "log"}}), "trustPolicies[0].signatureVerification.override"),
     Attack("a level that nobody knows", statement(signatureVerification={"level": "none"}), "trustPolicies[0].signatureVerification.level"),
     Attack("a trust store above its directory", statement(trustStores=["ca:../wabbit"]), "trustPolicies[0].trustStores[0]"),

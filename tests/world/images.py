@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,25 +42,28 @@ def image(text: str) -> Image:
 def push_image(address: str, repository: str, *, text: str | None = None, tag: str = "v1") -> str:
     """Push an image to the registry at `localhost:PORT` and tag it; its digest. Shares no code with nv2."""
     made = image(text or repository)
-    connection = http.client.HTTPConnection(address, timeout=30)
-    try:
-        for descriptor, data in made.blobs:
-            location = _ask(connection, "POST", f"/v2/{repository}/blobs/uploads/", b"", {}, 202)
-            path = location.removeprefix(f"http://{address}")
-            joint = "&" if "?" in path else "?"
-            _ask(
-                connection,
-                "PUT",
-                f"{path}{joint}digest={descriptor.digest}",
-                data,
-                {"Content-Type": "application/octet-stream"},
-                201,
-            )
-        kind = {"Content-Type": made.descriptor.media_type}
-        _ask(connection, "PUT", f"/v2/{repository}/manifests/{tag}", made.manifest, kind, 201)
-    finally:
-        connection.close()
+    for _, data in made.blobs:
+        push_blob(address, repository, data)
+    push_manifest(address, repository, made.manifest, made.descriptor.media_type, tag)
     return str(made.descriptor.digest)
+
+
+def push_blob(address: str, repository: str, data: bytes) -> None:
+    """Push `data` as a blob."""
+    digest = _digest(data)
+    with closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+        location = _ask(connection, "POST", f"/v2/{repository}/blobs/uploads/", b"", {}, 202)
+        path = location.removeprefix(f"http://{address}")
+        joint = "&" if "?" in path else "?"
+        kind = {"Content-Type": "application/octet-stream"}
+        _ask(connection, "PUT", f"{path}{joint}digest={digest}", data, kind, 201)
+
+
+def push_manifest(address: str, repository: str, data: bytes, media_type: str, tag: str | None = None) -> None:
+    """Push `data` as a manifest, by its digest unless there is a `tag`."""
+    with closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+        path = f"/v2/{repository}/manifests/{tag or _digest(data)}"
+        _ask(connection, "PUT", path, data, {"Content-Type": media_type}, 201)
 
 
 def image_layout(directory: Path, text: str, *, tag: str = "v1") -> str:
@@ -87,6 +92,10 @@ def _ask(
     said = response.read()
     assert response.status == status, f"{method} {path}: {response.status} {said!r}"
     return response.getheader("Location") or ""
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _json(document: dict[str, Any]) -> bytes:

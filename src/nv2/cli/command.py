@@ -95,6 +95,8 @@ class Command(NamedTuple):
     """Least and most positional arguments."""
     missing: str = ""
     """What to say when there are too few."""
+    too_many: str = ""
+    """What to say when there are too many: `{}` is the first superfluous one, `{count}` how many were given."""
     aliases: tuple[str, ...] = ()
     description: str = ""
     examples: tuple[str, ...] = ()

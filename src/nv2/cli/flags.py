@@ -207,7 +207,8 @@ def check(command: Command, parsed: Parsed) -> None:
     if count < least:
         raise UsageError(command.missing or f"requires {least} arguments but received {count}")
     if most is not None and count > most:
-        raise UsageError(f"accepts at most {most} arguments, received {count}")
+        said = command.too_many or f"accepts {'at most ' if most else ''}{most} arg(s), received {{count}}"
+        raise UsageError(said.format(parsed.arguments[most], count=count))
     needed = [f'"{flag.name}"' for flag in command.flags if flag.required and flag.name not in parsed.changed]
     if needed:
         raise UsageError(f"required flag(s) {', '.join(needed)} not set")
@@ -227,7 +228,7 @@ def _all_or_none(group: tuple[str, ...], parsed: Parsed) -> None:
 
 
 def _at_most_one(group: tuple[str, ...], parsed: Parsed) -> None:
-    given = [name for name in group if name in parsed.changed]
+    given = sorted(name for name in group if name in parsed.changed)
     if len(given) > 1:
         raise UsageError(
             f"if any flags in the group [{' '.join(group)}] are set none of the others can be; "

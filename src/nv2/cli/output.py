@@ -84,29 +84,35 @@ class Output:
         for row in cells:
             self.raw("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + "\n")
 
+    def _complain(self, text: str) -> None:
+        """A line on standard error; command lines in it begin with the name that this program goes by."""
+        if self.program != "nv2":
+            text = text.replace("'nv2 ", f"'{self.program} ").replace('"nv2 ', f'"{self.program} ')
+        print(printable(text), file=self._stderr)
+
     def warn(self, text: str) -> None:
         """A warning."""
         self.warned = True
-        print(f"Warning: {printable(text)}", file=self._stderr)
+        self._complain(f"Warning: {text}")
 
     def note(self, text: str) -> None:
         """Something worth knowing that is not the answer; not printed with `--quiet`."""
         if not self.quiet:
-            print(printable(text), file=self._stderr)
+            self._complain(text)
 
     def detail(self, text: str) -> None:
         """A line that explains the error or warning before it."""
-        print(f"  {printable(text)}", file=self._stderr)
+        self._complain(f"  {text}")
 
     def error(self, error: Nv2Error) -> None:
         """An error on one line, then its hint."""
-        print(f"Error: {printable(str(error))}", file=self._stderr)
+        self._complain(f"Error: {error}")
         self.hint(error.hint)
 
     def hint(self, text: str | None) -> None:
         """Advice, if there is any."""
         if text:
-            print(f"hint: {printable(text)}", file=self._stderr)
+            self._complain(f"hint: {text}")
 
     def ask(self, prompt: str, read: Callable[[], str] | None = None) -> str | None:
         """A line from standard input after `prompt`; None at its end."""

@@ -5,11 +5,13 @@ There are two, for OCI artifacts and for blobs. What they differ in is a `Policy
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from nv2.errors import PolicyError, TrustStoreError, UsageError
+from nv2 import strict_json
+from nv2.errors import Nv2Error, PolicyError, TrustStoreError, UsageError
 from nv2.files import read_file
 from nv2.home import policy_file
 from nv2.home.json_files import json_text
@@ -103,9 +105,23 @@ def has_policy(machine: Machine, kind: PolicyKind = OCI) -> bool:
 
 def read_policy(path: Path, kind: PolicyKind = OCI) -> bytes:
     """The bytes of a policy to import, which were found to be good. Raises `PolicyError`, `EnvironmentFailure`."""
-    data = read_file(path, MAX_POLICY, "a trust policy")
-    kind.statements(data, str(path))
+    what = f"{kind.word} trust policy {'configuration' if kind is OCI else 'file'}"
+    with _failing(f"failed to read {what}"):
+        data = read_file(path, MAX_POLICY, "a trust policy")
+    with _failing(f"failed to parse {kind.word} trust policy configuration"):
+        strict_json.loads(data, PolicyError, at=str(path))
+    with _failing(f"failed to validate {kind.word} trust policy configuration"):
+        kind.statements(data, str(path))
     return data
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """Say in the words of notation what failed, before what is wrong."""
+    try:
+        yield
+    except Nv2Error as e:
+        raise type(e)(f"{what}: {e}", hint=e.hint) from None
 
 
 def strict_policy(

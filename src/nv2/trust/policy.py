@@ -71,7 +71,7 @@ class TrustPolicy(NamedTuple):
             return found
         known = ", ".join(scope for statement in self.statements for scope in statement.scopes)
         raise PolicyError(
-            f"no statement applies to {scope}",
+            f'artifact "{scope}" has no applicable oci trust policy statement',
             hint=f"registryScopes of the policy, which 'nv2 policy import FILE' replaces: {known}",
         )
 

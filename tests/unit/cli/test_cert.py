@@ -74,7 +74,7 @@ def test_a_file_is_added_once(stored: CommandLine) -> None:
             "named store name needs to follow [a-zA-Z0-9_.-]+ format",
         ),
         (("show", *STORE), "missing certificate file name"),
-        (("show", *STORE, "a", "b"), "accepts at most 1 arguments"),
+        (("show", *STORE, "a", "b"), "show only supports single certificate file"),
         (("show", *STORE, ""), "certificate fileName cannot be empty"),
         (("show", *STORE, "../x"), "cannot be used"),
         (("delete", *STORE), "delete requires either the certificate file name"),

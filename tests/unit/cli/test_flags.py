@@ -101,7 +101,7 @@ def _command(**more):
     ("command", "words", "message"),
     [
         (_command(arguments=(1, None), missing="name it"), [], "name it"),
-        (_command(arguments=(0, 1)), ["a", "b"], "accepts at most 1 arguments, received 2"),
+        (_command(arguments=(0, 1)), ["a", "b"], "accepts at most 1 arg(s), received 2"),
         (
             _command(together=(("key", "debug"),)),
             ["--key", "a"],
@@ -110,7 +110,7 @@ def _command(**more):
         (
             _command(exclusive=(("key", "debug"),)),
             ["--key", "a", "-d"],
-            "if any flags in the group [key debug] are set none of the others can be; [key debug] were all set",
+            "if any flags in the group [key debug] are set none of the others can be; [debug key] were all set",
         ),
     ],
 )

@@ -208,7 +208,7 @@ MISTAKES = (
         prepare=_policy(_statement(signatureVerification={"level": "strikt"})),
     ),
     Mistake(
-        "no statement applies",
+        "no applicable oci trust policy statement",
         ("verify", "registry.example.com/other:v1"),
         "registry.example.com/other",
         "'nv2 policy import FILE' replaces: registry.example.com/image",
@@ -225,13 +225,13 @@ MISTAKES = (
     Mistake(
         "no such key",
         ("sign", "-k", "nobody", IMAGE),
-        "neither a signing key's name nor a file: nobody",
+        "signing key nobody not found, nor a file of this name",
         "nv2 key list",
     ),
     Mistake(
         "the file of a key that lies among the signing keys",
         ("sign", "-k", "acme.key", IMAGE),
-        "neither a signing key's name nor a file: acme.key",
+        "signing key acme.key not found, nor a file of this name",
         "there is a signing key of that name: -k acme",
         prepare=_acme_key,
     ),

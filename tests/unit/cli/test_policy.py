@@ -79,7 +79,7 @@ def test_every_flag_of_a_statement_may_repeat(line: CommandLine) -> None:
         (("--trust-store", "acme"), "trustPolicies[0].trustStores[1]"),
         (("--trusted-identity", "*"), "invalid OCI policy: "),
         (("--trusted-identity", "x509.subject: CN=x"), "trustPolicies[0].trustedIdentities[1]"),
-        (("extra",), "accepts at most 0 arguments"),
+        (("extra",), "accepts 0 arg(s), received 1"),
     ],
 )
 def test_an_invalid_policy_is_not_written(line: CommandLine, more: tuple[str, ...], message: str) -> None:

@@ -243,6 +243,7 @@ COMMAND = Group(
             usage="<cert_fileName>",
             arguments=(1, 1),
             missing="missing certificate file name",
+            too_many="show only supports single certificate file",
             examples=("nv2 cert show --type ca --store acme-rockets acme-rockets.crt",),
             schema="nv2.cert.show/v1",
         ),

@@ -202,6 +202,7 @@ COMMAND = Group(
             flags=(Flag("yes", "do not prompt for confirmation", Kind.BOOL, "y"), NO_NETWORK_DEBUG, VERBOSE),
             usage="<plugin_name>",
             arguments=(1, 1),
+            too_many="only one plugin can be removed at a time",
             missing="plugin name is required",
             aliases=("remove", "rm"),
             examples=("nv2 plugin uninstall example",),

@@ -33,6 +33,7 @@ COMMAND = Command(
     run,
     flags=(OUTPUT,),
     arguments=(0, 0),
+    too_many='unknown command "{}" for "nv2 version"',
     examples=("nv2 version", "nv2 version --output json"),
     schema="nv2.version/v1",
 )
