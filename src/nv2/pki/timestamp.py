@@ -178,7 +178,7 @@ def _guarded_info(content: bytes) -> TstInfo:
 
 def _info(content: bytes) -> TstInfo:
     """TSTInfo, which is always DER (2.4.2)."""
-    version, policy, imprint, serial, time, *rest = der.children(der.single(content, der.SEQUENCE))
+    version, policy, imprint, serial, when, *rest = der.children(der.single(content, der.SEQUENCE))
     if der.integer(version) != 1:
         raise der.NotDer("a version that is not 1")
     accuracy = rest.pop(0) if rest and rest[0].tag == der.SEQUENCE else None
@@ -202,7 +202,7 @@ def _info(content: bytes) -> TstInfo:
         hash_name,
         hashed,
         der.integer(serial),
-        _gen_time(time),
+        _gen_time(when),
         _accuracy(accuracy, name),
         nonce,
     )
