@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -273,6 +274,23 @@ def test_a_client_certificate_opens_the_door(
         _main_road(place, *ca, *ours)
         ended = home.nv2("verify", place.reference(), *ca, check=False)
         assert ended.returncode == 3
+        assert sum(line.startswith("Error: ") for line in ended.stderr.splitlines()) == 1
+
+
+def test_what_docker_has_of_a_registry_opens_its_door(
+    home: Home, tmp_path: Path, distribution31: str, identities: Identities
+) -> None:
+    with peers.distribution(_program(), tmp_path, tls=_tls(identities, clients=True)) as address:
+        place = home.directory / ".docker" / "certs.d" / address
+        place.mkdir(parents=True)
+        shutil.copy(identities.server.certificate, place / "ca.crt")
+        shutil.copy(identities.client.certificate, place / "client.cert")
+        shutil.copy(identities.client.key, place / "client.key")
+        _main_road(Place(home, address))
+        (place / "client.key").unlink()
+        ended = home.nv2("verify", Place(home, address).reference(), check=False)
+        assert ended.returncode == 3
+        assert f"Error: {place}: there is no client.key that belongs to client.cert" in ended.stderr
         assert sum(line.startswith("Error: ") for line in ended.stderr.splitlines()) == 1
 
 

@@ -19,6 +19,7 @@ from nv2.transport.trace import Traced
 
 if TYPE_CHECKING:
     from nv2.transport.credentials import Credential, CredentialConfig, CredentialStore
+    from nv2.transport.urls import Origin
 
 
 def _silent(_: object) -> None:
@@ -67,17 +68,32 @@ class RegistryAccess:
     def transport(self) -> Transport:
         """The transport, made on first use."""
         if self._transport is None:
-            tls = TlsSettings(
-                ca_files=(self._settings.ca_file,) if self._settings.ca_file else (),
-                client_certificate=self._settings.client_certificate,
-                client_key=self._settings.client_key,
-            )
             proxies, debug = Proxies.from_environment(self._environ), self._settings.debug
             for scheme, proxy in proxies.by_scheme.items() if debug else ():
                 (debug or _silent)(f"proxy for {scheme}: {proxy.origin.place}")
-            self._http = HttpTransport(HttpSettings(tls=tls, proxies=proxies))
+            self._http = HttpTransport(HttpSettings(tls_for=self._tls_for, proxies=proxies))
             self._transport = Authenticated(self._traced(self._http), self.credential_for)
         return self._transport
+
+    def _tls_for(self, origin: Origin) -> TlsSettings:
+        """What the flags say, and for what they leave open Docker's directory for `origin`. Raises `ConfigurationError`."""
+        from nv2.home.docker_certificates import certificate_directories, docker_certificates
+
+        given = self._settings
+        tls = TlsSettings(
+            (given.ca_file,) if given.ca_file else (), given.client_certificate, given.client_key
+        )
+        if tls.ca_files and tls.client_certificate:
+            return tls
+        names = dict.fromkeys((origin.authority, origin.place))
+        found = docker_certificates(certificate_directories(self._environ), tuple(names))
+        if found is None:
+            return tls
+        if not tls.ca_files:
+            tls = tls._replace(ca_files=found.authorities)
+        if not tls.client_certificate:
+            tls = tls._replace(client_certificate=found.client_certificate, client_key=found.client_key)
+        return tls
 
     def transport_to_strangers(self) -> Transport:
         """For addresses that nobody here has chosen: no client certificate, and nobody to log in."""

@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2._version import __version__
@@ -52,6 +51,8 @@ class HttpSettings(NamedTuple):
     """How to connect."""
 
     tls: TlsSettings = TlsSettings()
+    tls_for: Callable[[Origin], TlsSettings] | None = None
+    """What counts for one origin in place of `tls`; asked once for each, when it is connected to."""
     proxies: Proxies = Proxies()
     user_agent: str = f"nv2/{__version__}"
     per_host: int = PER_HOST
@@ -140,6 +141,8 @@ class HttpTransport:
         self._lanes: dict[Origin, Lane] = {}
         self._lock = threading.Lock()
         self._closings = 0
+        self._contexts: dict[Origin | TlsSettings, ssl.SSLContext] = {}
+        self._making = threading.Lock()
 
     def start(self, request: Request) -> Pending:
         """Begin `request` in a worker thread. Raises `BadAnswer` for what is no http or https address."""
@@ -172,13 +175,16 @@ class HttpTransport:
                 self._lanes[origin] = Lane(self._settings.per_host)
             return self._lanes[origin]
 
-    @cached_property
-    def _context(self) -> ssl.SSLContext:
-        return make_context(self._settings.tls)
-
-    def _tls_context(self) -> ssl.SSLContext:
-        with self._lock:
-            return self._context
+    def _tls_context(self, origin: Origin) -> ssl.SSLContext:
+        """The context for `origin`: one for all origins that are treated alike, since making one takes long."""
+        with self._making:
+            if origin not in self._contexts:
+                of_origin = self._settings.tls_for
+                tls = of_origin(origin) if of_origin else self._settings.tls
+                if tls not in self._contexts:
+                    self._contexts[tls] = make_context(tls)
+                self._contexts[origin] = self._contexts[tls]
+            return self._contexts[origin]
 
     def _answer(self, job: _Job) -> Response:
         """The answer in the end, after retries (retry.py)."""
@@ -253,7 +259,7 @@ class HttpTransport:
             from nv2.transport.address_rules import dialer
 
             dial = dialer(rule, origin, self._settings.resolve)
-        return open_connection(origin, proxy, self._tls_context, deadline, dial)
+        return open_connection(origin, proxy, lambda: self._tls_context(origin), deadline, dial)
 
     def _check_address(self, connection: Connection, origin: Origin, request: Request, job: _Job) -> None:
         """Raise `BadAnswer` if `connection`, whoever opened it, ends where the rule of `request` forbids."""
