@@ -385,6 +385,20 @@ def docker_configs() -> tuple[bytes, ...]:
     return _documents({"auths": auths}, {"auths": auths, **helped})
 
 
+def own_settings() -> tuple[bytes, ...]:
+    return _documents({"verificationPlugins": ["acme", "com.example.plugin"]}, {"verificationPlugins": None})
+
+
+def descriptors() -> tuple[bytes, ...]:
+    """As oras prints one, and as buildx does."""
+    found = {**image().to_json(), "annotations": {"a": "b"}, "platform": {"os": "linux"}}
+    return _documents(found, {"buildx.build.ref": "x", "containerimage.descriptor": found})
+
+
+def signature_names() -> tuple[bytes, ...]:
+    return (b"tool.jws.sig", b"/a b/tool.tar.gz.COSE.SIG", b"tool.sig", b"..jws.sig")
+
+
 def signing_keys() -> tuple[bytes, ...]:
     pairs = {"name": "files", "keyPath": "/k.key", "certPath": "/k.crt", "note": {"é": "<&>"}}
     plugin = {"name": "vault", "id": "1", "pluginName": "p", "pluginConfig": {"a": "b"}}

@@ -47,10 +47,14 @@ from nv2.errors import (
 )
 from nv2.home.config import load_config
 from nv2.home.crl_cache import _encoded, decoded
+from nv2.home.ocsp_cache import OcspCache
+from nv2.home.own_settings import load_own_settings
 from nv2.home.paths import Paths
 from nv2.home.signing_keys import load_signing_keys
 from nv2.inspection import Inspected
 from nv2.keys.pkcs11.uri import parse_uri
+from nv2.notary.attaching import read_descriptor
+from nv2.notary.blobs import format_of, signature_path
 from nv2.oci import media_types as mt
 from nv2.oci import reference
 from nv2.oci.descriptor import describe
@@ -75,7 +79,7 @@ from nv2.transport.credentials import CredentialStore, parse_docker_config
 from nv2.trust.blob_policy import parse_blob_policy
 from nv2.trust.denial import parse_denials
 from nv2.trust.policy import parse_policy
-from tests.fuzz import seeds
+from tests.fuzz import packages, seeds
 from tests.world import crl as crl_world
 from tests.world.signed import NOW
 
@@ -216,6 +220,19 @@ def _ocsp_data(data: bytes) -> None:
         assert told.responder is None
 
 
+def _ocsp_cache(data: bytes) -> None:
+    """What somebody put into the cache is judged as what a responder says, but for the nonce."""
+    leaf, issuer = seeds.chain().certificates[:2]
+    directory = _home() / "ocsp"
+    directory.mkdir(exist_ok=True)
+    (directory / ("0" * 64)).write_bytes(data)
+    loaded = OcspCache(directory).load("0" * 64)
+    assert loaded == data
+    if status_by_ocsp(loaded, leaf, issuer, NOW, None, None).status.status is Status.GOOD:
+        _check_said(CertificateStatus(Status.GOOD), loaded)
+        assert "GOOD" in (seeds.said_by_cryptography(loaded) or ("GOOD",))
+
+
 def _crl_cache(data: bytes) -> None:
     base, delta = decoded(data, "file")
     assert decoded(b"".join(_encoded(base, delta)), "file") == (base, delta)
@@ -288,6 +305,28 @@ def _config(data: bytes) -> None:
     _paths().settings.write_bytes(data)
     config = load_config(_paths())
     _ = config.is_insecure("Localhost:5000")
+
+
+def _own_settings(data: bytes) -> None:
+    _paths().own_settings.parent.mkdir(parents=True, exist_ok=True)
+    _paths().own_settings.write_bytes(data)
+    settings = load_own_settings(_paths())
+    assert settings.verification_plugins is None or not settings.allows("of nobody")
+
+
+def _descriptor(data: bytes) -> None:
+    """What is signed is what the file says, and names nothing more."""
+    (file := _home() / "descriptor.json").write_bytes(data)
+    found = read_descriptor(file)
+    assert found.to_json().keys() == {"mediaType", "digest", "size"}
+    assert found.size >= 0
+    assert found.media_type in mt.MANIFESTS
+
+
+def _signature_name(data: bytes) -> None:
+    name = data.decode("utf-8", "surrogateescape")
+    media_type = format_of(name)
+    assert format_of(signature_path("blob", media_type)) == media_type
 
 
 def _signing_keys(data: bytes) -> None:
@@ -449,6 +488,7 @@ TARGETS: dict[str, Target] = {
     "crl": Target(_crl, (InvalidRevocationData,), 4096, seeds.crls),
     "ocsp": Target(_ocsp, (InvalidRevocationData,), 8192, seeds.ocsp_answers),
     "ocsp-data": Target(_ocsp_data, (InvalidRevocationData,), 4096, seeds.ocsp_data),
+    "ocsp-cache": Target(_ocsp_cache, (InvalidRevocationData,), 8192, seeds.ocsp_answers),
     "crl-cache": Target(_crl_cache, (EnvironmentFailure,), 8192, seeds.crl_cache_files),
     "timestamp": Target(_timestamp, (InvalidTimestamp,), _ENVELOPE_BYTES, seeds.timestamps),
     "timestamp-reply": Target(
@@ -460,9 +500,14 @@ TARGETS: dict[str, Target] = {
     "blob-policy": Target(_blob_policy, (PolicyError,), _CONFIG_BYTES, seeds.blob_policies),
     "config.json": Target(_config, (ConfigurationError,), _CONFIG_BYTES, seeds.configs),
     "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),
+    "settings.json": Target(_own_settings, (ConfigurationError,), _CONFIG_BYTES, seeds.own_settings),
+    "descriptor": Target(_descriptor, (UsageError, MalformedManifest), 8192, seeds.descriptors),
+    "signature-name": Target(_signature_name, (UsageError,), 512, seeds.signature_names),
     "pkcs11-uri": Target(_pkcs11_uri, (UsageError,), 512, seeds.pkcs11_uris),
     "plugin-request": Target(_plugin_request, (UsageError,), 8192, seeds.plugin_requests),
     "plugin-output": Target(_plugin_output, (PluginError,), 8192, seeds.plugin_outputs),
+    "plugin-zip": Target(packages.take, (PluginError,), 8192, packages.zips),
+    "plugin-tar": Target(packages.take_tar, (PluginError,), 8192, packages.tars),
     "signingkeys.json": Target(_signing_keys, (SigningKeyError,), _CONFIG_BYTES, seeds.signing_keys),
     "layout-index": Target(_layout_index, _LAYOUT_ERRORS, _CONFIG_BYTES, seeds.layout_indexes),
     "layout-file": Target(_layout_file, (MalformedManifest, BadAnswer), 8192, lambda: (seeds.LAYOUT_FILE,)),

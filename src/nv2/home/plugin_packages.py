@@ -6,6 +6,7 @@ archive is counted, whatever its headers say. What this module does not do: run 
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -39,6 +40,9 @@ _KEPT_MODE = 0o755
 _BLOCK = 512
 _TAR_HEADERS = frozenset((b"x", b"g", b"X", b"L", b"K"))
 """Types of entries that say something about the next one, and are read into memory."""
+
+_OF_THE_PACKAGE = (errno.EINVAL, errno.ENAMETOOLONG)
+"""What the system says of offsets before the beginning, and of names that no file can have."""
 
 _END_OF_ZIP = struct.Struct("<4s4H2LH")
 _ZIP64 = b"PK\x06\x07"
@@ -89,6 +93,8 @@ def _system_errors(at: Path) -> Iterator[None]:
     except (NotImplementedError, RuntimeError, ValueError) as e:
         raise PluginError(f"not a package that can be read: {e}", at=str(at)) from None
     except OSError as e:
+        if e.errno in _OF_THE_PACKAGE:
+            raise PluginError(f"not a package that can be read: {e.strerror}", at=str(at)) from None
         raise failure(e, at) from None
 
 

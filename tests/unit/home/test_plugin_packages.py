@@ -154,6 +154,27 @@ def long_header(folder: Path) -> Path:
     return tar(folder / "p.tar.gz", (info, b"#!"))
 
 
+def before_the_beginning(folder: Path) -> Path:
+    """A zip archive whose directory is said to be longer than the file."""
+    path = zipped(folder / "p.zip", (NAME, 0o755, b"#!"))
+    whole = path.read_bytes()
+    size = whole[-10:-6]
+    path.write_bytes(whole[:-10] + (int.from_bytes(size, "little") + 500).to_bytes(4, "little") + whole[-6:])
+    return path
+
+
+def nul_in_zip(folder: Path) -> Path:
+    path = zipped(folder / "p.zip", ("evil_.txt", 0o644, b""), (NAME, 0o755, b""))
+    path.write_bytes(path.read_bytes().replace(b"evil_", b"evil\0"))
+    return path
+
+
+def nul_in_tar(folder: Path) -> Path:
+    info = entry("x")
+    info.pax_headers = {"path": "evil\0.txt"}
+    return tar(folder / "p.tar.gz", (info, b""), PLUGIN)
+
+
 # fmt: off
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "zip slip in zip":              (zips(("../../evil.txt", 0o644, b""), (NAME, 0o755, b"")), "cannot contain '..'"),
@@ -163,6 +184,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "Windows separators in zip":    (zips(("a\\evil.txt", 0o644, b"")),                        "is not relative"),
     "Windows separators in tar":    (tars((entry("a\\evil.txt"), b""), PLUGIN),                "is not relative"),
     "a drive in tar":               (tars((entry("C:evil.txt"), b""), PLUGIN),                 "is not relative"),
+    "NUL in zip":                   (nul_in_zip,                                               "is not relative"),
+    "NUL in tar":                   (nul_in_tar,                                               "is not relative"),
+    "a name that no file can have": (zips((NAME, 0o755, b""), ("x" * 300, 0o644, b"")),        "not a package that can be read"),
+    "zip with offsets below nothing": (before_the_beginning,                                   "not a package that can be read"),
     "zip bomb":                     (zips((NAME, 0o755, bytes(3_000_000))),                    "size limit"),
     "zip bomb in pieces":           (zips((NAME, 0o755, bytes(900_000)), ("b", 0o644, bytes(900_000)), ("c", 0o644, bytes(900_000))), "size limit"),
     "zip with a declared size":     (lying_size,                                               "not a package that can be read"),
