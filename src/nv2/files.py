@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.strict_json import ErrorType
@@ -73,7 +74,7 @@ def read_file(
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | extra)) as file:
             if regular and not _is_regular(path, file.fileno()):
                 raise error(f"not a regular file, so not {what}", at=str(path))
-            found = file.read(limit + 1)
+            found = _read(file, limit + 1)
     except FileNotFoundError as e:
         raise failure(e, path, kind=error, hint=absent) from None
     except (OSError, ValueError) as e:
@@ -81,6 +82,14 @@ def read_file(
     if len(found) > limit:
         raise error(f"longer than {limit} bytes, too long for {what}", at=str(path))
     return found
+
+
+def _read(file: BinaryIO, most: int) -> bytes:
+    """Up to `most` bytes. Memory is taken for what there is, not for what there may be: limits are far above usual sizes."""
+    expected = min(most, os.fstat(file.fileno()).st_size + 1)
+    found = file.read(expected)
+    # A pipe has no size, and a file may grow meanwhile.
+    return found if len(found) < expected else found + file.read(most - expected)
 
 
 def _system_error(error: OSError | ValueError) -> OSError:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def test_a_pipe_in_a_files_place_does_not_hold_the_reader(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(EnvironmentFailure, match="not a regular file"):
         read_file(tmp_path / "pipe", 5, "x", regular=True)
+
+
+def test_a_small_file_takes_little_memory_whatever_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    tracemalloc.start()
+    try:
+        assert read_file(tmp_path / "f", 64 * 1024 * 1024, "a test") == b"x"
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_endless_file_ends_at_the_limit() -> None:
