@@ -48,6 +48,7 @@ class Certificate:
         "issuer_der",
         "key_usage",
         "key_usage_critical",
+        "names_crl",
         "not_after",
         "not_before",
         "ocsp_urls",
@@ -81,6 +82,8 @@ class Certificate:
     """Dotted object identifiers; None if the extension is absent."""
     ocsp_urls: tuple[str, ...]
     crl_urls: tuple[str, ...]
+    names_crl: bool
+    """Whether it has distribution points, be they only entries of a directory, which has no URL."""
 
     def __init__(self, **fields: Any) -> None:
         for name, value in fields.items():
@@ -115,8 +118,8 @@ class Certificate:
 
     @property
     def has_revocation_information(self) -> bool:
-        """Whether it names an OCSP responder or a CRL by URL."""
-        return bool(self.ocsp_urls or self.crl_urls)
+        """Whether it names an OCSP responder by URL, or a CRL in any way."""
+        return bool(self.ocsp_urls) or self.names_crl
 
     @property
     def public_key(self) -> CertificatePublicKeyTypes:
@@ -199,6 +202,7 @@ def _parse(data: bytes) -> Certificate:
         extended_key_usage=extensions.extended_key_usage(fields.extensions),
         ocsp_urls=extensions.ocsp_urls(fields.extensions),
         crl_urls=extensions.crl_urls(fields.extensions),
+        names_crl=extensions.CRL_DISTRIBUTION_POINTS in fields.extensions,
     )
 
 

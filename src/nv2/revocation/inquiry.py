@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from nv2.errors import RemoteError
+from nv2.errors import InvalidRevocationData, RemoteError
 from nv2.pki.certificate import Certificate
 from nv2.pki.certificate_status import CertificateStatus, Status
 from nv2.pki.crl import Crl, status_by_crl
@@ -52,6 +52,8 @@ class Circumstances(NamedTuple):
 
 def inquire(link: Link, about: Circumstances) -> Inquiry:
     """OCSP first, and CRLs where it cannot tell ("Certificate Revocation Evaluation")."""
+    if not (link.certificate.ocsp_urls or link.certificate.crl_urls):
+        return CertificateStatus(Status.UNKNOWN, "it names a CRL, and no address of it")
     by_ocsp = yield from _in_turn(link.certificate.ocsp_urls, lambda url: _ask_responder(url, link, about))
     if by_ocsp.status is not Status.UNKNOWN or not link.certificate.crl_urls:
         return by_ocsp
@@ -164,7 +166,14 @@ def _ask_for_crl(url: str, link: Link, about: Circumstances) -> Inquiry:
 
 
 def _with_delta(url: str, base: Crl, link: Link, about: Circumstances) -> Inquiry:
-    """What `base` says together with its delta, if it announces one ("Revocation Checking with Delta CRLs")."""
+    """What `base` says together with its delta, if it announces one ("Revocation Checking with Delta CRLs").
+
+    Where that is published, nobody believes who has not signed: it would be a redirect that no address rule narrows.
+    """
+    try:
+        base.check_origin(link.issuer)
+    except InvalidRevocationData as e:
+        return _unknown(e)
     delta, problems = None, []
     for where in _delta_urls(base, link.certificate)[:MAX_ADDRESSES]:
         asked = about.evidence.crl(about.transport, where)

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from nv2.pki.certificate_status import CertificateStatus, Status
 from nv2.pki.chain import MAX_SUBJECT, Chain, place
+from nv2.pki.profile import TIME_STAMPING
 from nv2.plain_text import one_line
 from nv2.revocation.caches import Caches
 from nv2.revocation.evidence import Evidence, NewLock
@@ -94,12 +95,13 @@ def at_once(inquiries: Sequence[Inquiry]) -> list[CertificateStatus]:
 
 def finding_of(chain: Chain, statuses: Sequence[CertificateStatus | None]) -> Finding:
     """Failed if a certificate is revoked, else unknown if one is, else passed: with what was learnt, and where."""
+    role = "timestamping" if TIME_STAMPING in (chain.leaf.extended_key_usage or ()) else "signing"
     for wanted, outcome, words in (
         (Status.REVOKED, Outcome.FAILED, "is revoked"),
         (Status.UNKNOWN, Outcome.UNKNOWN, "revocation status is unknown"),
     ):
         told = [
-            f'signing certificate with subject "{one_line(certificate.subject, MAX_SUBJECT)}" {words}: '
+            f'{role} certificate with subject "{one_line(certificate.subject, MAX_SUBJECT)}" {words}: '
             f"certificate #{i}, {status.reason}"
             for i, (certificate, status) in enumerate(zip(chain.certificates, statuses, strict=False), 1)
             if status is not None and status.status is wanted

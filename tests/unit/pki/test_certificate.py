@@ -58,6 +58,12 @@ def test_revocation_information_is_an_ocsp_or_crl_url() -> None:
     assert leaf(crl_urls=["http://a.example/crl"]).has_revocation_information
 
 
+def test_a_crl_that_is_published_in_a_directory_has_no_url_and_is_revocation_information() -> None:
+    directory = x509.DistributionPoint([x509.DirectoryName(name_of("Wabbit CA"))], None, None, None)
+    found = leaf(extensions=[(x509.CRLDistributionPoints([directory]), False)])
+    assert found.crl_urls == () and found.has_revocation_information
+
+
 def test_other_access_methods_are_no_revocation_information() -> None:
     issuers = x509.AccessDescription(
         x509.oid.AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://a")

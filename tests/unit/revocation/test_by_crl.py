@@ -8,16 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from nv2.errors import EnvironmentFailure, Nv2Error
+from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import Chain, parse_chain
 from nv2.revocation.caches import Caches
 from nv2.revocation.inquiry import MAX_ADDRESSES
 from nv2.revocation.online import OnlineRevocation
 from nv2.trust.level import Validation
 from nv2.trust.verdict import Finding, Outcome
-from tests.world.ca import CA, Pair
-from tests.world.crl import HOLD, NOW, REMOVED, Revoked, crl
+from tests.world.ca import CA, TIME_STAMPING, Pair, name_of
+from tests.world.crl import HOLD, NOW, REMOVED, Revoked, crl, points
 from tests.world.publishing import Publishing, Service
 from tests.world.rounds import Rounds
 
@@ -143,6 +145,24 @@ def test_who_names_nobody_is_good_with_a_note() -> None:
     )
 
 
+def test_a_crl_that_is_named_without_an_address_leaves_it_unknown() -> None:
+    directory = x509.DistributionPoint([x509.DirectoryName(name_of("Wabbit"))], None, None, None)
+    chain = parse_chain(pair(extensions=points(directory)).chain)
+    finding, published = check(chain, {})
+    assert finding.outcome is Outcome.UNKNOWN and published.requests == []
+    assert finding.reason.endswith("unknown: certificate #1, it names a CRL, and no address of it")
+
+
+def test_a_timestamping_certificate_is_called_so() -> None:
+    chain = Chain(tuple(map(parse_certificate, pair(BUILDS, eku=(TIME_STAMPING,)).chain)))
+    for service, said in (
+        (crl(root, [Revoked(SERIAL)]), "is revoked"),
+        (404, "revocation status is unknown"),
+    ):
+        finding, _ = check(chain, {BUILDS: service})
+        assert finding.reason.startswith(f'timestamping certificate with subject "{_subject()}" {said}: ')
+
+
 def test_all_certificates_are_asked_about_at_once() -> None:
     published = Publishing({BUILDS: crl(builds), ROOT: crl(root)})
     rounds = Rounds(published)
@@ -181,6 +201,16 @@ def test_a_delta_that_cannot_be_had_leaves_it_unknown() -> None:
     finding, _ = check(chain_of(BUILDS), {BUILDS: announcing()})
     assert finding.outcome is Outcome.UNKNOWN
     assert finding.reason.endswith(f"; delta CRL at {DELTA}: the connection was refused")
+
+
+@pytest.mark.parametrize(
+    "forged", [{"bad_signature": True}, {"issuer": "Stranger"}, {"signed_by": CA("Stranger").key}]
+)
+def test_a_delta_is_not_asked_for_where_a_forged_crl_says(forged: Mapping[str, Any]) -> None:
+    inside = "http://10.0.0.5/shutdown"
+    base = crl(**{"ca": root, "freshest": (inside,), **forged})
+    finding, published = check(chain_of(BUILDS), {BUILDS: base, inside: delta()})
+    assert finding.outcome is Outcome.UNKNOWN and published.asked == [BUILDS]
 
 
 def test_who_is_listed_for_good_is_revoked_without_the_delta() -> None:
