@@ -127,6 +127,36 @@ def test_login_keeps_what_the_others_use_until_logout(basic: Place, setting: str
     assert f"nv2 login {basic.registry}" in refused.stderr
 
 
+@pytest.mark.parametrize("helper", ["pass", "secretservice"])
+@pytest.mark.parametrize("saver", ["nv2", "notation"])
+def test_what_one_program_keeps_in_the_platform_s_key_chain_the_other_finds(
+    basic: Place, helper: str, saver: str
+) -> None:
+    programs = basic.home.directory / "programs"
+    programs.mkdir()
+    for name in ("pass", f"docker-credential-{helper}")[helper != "pass" :]:
+        (programs / name).write_text(HELPER)
+        (programs / name).chmod(0o755)
+    path = {"PATH": f"{programs}:/usr/bin:/bin"}
+
+    def run(program: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        if program == "nv2":
+            return basic.home.nv2(*words, more={**path, **more}, check=False)
+        environment = {**basic.home.environment(), **path, **more}
+        place, theirs = basic.home.directory, basic.home.notation_program
+        return peers.run(theirs, *words, home=place, environment=environment, check=False)
+
+    _main_road(basic, more=LOGIN)
+    finder = "notation" if saver == "nv2" else "nv2"
+    assert run(finder, "list", basic.reference()).returncode != 0
+    assert run(saver, "login", basic.registry, **LOGIN).stdout == "Login Succeeded\n"
+    assert json.loads((programs / "secret").read_text())["Secret"] == PASSWORD
+    assert run(finder, "list", basic.reference()).returncode == 0
+    assert run(finder, "logout", basic.registry).stdout == "Logout Succeeded\n"
+    assert run(saver, "list", basic.reference()).returncode != 0
+    assert not list(basic.home.directory.rglob("config.json"))
+
+
 def test_a_wrong_password_is_refused_and_not_shown(basic: Place) -> None:
     for words in (("login", basic.registry), ("list", basic.reference())):
         ended = basic.home.nv2(*words, "-u", USER, "-p", "open rye", check=False)

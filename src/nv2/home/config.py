@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nv2.errors import ConfigurationError
 from nv2.home.json_files import read_object
@@ -17,12 +17,14 @@ MAX_CONFIG = 1024 * 1024
 
 
 class Config(NamedTuple):
-    """The settings. Unknown fields are somebody else's (docker's `auths`, say) and are left alone."""
+    """The settings. Unknown fields are somebody else's and are left alone."""
 
     insecure_registries: frozenset[str] = frozenset()
     """`host[:port]`, lower case: these speak plain HTTP."""
     credentials_store: str | None = None
     credential_helpers: Mapping[str, str] = MappingProxyType({})
+    auths: Mapping[str, Any] = MappingProxyType({})
+    """Registry to credentials in plain text, as in Docker's file; read when they are used."""
     signature_format: str | None = None
     """A name of `media_types.ENVELOPES`."""
 
@@ -40,6 +42,7 @@ def load_config(paths: Paths) -> Config:
         frozenset(name.lower() for name in fields.strings("insecureRegistries") or ()),
         fields.get("credsStore", str) or None,
         MappingProxyType(fields.string_map("credHelpers") or {}),
+        MappingProxyType(fields.get("auths", dict) or {}),
         _format(fields),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -126,7 +127,8 @@ class RegistryAccess:
         )
 
     def credential_for(self, host: str) -> Credential | None:
-        """The credentials for `host`: explicit ones, then notation's settings, then Docker's. May be none.
+        """The credentials for `host`: explicit ones, then notation's settings, then Docker's; where both say nothing, the
+        platform's own key chain. May be none.
 
         Explicit ones are for one registry: they are not handed to a second one. Raises `CredentialError`.
         """
@@ -156,7 +158,10 @@ class RegistryAccess:
             self._registries = found
 
     def credential_store(self) -> CredentialStore:
-        """Where `login` puts credentials and `logout` takes them from: notation's settings, else Docker's."""
+        """Where `login` puts credentials and `logout` takes them from.
+
+        notation's settings, else Docker's, else the platform's own key chain.
+        """
         return next(iter(self._stores()))
 
     def _explicit_for(self, host: str) -> Credential | None:
@@ -169,18 +174,21 @@ class RegistryAccess:
 
     def _stores(self) -> list[CredentialStore]:
         from nv2.programs.run import LocalPrograms
-        from nv2.transport.credentials import CredentialConfig, CredentialStore
+        from nv2.transport.credentials import CredentialConfig, CredentialStore, native_helper
 
         programs = LocalPrograms(self._environ)
         configs = (
             CredentialConfig(
                 helpers=self._config.credential_helpers,
                 store=self._config.credentials_store,
+                auths=self._config.auths,
                 at="notation's config.json",
             ),
             _docker_config(self._environ),
         )
-        saying = [config for config in configs if config.says_something] or [configs[-1]]
+        saying = [config for config in configs if config.says_something]
+        if not saying:
+            saying = [configs[-1]._replace(store=native_helper(sys.platform, programs.has))]
         return [CredentialStore(config, programs) for config in saying]
 
 

@@ -34,6 +34,12 @@ class LocalPrograms:
             if name not in WITHHELD and not name.startswith(WITHHELD_PREFIXES)
         }
 
+    def has(self, name: str) -> bool:
+        """Whether there is a program `name` in PATH."""
+        import shutil  # few runs ask
+
+        return shutil.which(name, path=self._environ.get("PATH", os.defpath)) is not None
+
     def run(
         self,
         arguments: tuple[str, ...],

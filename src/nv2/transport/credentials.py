@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -31,11 +31,24 @@ _NOT_FOUND = b"credentials not found in native keychain"
 
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
+PREFIX = "docker-credential-"
+"""What the names of helpers' programs begin with."""
+
 MAX_MESSAGE = 200
 """Characters of a helper's complaint that are repeated."""
 
+NATIVE_HELPERS: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType(
+    {
+        "linux": (("pass", "pass"), ("", "secretservice")),
+        "darwin": (("", "osxkeychain"),),
+        "win32": (("", "wincred"),),
+    }
+)
+"""By platform: the first row counts whose program is there (`""` always is): the helper for who has named none."""
+
 NO_HELPER = (
-    'install docker-credential-pass, or another, and name it there: {"credsStore": "pass"}. '
+    "install docker-credential-pass, or another, and name it in notation's config.json: "
+    '{"credsStore": "pass"}. '
     "Or do not log in, and set $NOTATION_USERNAME and $NOTATION_PASSWORD for each command"
 )
 """The hint where there is no helper to keep credentials."""
@@ -76,6 +89,16 @@ class CredentialConfig(NamedTuple):
         return bool(self.auths or self.helpers or self.store)
 
 
+def native_helper(platform: str, is_there: Callable[[str], bool]) -> str | None:
+    """The helper of the platform's own key chain, by notation's rule, if its program is there; else None.
+
+    `platform` is as in `sys.platform`; `is_there` says whether a program is in PATH.
+    """
+    rows = NATIVE_HELPERS.get(platform, ())
+    helper = next((helper for program, helper in rows if not program or is_there(program)), None)
+    return helper if helper and is_there(f"{PREFIX}{helper}") else None
+
+
 def parse_docker_config(data: bytes, at: str) -> CredentialConfig:
     """Read `auths`, `credHelpers` and `credsStore`; other fields are Docker's. Raises `CredentialError`.
 
@@ -114,7 +137,8 @@ class CredentialStore:
         helper = self._helper(host)
         if helper is None:
             raise CredentialError(
-                "there is no credential helper, and nv2 keeps no passwords in files",
+                "the credential could not be saved because a credentials store is required to securely store the "
+                "password: there is no credential helper, and nv2 keeps no passwords in files",
                 at=self._config.at,
                 hint=NO_HELPER,
             )
@@ -133,9 +157,9 @@ class CredentialStore:
             self._run(helper, "erase", _server(host).encode())
         elif any(_same_registry(name, host) for name in self._config.auths):
             raise CredentialError(
-                f"the credentials of {host} stand in Docker's file, which nv2 does not write",
+                f"the credentials of {host} stand in this file, which nv2 does not change",
                 at=self._config.at,
-                hint=f"docker logout {host}",
+                hint=f"if it is Docker's: docker logout {host}",
             )
 
     def _helper(self, host: str) -> str | None:
@@ -143,7 +167,7 @@ class CredentialStore:
         helper = next((self._config.helpers[name] for name in names), None) or self._config.store
         if helper and not _HELPER_NAME.fullmatch(helper):
             raise CredentialError(f"{helper!r} is not the name of a credential helper", at=self._config.at)
-        return f"docker-credential-{helper}" if helper else None
+        return f"{PREFIX}{helper}" if helper else None
 
     def _run(self, helper: str, verb: str, data: bytes) -> bytes | None:
         """What `helper` prints; None if it has no such credentials."""

@@ -51,6 +51,8 @@ class CommandLine:
             monkeypatch.setenv(variable, str(directory / name))
         for variable in ("NV2_CONFIG", "NOTATION_USERNAME", "NOTATION_PASSWORD", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.delenv(variable, raising=False)
+        # Whoever runs the tests has a key chain perhaps, which is no part of them.
+        monkeypatch.setattr("nv2.transport.credentials.NATIVE_HELPERS", {})
         monkeypatch.chdir(directory)
         self._monkeypatch = monkeypatch
 

@@ -5,11 +5,13 @@ import http.server
 import io
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from nv2.transport.credentials import NATIVE_HELPERS
 from tests.unit.cli.command_line import CommandLine
 
 HELPER = """#!/bin/sh
@@ -59,6 +61,60 @@ def helped(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     line.config.mkdir()
     (line.config / "config.json").write_text('{"credsStore": "box"}')
     return line
+
+
+@pytest.fixture
+def native(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """On Linux, with `docker-credential-secretservice` on the path, and no file that names it."""
+    programs = line.directory / "programs"
+    programs.mkdir()
+    helper = programs / "docker-credential-secretservice"
+    helper.write_text(HELPER.format(file=line.directory / "secret"))
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}/bin")
+    monkeypatch.setattr(
+        "nv2.transport.credentials.NATIVE_HELPERS", {sys.platform: NATIVE_HELPERS["linux"][1:]}
+    )
+    return line
+
+
+def test_where_no_file_names_a_helper_the_platform_s_own_keeps_the_credentials(
+    native: CommandLine, registry: str
+) -> None:
+    before = {path for path in native.directory.rglob("*") if path.is_file()}
+    assert native("login", "-u", "alice", "-p", "wonderland", registry).out == "Login Succeeded\n"
+    secret = native.directory / "secret"
+    assert json.loads(secret.read_text())["Secret"] == "wonderland"
+    assert {path for path in native.directory.rglob("*") if path.is_file()} == before | {secret}
+    found = native("list", "-d", f"{registry}/app:v1")
+    assert f"credentials of {registry}: from docker-credential-secretservice\n" in found.err
+    assert native("logout", registry).out == "Logout Succeeded\n"
+    assert not secret.exists()
+
+
+def test_the_platform_s_own_helper_is_left_alone_where_a_file_names_credentials(
+    native: CommandLine, registry: str
+) -> None:
+    (native.directory / "docker").mkdir()
+    (native.directory / "docker" / "config.json").write_text('{"auths": {"elsewhere.test": {}}}')
+    ended = native("login", "-u", "alice", "-p", "wonderland", registry)
+    assert ended.code == 3
+    assert "the credential could not be saved because a credentials store is required" in ended.err
+    assert not (native.directory / "secret").exists()
+
+
+def test_credentials_in_notation_s_own_file_are_used_and_never_written(
+    line: CommandLine, registry: str
+) -> None:
+    line.config.mkdir()
+    entry = {"auth": base64.b64encode(b"alice:wonderland").decode()}
+    (line.config / "config.json").write_text(json.dumps({"auths": {registry: entry}}))
+    ended = line("login", "-u", "alice", "-p", "wonderland", registry)
+    assert ended.out == "Authenticated with existing credentials\nLogin Succeeded\n"
+    assert "Warning: The credentials store is not set up." in ended.err
+    ended = line("logout", registry)
+    assert ended.code == 3 and "which nv2 does not change" in ended.err
+    assert json.loads((line.config / "config.json").read_text()) == {"auths": {registry: entry}}
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

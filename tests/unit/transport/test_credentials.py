@@ -9,6 +9,7 @@ from nv2.transport.credentials import (
     DOCKER_HUB,
     Credential,
     CredentialStore,
+    native_helper,
     parse_docker_config,
 )
 
@@ -141,7 +142,26 @@ def test_no_password_is_ever_written_to_a_file() -> None:
 def test_what_docker_wrote_is_left_to_docker() -> None:
     with pytest.raises(CredentialError) as e:
         store({"auths": {"r.test": auth("a:b")}}).erase("r.test")
-    assert e.value.hint == "docker logout r.test"
+    assert str(e.value.hint).endswith("docker logout r.test")
+
+
+@pytest.mark.parametrize(
+    ("platform", "there", "helper"),
+    [
+        ("linux", {"pass", "docker-credential-pass", "docker-credential-secretservice"}, "pass"),
+        ("linux", {"docker-credential-pass", "docker-credential-secretservice"}, "secretservice"),
+        ("linux", {"pass", "docker-credential-secretservice"}, None),
+        ("linux", set(), None),
+        ("darwin", {"docker-credential-osxkeychain"}, "osxkeychain"),
+        ("darwin", {"pass", "docker-credential-pass"}, None),
+        ("win32", {"docker-credential-wincred"}, "wincred"),
+        ("freebsd14", {"pass", "docker-credential-pass"}, None),
+    ],
+)
+def test_the_platform_s_own_helper_counts_where_its_program_is(
+    platform: str, there: set[str], helper: str | None
+) -> None:
+    assert native_helper(platform, there.__contains__) == helper
 
 
 def test_the_first_line_of_a_helper_s_complaint_is_repeated() -> None:
