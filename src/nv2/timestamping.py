@@ -17,6 +17,7 @@ from nv2.errors import (
     EnvironmentFailure,
     InvalidCertificate,
     InvalidTimestamp,
+    Unreachable,
 )
 from nv2.pki.certificate import Certificate
 from nv2.pki.chain import Chain, check_validity
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 REPLY_TIMEOUT = 15.0
 """Seconds for a timestamp, everything included; as in notation."""
+
+_ADVICE = "is this the address of the timestamping authority, and can this machine reach it?"
 
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
 
@@ -132,11 +135,15 @@ class TimestampService(NamedTuple):
             total_timeout=REPLY_TIMEOUT,
             anonymous=True,
         )
-        response = send(self.transport, request)
-        if response.status != 200 or response.content_type != _REPLY:
-            response.discard()
-            raise BadAnswer(
-                f"no timestamp: status {response.status}, {response.content_type or 'no content type'}",
-                at=request.place,
-            )
-        return response.data()
+        try:
+            response = send(self.transport, request)
+            if response.status == 200 and response.content_type == _REPLY:
+                return response.data()
+        except Unreachable as e:
+            # The transport names the host, or the proxy, that failed; its advice is about registries.
+            raise Unreachable(f"timestamp: no answer: {e}", at=self.url, hint=_ADVICE) from None
+        response.discard()
+        raise BadAnswer(
+            f"no timestamp: status {response.status}, {response.content_type or 'no content type'}",
+            at=request.place,
+        )

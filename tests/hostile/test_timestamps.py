@@ -184,7 +184,7 @@ SIGNING = (
     Attack("an error", raw(500, io.BytesIO(b"")), "status 500", words=SIGN),
     Attack("a page", raw(200, io.BytesIO(b"<html>"), "text/html"), "text/html", words=SIGN),
     Attack("an answer without end", raw(200, Zeros()), "longer than 1048576 bytes", words=SIGN, read=2 * 1024 * 1024),
-    Attack("nobody there", root(CLOCK.root), "cannot find the host", words=SIGN.replace("tsa.test", "127.0.0.1:1")),
+    Attack("nobody there", root(CLOCK.root), "timestamp: no answer: 127.0.0.1:1: cannot find the host", words=SIGN.replace("tsa.test", "127.0.0.1:1")),
 )
 # fmt: on
 

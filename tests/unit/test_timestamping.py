@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -300,12 +300,40 @@ def test_a_revoked_authority_is_found_out_when_signing(outcome: Outcome) -> None
         service(TSA("Clock").answer, revocation=Recorder(outcome)).stamp(b"x", "sha256")
 
 
-def test_an_authority_that_does_not_answer_is_said_to() -> None:
-    def silent(request: Request) -> Response:
-        raise Unreachable("no answer", at=request.place)
+class Cut(io.RawIOBase):
+    """A body whose peer goes away."""
 
-    with pytest.raises(Unreachable):
-        service(silent).stamp(b"x", "sha256")
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        raise Unreachable("the connection was cut", at="tsa.example:80", hint="is the registry running?")
+
+
+def silent(request: Request) -> Response:
+    raise Unreachable("no answer", at="tsa.example:80", hint="is the registry running?")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (silent, "tsa.example:80: no answer"),
+        (
+            lambda request: Response(
+                200, {"content-type": "application/timestamp-reply"}, cast(BinaryIO, Cut()), request
+            ),
+            "tsa.example:80: the connection was cut",
+        ),
+    ],
+)
+def test_an_authority_that_does_not_answer_is_said_to_be_one(
+    answer: Callable[[Request], Response], said: str
+) -> None:
+    with pytest.raises(Unreachable) as caught:
+        service(answer).stamp(b"x", "sha256")
+    assert str(caught.value) == f"{URL}: timestamp: no answer: {said}"
+    assert "timestamping authority" in (caught.value.hint or "")
+    assert "registry" not in (caught.value.hint or "")
 
 
 def test_nothing_is_signed_without_the_timestamp_that_was_asked_for() -> None:

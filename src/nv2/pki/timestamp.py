@@ -85,15 +85,15 @@ class Token(NamedTuple):
 
     def open(self) -> OpenedToken:
         """Prove that the certificate it names signed it, and read it. Raises `InvalidTimestamp`."""
-        signer = self._signer()
         try:
+            signer = self._signer()
             _check_work(signer)
             cms.check_signature(self.signed, signer)
             _check_named(self.signed.signer, signer)
             attribute = self.signed.signer.attributes.get(SIGNING_TIME)
             signing_time = None if attribute is None else der.instant(attribute)
         except ValueError as e:
-            raise InvalidTimestamp(f"a signed attribute is malformed: {e}") from None
+            raise InvalidTimestamp(f"a signed attribute, or its certificate, is malformed: {e}") from None
         return OpenedToken(_guarded_info(self.signed.content), signer, self.certificates, signing_time)
 
     def _signer(self) -> Certificate:

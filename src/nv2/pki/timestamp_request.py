@@ -30,6 +30,12 @@ _FAILURES = {
     17: "addInfoNotAvailable",
     25: "systemFailure",
 }
+MAX_SAID = 4
+"""Texts of an authority's that are shown."""
+
+MAX_FAILURES = 8
+"""Bytes of the bit string that says why; the highest bit that anyone uses is 25."""
+
 _UTF8 = 0x0C
 
 
@@ -68,9 +74,12 @@ def _read_status(element: der.Element) -> tuple[bool, str]:
     said = [_STATUS.get(number, f"status {number}")]
     for detail in details:
         if detail.tag == der.SEQUENCE:
-            texts = (der.expect(text, _UTF8).decode("utf-8") for text in der.items(detail))
+            shown = der.items(detail)[:MAX_SAID]
+            texts = (der.expect(text, _UTF8).decode("utf-8") for text in shown)
             said += [quoted(one_line(text)) for text in texts]
         else:
+            if len(detail.content) > MAX_FAILURES:
+                raise der.NotDer("more failures than there are")
             said += [_FAILURES.get(bit, f"failure {bit}") for bit in sorted(der.bits(detail))]
     return number in _GRANTED, ", ".join(said)
 

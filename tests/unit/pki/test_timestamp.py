@@ -169,6 +169,14 @@ def test_a_signer_may_be_named_by_its_key_identifier() -> None:
         opened(IDENTIFIED.token(WHAT, sid="key", certificates=(CLOCK.pair.leaf,)))
 
 
+@pytest.mark.parametrize("value", [b"", NULL, b"\x04\x05abc"])
+def test_a_key_identifier_that_cannot_be_read_names_nobody(value: bytes) -> None:
+    broken = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.14"), value)
+    leaf = TSA("Broken", extensions=[(broken, False)]).pair.leaf
+    with pytest.raises(InvalidTimestamp, match="is malformed"):
+        opened(IDENTIFIED.token(WHAT, sid="key", certificates=(leaf, IDENTIFIED.pair.leaf)))
+
+
 def test_nothing_is_read_before_the_signature_holds() -> None:
     with pytest.raises(InvalidTimestamp, match="not made by the key"):
         opened(CLOCK.token(WHAT, content=b"no TSTInfo", spoil_signature=True))

@@ -70,6 +70,8 @@ def _after_status(reply: bytes) -> int:
         ({"status": 2, "failure": b"\x00\x40"}, "rejected, failure 1"),
         ({"status": 3}, "refused: waiting"),
         ({"status": 77}, "refused: status 77"),
+        ({"status": 1 << 100_000}, "not a timestamp reply"),
+        ({"status": 2, "failure": b"\0" + b"\xff" * 100_000}, "not a timestamp reply: more failures than there are"),
         ({"status": 2, "with_token": True}, "refused: rejected"),
         ({"spoil": lambda reply: reply[:-1]}, "not a timestamp reply"),
         ({"spoil": lambda _: b"<html>"}, "not a timestamp reply"),
@@ -80,3 +82,9 @@ def _after_status(reply: bytes) -> int:
 def test_any_other_reply_is_refused(how: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidTimestamp, match=said):
         answered(**how)
+
+
+def test_a_talkative_authority_is_cut_short() -> None:
+    with pytest.raises(InvalidTimestamp) as caught:
+        answered(status=2, texts=("blah" * 1000,) * 1000)
+    assert 100 < len(str(caught.value)) < 1000
