@@ -138,8 +138,10 @@ class Certificate:
 
     @property
     def spki(self) -> bytes:
-        """SubjectPublicKeyInfo of the public key, DER."""
-        return public_keys.spki_of(self.public_key)
+        """SubjectPublicKeyInfo of the public key, DER, in one form for each key. Raises as `public_key`."""
+        key = self.public_key
+        # To write it anew, the library loads its readers and writers of every format: 10 ms.
+        return self._essentials.spki or public_keys.spki_of(key)
 
     def extension(self, oid: str) -> bytes | None:
         """The value of one extension, read anew: for those that are seldom asked for."""

@@ -25,6 +25,8 @@ class Essentials(NamedTuple):
     """Of the signature, as a dotted object identifier."""
     hash_name: str | None
     """Of the signature; None where the algorithm has none of its own, or it is not known."""
+    spki: bytes | None
+    """SubjectPublicKeyInfo, if it is written in the one way in which the key itself would be; None if that is not known."""
     load_key: Callable[[], CertificatePublicKeyTypes]
     """Raises `ValueError`, `UnsupportedAlgorithm`."""
 
@@ -47,6 +49,7 @@ def essentials_of(data: bytes) -> Essentials:
         parsed.signature,
         parsed.signature_algorithm_oid.dotted_string,
         _hash_name(parsed),
+        None,
         parsed.public_key,
     )
 

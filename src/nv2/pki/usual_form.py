@@ -73,7 +73,14 @@ def _read(data: bytes) -> Essentials:
     _check_extensions(der.expect(extensions, _EXTENSIONS))
     start, end = der.items(validity)
     return Essentials(
-        _instant(start), _instant(end), body.raw, signature.content[1:], oid, hash_name, _key_loader(key)
+        _instant(start),
+        _instant(end),
+        body.raw,
+        signature.content[1:],
+        oid,
+        hash_name,
+        key.raw,
+        _key_loader(key),
     )
 
 
