@@ -18,6 +18,7 @@ from nv2.errors import ArtifactError, SigningKeyError, UsageError
 from nv2.keys.interface import EnvelopeMaker, Signer, makes_envelopes
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
+from nv2.oci.digest import Digest
 from nv2.oci.manifest import BuiltManifest, build_signature_manifest
 from nv2.pki.chain import Chain, check_validity, parse_chain
 
@@ -40,6 +41,8 @@ class Wish(NamedTuple):
     """Write the manifest form that notation 1.3.2 sees in OCI image layouts."""
     timestamper: Timestamper | None = None
     """Who proves when the signature was made; a plugin that makes envelopes may have seen to that itself."""
+    refusal: Callable[[Chain, Digest], str | None] | None = None
+    """Why nobody here would count a signature of that chain and artifact; None if somebody may."""
 
 
 def check_expiry(expiry: timedelta | None) -> None:
@@ -59,7 +62,7 @@ def envelope_of(
 
     Raises `UsageError` for unusable metadata or expiry, `InvalidCertificate` if the chain breaks the
     profile or is not valid at `now` (signature-specification, "Certificate Requirements"), `SigningKeyError` if
-    a plugin signed something else than it was given.
+    a plugin signed something else than it was given, or `wish.refusal` says no.
     """
     sealed, chain, _ = _sealed(subject, signer, wish, now)
     return sealed, chain
@@ -78,13 +81,23 @@ def _sealed(
     if makes_envelopes(signer):
         made = signer.make(wish.media_type, draft)
         sealed, chain = _checked(made.data, draft, wish, signing_time)
+        _check_heeded(chain, subject, wish)
         return _stamped(sealed, wish).raw, chain, made.annotations
     holder = cast("Signer", signer)
     chain = parse_chain(holder.chain)
     check_validity(chain, signing_time)
+    _check_heeded(chain, subject, wish)
     sealed = seal(wish.media_type, draft, holder.chain, holder.algorithm, holder.sign)
     sealed.open(chain.leaf.public_key)
     return _stamped(sealed, wish).raw, chain, {}
+
+
+def _check_heeded(chain: Chain, subject: Descriptor, wish: Wish) -> None:
+    refusal = wish.refusal(chain, subject.digest) if wish.refusal else None
+    if refusal is not None:
+        raise SigningKeyError(
+            f"not signed: {refusal}", hint="'nv2 trust denials' shows what is denied; sign with another key"
+        )
 
 
 def _stamped(sealed: Envelope, wish: Wish) -> Envelope:

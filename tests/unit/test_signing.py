@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from nv2.content.memory import MemoryStore
 from nv2.envelope.formats import parse
-from nv2.errors import InvalidCertificate, InvalidSignature, UsageError
+from nv2.errors import InvalidCertificate, InvalidSignature, SigningKeyError, UsageError
+from nv2.keys.plugin import plugin_key
 from nv2.oci import media_types as mt
 from nv2.oci.manifest import parse_manifest
-from nv2.pki.chain import parse_chain
+from nv2.pki.chain import Chain, parse_chain
 from nv2.signing import Wish, check_expiry, envelope_of, sign
 from tests.world.ca import CA, MemorySigner
-from tests.world.signed import artifact
+from tests.world.plugins import ENVELOPE, RAW, FakePlugin
+from tests.world.signed import SIGNED_AT, artifact
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 987654, tzinfo=UTC)
 PAIR = CA("Wabbit").issue("build", "EC-256")
@@ -78,3 +81,52 @@ def test_refused_metadata_stores_nothing() -> None:
     with pytest.raises(UsageError):
         sign(store, subject, PAIR.signer(), Wish(user_metadata={"io.cncf.notary.x": "y"}), NOW)
     assert store.contents == before
+
+
+def test_a_chain_that_is_ruled_out_here_signs_nothing_and_its_key_is_not_asked() -> None:
+    class Untouched(MemorySigner):
+        def sign(self, data: bytes) -> bytes:
+            raise AssertionError("the key was asked")
+
+    store = MemoryStore()
+    subject = artifact(store)
+    asked = []
+
+    def refusal(chain: Chain, digest: str) -> str:
+        asked.append((chain.leaf.thumbprint, digest))
+        return "it was stolen"
+
+    wish = Wish(refusal=refusal)
+    with pytest.raises(SigningKeyError, match="not signed: it was stolen"):
+        sign(store, subject, Untouched(PAIR.chain, PAIR.key), wish, NOW)
+    assert asked == [(parse_chain(PAIR.chain).leaf.thumbprint, subject.digest)]
+    assert store.referrers(subject).descriptors == ()
+
+
+@pytest.mark.parametrize("capability", [RAW, ENVELOPE])
+def test_what_a_plugin_signed_with_a_chain_that_is_ruled_out_is_not_attached(capability: str) -> None:
+    plugin = FakePlugin(PAIR, get_plugin_metadata={"capabilities": [capability]})
+    store = MemoryStore()
+    subject = artifact(store)
+    with pytest.raises(SigningKeyError, match="not signed: it was stolen"):
+        sign(
+            store, subject, plugin_key(plugin.installed(), "k"), Wish(refusal=lambda *_: "it was stolen"), NOW
+        )
+    assert store.referrers(subject).descriptors == ()
+
+
+def test_annotations_of_a_plugin_reach_the_manifest_and_replace_none_of_ours() -> None:
+    extra = {"com.example.job": "4711", mt.THUMBPRINTS: "[]", mt.CREATED: "never"}
+    plugin = FakePlugin(
+        PAIR,
+        get_plugin_metadata={"capabilities": [ENVELOPE]},
+        generate_envelope={"annotations": extra},
+    )
+    store = MemoryStore()
+    subject = artifact(store)
+    at = SIGNED_AT + timedelta(minutes=1)
+    manifest = sign(store, subject, plugin_key(plugin.installed(), "k"), Wish(), at)
+    found = json.loads(store.fetch(manifest, 10_000))["annotations"]
+    assert found.pop("com.example.job") == "4711"
+    assert json.loads(found.pop(mt.THUMBPRINTS)) == list(parse_chain(PAIR.chain).thumbprints)
+    assert list(found) == [mt.CREATED] and found[mt.CREATED] != "never"

@@ -6,13 +6,14 @@ from nv2.cli import options, passphrase
 from nv2.cli.command import Call, Flag, Kind
 from nv2.errors import UsageError
 from nv2.keys.interface import EnvelopeMaker, Signer
+from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session
 from nv2.notary.signers import find_plugin_key, find_signer
 from nv2.oci import media_types as mt
 from nv2.signing import Wish, check_expiry
 
 KEY = (
-    Flag("key", "name of a signing key, or path of a private key file", short="k"),
+    Flag("key", "signing key: a name, a private key file, or a PKCS#11 URI", short="k"),
     Flag("cert", "file of the key's certificate chain, when not beside the key"),
     *passphrase.FLAGS,
 )
@@ -47,12 +48,12 @@ def signature_format(call: Call, session: Session) -> str:
 
 
 def wish_of(call: Call, session: Session) -> Wish:
-    """How the caller wants to have it signed. Raises `UsageError`."""
+    """How the caller wants to have it signed. Raises `UsageError`, `DenialListError`."""
     media_type = mt.ENVELOPES[signature_format(call, session)]
     expiry = call.duration("expiry") or None
     check_expiry(expiry)
     agent = session.signing_agent(call.output.program)
-    wish = Wish(media_type, expiry, call.pairs(options.USER_METADATA), agent)
+    wish = heeding_denials(session, Wish(media_type, expiry, call.pairs(options.USER_METADATA), agent))
     url, root = call.string("timestamp-url"), call.string("timestamp-root-cert")
     if url is None or root is None:
         return wish

@@ -10,6 +10,7 @@ from nv2.errors import UsageError
 from nv2.files import read_file, write_atomically
 from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.denials import read_envelope
+from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session
 from nv2.notary.signing import Signed
 from nv2.oci import media_types as mt
@@ -52,7 +53,7 @@ def sign_descriptor(
 
     Raises what `envelope_of` raises, and `EnvironmentFailure`, over another file too.
     """
-    data, _ = envelope_of(subject, signer, wish, session.now)
+    data, _ = envelope_of(subject, signer, heeding_denials(session, wish), session.now)
     write_atomically(path, data, 0o644, replace=False)
 
 

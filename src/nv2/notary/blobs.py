@@ -17,6 +17,7 @@ from nv2.home.policy_file import load_blob_policy
 from nv2.home.trust_stores import load_store
 from nv2.inspection import Inspected, inspect_envelope
 from nv2.keys.interface import EnvelopeMaker, Signer
+from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session, using
 from nv2.notary.signers import find_signer, no_passphrase
 from nv2.notary.trust_here import FileAnchors, denials_here, trust_in_file
@@ -109,7 +110,7 @@ def sign_open_blob(
     """Read `blob` once, by the hash of the signing key, and sign it. Nothing is written."""
     check_media_type(content_type)
     (subject,) = blob.describe([signer.algorithm.hash], content_type)
-    data, _ = envelope_of(subject, signer, wish, session.now)
+    data, _ = envelope_of(subject, signer, heeding_denials(session, wish), session.now)
     return SignedBlob(subject, DetachedSignature(data, wish.media_type))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, cast
 
 from nv2.keys.interface import EnvelopeMaker, Signer, makes_envelopes
+from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Artifact, Session
 from nv2.notary.signing import Signed
 from nv2.notary.threads import at_once
@@ -52,7 +53,7 @@ def sign_recursively(
     plan = plan_for(store, artifact.subject, at_once)
     for problem in plan.problems:
         session.warn(problem)
-    wish = wish._replace(legacy_manifest=isinstance(reference, LayoutReference))
+    wish = heeding_denials(session, wish._replace(legacy_manifest=isinstance(reference, LayoutReference)))
     mine = None if makes_envelopes(signer) else parse_chain(cast("Signer", signer).chain).leaf.thumbprint
     signed: list[Signed] = []
     skipped: list[Descriptor] = []

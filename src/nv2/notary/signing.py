@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nv2.keys.interface import EnvelopeMaker, Signer
+from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.signers import find_signer, no_passphrase
 from nv2.oci import media_types as mt
@@ -44,9 +45,8 @@ def sign_reference(
     artifact = session.resolve(reference, push=True, force_referrers_tag=force_referrers_tag)
     # notation 1.3.2 sees only the older manifest form in layouts (ADR 0009).
     legacy = isinstance(reference, LayoutReference)
-    manifest = sign_in_store(
-        artifact.store, artifact.subject, signer, wish._replace(legacy_manifest=legacy), session.now
-    )
+    wish = heeding_denials(session, wish._replace(legacy_manifest=legacy))
+    manifest = sign_in_store(artifact.store, artifact.subject, signer, wish, session.now)
     session.pass_on_warnings(artifact.store)
     return Signed(artifact, manifest)
 

@@ -86,3 +86,9 @@ def test_an_example_is_a_command_line_that_its_command_takes(name: str, example:
     if len(path) > 1:
         assert words[len(path) - 1] in (command.name, *command.aliases)
     flags.check(command, flags.parse(command.flags, words[len(path) :]))
+
+
+@pytest.mark.parametrize("words", ["sign", "blob sign"])
+def test_help_says_that_a_key_may_be_in_a_token(line: CommandLine, words: str) -> None:
+    (flag,) = [row for row in line(*words.split(), "--help").out.splitlines() if "-k, --key" in row]
+    assert "PKCS#11 URI" in flag

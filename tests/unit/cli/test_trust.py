@@ -284,3 +284,53 @@ def test_two_who_deny_at_once_both_do(line: CommandLine) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda denial: add_denials(machine.paths, machine.lock, [denial]), denials))
     assert {denial.id for denial in denials_of(machine).denials} == {denial.id for denial in denials}
+
+
+SIGNINGS = (
+    ("sign", "-k", "wabbit.key", IMAGE),
+    ("sign", "-k", "wabbit.key", "--recursive", IMAGE),
+    ("sign", "-k", "wabbit.key", "--descriptor", "image.json", "--signature-file", "image.sig"),
+    ("blob", "sign", "-k", "wabbit.key", "image.json"),
+)
+
+
+@pytest.mark.parametrize("words", SIGNINGS, ids=lambda words: " ".join(words[:4]))
+@pytest.mark.parametrize("key", ["leaf.crt", "root.crt"])
+def test_nothing_is_signed_with_a_key_that_is_denied_here(
+    key: str, words: tuple[str, ...], signed: CommandLine
+) -> None:
+    descriptor = signed("list", "-o", "json", IMAGE).document["artifact"]
+    (signed.directory / "image.json").write_text(json.dumps(descriptor))
+    before = sorted(path.name for path in signed.directory.rglob("*"))
+    # Its metadata are other ones: what is signed already would be skipped.
+    words = (*words, "-m", "a=b")
+    assert signed(*DENY, "--key", key).code == 0
+    ended = signed(*words)
+    assert (ended.code, "not signed: the key of certificate #" in ended.err) == (3, True), ended.err
+    assert "stolen" in ended.err and "nv2 trust denials" in ended.err
+    after = sorted(path.name for path in signed.directory.rglob("*"))
+    assert [name for name in after if name not in before] == ["denials.json"]
+    assert signed("trust", "allow", "-y", denied_id(signed)).code == 0
+    assert signed(*words).code == 0
+
+
+def denied_id(line: CommandLine) -> str:
+    return str(line("trust", "denials", "-o", "json").document["denials"][0]["id"])
+
+
+def test_a_denied_artifact_is_not_signed_and_a_key_that_is_denied_for_another_one_signs(
+    signed: CommandLine,
+) -> None:
+    other = "sha256:" + "0" * 64
+    assert signed(*DENY, "--key", "leaf.crt", "--artifact", other).code == 0
+    assert signed("sign", "-k", "wabbit.key", IMAGE).code == 0
+    assert signed(*DENY, "--artifact", digest(signed)).code == 0
+    assert "not signed: the artifact is denied" in signed("sign", "-k", "wabbit.key", IMAGE).err
+
+
+def test_nothing_is_signed_while_the_list_cannot_be_read(signed: CommandLine) -> None:
+    assert signed(*DENY, "--key", "leaf.crt").code == 0
+    (path,) = signed.config.parent.rglob("denials.json")
+    path.write_text("{")
+    ended = signed("sign", "-k", "wabbit.key", IMAGE)
+    assert (ended.code, "nothing is trusted before the list can be read" in ended.err) == (3, True)
