@@ -42,24 +42,27 @@ def plan_for(source: Source, root: Descriptor, execute: Execute = in_order) -> P
 
 
 def _in_order(closure: Closure) -> Iterator[Digest]:
-    """What was found last comes first, and everything after its children: a signed index has signed children."""
-    left_out = _about_signatures(closure)
-    done: set[Digest] = set()
+    """What was found last comes first, and everything after its children: a signed index has signed children.
+
+    A child is looked at once for each index that lists it: strangers attach indexes that list one a thousand times.
+    """
+    finished = _about_signatures(closure)
     waiting = list(closure.nodes)  # a stack: the root is below all others
     while waiting:
         digest = waiting[-1]
-        missing = [
-            child
-            for child in closure.nodes[digest].children
-            if child in closure.nodes and child not in done and child not in left_out
-        ]
-        if missing and digest not in done and digest not in left_out:
+        missing = () if digest in finished else _unfinished(closure, digest, finished)
+        if missing:
             waiting += missing
             continue
         waiting.pop()
-        if digest not in done and digest not in left_out:
-            done.add(digest)
+        if digest not in finished:
+            finished.add(digest)
             yield digest
+
+
+def _unfinished(closure: Closure, digest: Digest, finished: set[Digest]) -> tuple[Digest, ...]:
+    children = dict.fromkeys(closure.nodes[digest].children)
+    return tuple(child for child in children if child in closure.nodes and child not in finished)
 
 
 def _about_signatures(closure: Closure) -> set[Digest]:
