@@ -97,6 +97,15 @@ def test_who_cannot_find_out_is_undecided(world: World) -> None:
     assert len(world.server.requests) == 2
 
 
+def test_everything_about_one_chain_has_a_limit_of_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nv2.notary.revocation.MAX_ASKING", 0.0)
+    with world.session() as session, pytest.raises(Undecided, match="not asked: the 0 seconds"):
+        world.verify(session)
+    assert world.server.requests == []
+
+
 def test_one_run_asks_once_however_often_it_verifies(world: World) -> None:
     world.answer = http(404)
     with world.session() as session:

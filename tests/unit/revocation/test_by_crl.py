@@ -52,11 +52,26 @@ class Kept:
         self.kept[url] = base, delta
 
 
+class Numbers:
+    """The highest numbers, in memory."""
+
+    def __init__(self) -> None:
+        self.highest: dict[str, int] = {}
+        self.warnings: list[Nv2Error] = []
+
+    def refusal(self, series: str, number: int | None) -> str | None:
+        seen = self.highest.setdefault(series, number or 0)
+        return f"number {seen} was seen before" if (number or 0) < seen else None
+
+
 def check(
-    chain: Chain, services: Mapping[str, Service], cache: Kept | None = None
+    chain: Chain,
+    services: Mapping[str, Service],
+    cache: Kept | None = None,
+    numbers: Numbers | None = None,
 ) -> tuple[Finding, Publishing]:
     published = Publishing(services)
-    checker = OnlineRevocation(lambda: published, threading.Lock, Caches(crl=cache))
+    checker = OnlineRevocation(lambda: published, threading.Lock, Caches(crl=cache, numbers=numbers))
     return checker.check(chain, NOW, None), published
 
 
@@ -216,6 +231,28 @@ def test_a_delta_is_not_asked_for_where_a_forged_crl_says(forged: Mapping[str, A
 def test_who_is_listed_for_good_is_revoked_without_the_delta() -> None:
     finding, _ = check(chain_of(BUILDS), {BUILDS: announcing(entries=[Revoked(SERIAL, 1)])})
     assert finding.outcome is Outcome.FAILED
+
+
+def test_an_older_crl_does_not_take_back_what_a_newer_one_listed() -> None:
+    numbers = Numbers()
+    newer = crl(root, [Revoked(SERIAL)], number=8)
+    assert check(chain_of(BUILDS), {BUILDS: newer}, numbers=numbers)[0].outcome is Outcome.FAILED
+    finding, _ = check(chain_of(BUILDS), {BUILDS: crl(root, number=7)}, numbers=numbers)
+    assert finding.outcome is Outcome.UNKNOWN and "number 8 was seen before" in finding.reason
+
+
+def test_nor_does_an_older_delta() -> None:
+    numbers = Numbers()
+    newer, older = (crl(root, delta_of=5, number=number) for number in (8, 7))
+    assert check(chain_of(BUILDS), {BUILDS: announcing(), DELTA: newer}, numbers=numbers)[0].outcome is Outcome.PASSED  # fmt: skip
+    finding, _ = check(chain_of(BUILDS), {BUILDS: announcing(), DELTA: older}, numbers=numbers)
+    assert finding.outcome is Outcome.UNKNOWN and "number 8 was seen before" in finding.reason
+
+
+def test_a_crl_cannot_make_us_ask_for_deltas_without_end() -> None:
+    base = crl(root, freshest=[f"http://crl.test/{n}" for n in range(9)], number=5)
+    _, published = check(chain_of(BUILDS), {BUILDS: base})
+    assert len(published.requests) == 1 + MAX_ADDRESSES
 
 
 def test_a_fresh_crl_in_the_cache_is_used_without_asking() -> None:

@@ -168,6 +168,15 @@ def test_a_delegated_responder_is_itself_looked_up_in_a_crl() -> None:
     assert finding.outcome is Outcome.UNKNOWN and "is of unknown revocation status" in finding.reason
 
 
+def test_when_the_artifact_was_signed_does_not_save_a_responder_that_was_revoked() -> None:
+    by = responder(crl_urls=(RESPONDERS,), serial=0x0C59)
+    bad_since = Revoked(0x0C59, 1, invalid_since=NOW - timedelta(days=1))
+    published = Publishing({OCSP: said(PAIR, by=by), RESPONDERS: crl(root, [bad_since])})
+    checker = OnlineRevocation(lambda: published, threading.Lock)
+    finding = checker.check(parse_chain(PAIR.chain), NOW, NOW - timedelta(days=2))
+    assert finding.outcome is Outcome.UNKNOWN and "the responder CN=ocsp is revoked" in finding.reason
+
+
 def test_a_revoked_responder_cannot_revoke_either() -> None:
     by = responder(crl_urls=(RESPONDERS,), serial=0x0C59)
     no = said(PAIR, "revoked", by=by)
