@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from nv2.envelope import formats
 from nv2.oci import media_types as mt
 from nv2.pki import ber, cms
+from nv2.pki.certificate import parse_certificate
 from nv2.transport.interface import Request, Response
 from tests.hostile.machine import (
     NOT_TRUSTED,
@@ -29,6 +30,9 @@ from tests.hostile.machine import (
 )
 from tests.unit.cli.conftest import WABBIT
 from tests.world.ca import CA, CODE_SIGNING, TIME_STAMPING, pem
+from tests.world.crl import Revoked, crl
+from tests.world.network import answer
+from tests.world.publishing import ocsp_answer
 from tests.world.signed import SIGNED_AT, sealed
 from tests.world.tsa import DATA, ESS_V1, ESS_V2, NULL, SEQUENCE, STAMPED_AT, TSA, indefinite, tlv
 
@@ -37,6 +41,8 @@ OTHER = TSA("Other clock")
 EXPIRES = STAMPED_AT + timedelta(seconds=10)
 EXPIRED = WABBIT.issue("expired", key="EC-256", not_after=EXPIRES)
 REVOCABLE = TSA("Revocable", authority=CLOCK.authority, ocsp_urls=["http://ocsp.test/"])
+LISTED = TSA("Listed", authority=CLOCK.authority, crl_urls=["http://crl.test/"])
+BELOW = TSA("Low", authority=CLOCK.authority.intermediate("Middle", crl_urls=["http://crl.test/"]))
 TWO_PURPOSES = TSA("Two", authority=CLOCK.authority, eku=(TIME_STAMPING, CODE_SIGNING))
 NOT_CRITICAL = TSA("Lax", authority=CLOCK.authority, eku_critical=False)
 SIGNER = TSA("Signer", authority=CLOCK.authority, eku=(CODE_SIGNING,))
@@ -70,6 +76,25 @@ def no_store(machine: Machine) -> None:
     machine.policy(trustStores=["ca:wabbit", "tsa:absent"])
 
 
+def publishing(
+    strike: Callable[[Machine], None], clock: TSA, said: str = "revoked", number: int = 0
+) -> Callable[[Machine], None]:
+    """The same where the authority of `clock` publishes, in both ways, what it says of certificate `number` of its chain."""
+
+    def strike_it(machine: Machine) -> None:
+        certificate, now = clock.pair.chain[number], datetime.now(UTC)
+        serial = parse_certificate(certificate).serial
+        revoked = [Revoked(serial, 1, now - timedelta(days=1))] if said == "revoked" else []
+        listed = crl(CLOCK.authority, revoked, this_update=now, next_update=now + timedelta(days=1))
+        machine.hosts["crl.test"] = lambda request: answer(request, 200, listed)
+        told = ocsp_answer(CLOCK.authority, certificate, now, said)
+        headers = {"Content-Type": "application/ocsp-response"}
+        machine.hosts["ocsp.test"] = lambda request: answer(request, 200, told, headers)
+        strike(machine)
+
+    return strike_it
+
+
 # fmt: off
 ATTACKS = (
     Attack("imprint of another signature", stamped(token=CLOCK.token(b"another signature")), "timestamp of something else", NOT_TRUSTED),
@@ -81,6 +106,9 @@ ATTACKS = (
     Attack("TSA below who is no authority", stamped(NO_AUTHORITY), "certificate authority", NOT_TRUSTED),
     Attack("TSA of a trusted name and another key", stamped(SAME_NAME), "does not lead to a trusted", NOT_TRUSTED),
     Attack("revoked TSA, whose responder is silent", stamped(REVOCABLE), "of the timestamping authority", UNDECIDED),
+    Attack("revoked TSA, says its responder", publishing(stamped(REVOCABLE), REVOCABLE), "is revoked", NOT_TRUSTED),
+    Attack("revoked TSA, says a CRL", publishing(stamped(LISTED), LISTED), "is revoked", NOT_TRUSTED),
+    Attack("TSA below who is revoked", publishing(stamped(BELOW), BELOW, number=1), "is revoked", NOT_TRUSTED),
     Attack("window crosses the expiry", stamped(accuracy=(20, 0, 0)), "at the latest", NOT_TRUSTED),
     Attack("stamped after the expiry", stamped(at=EXPIRES + timedelta(seconds=5)), "at the earliest", NOT_TRUSTED),
     Attack("stamped before the certificate", stamped(at=SIGNED_AT.replace(year=2020)), "is not valid before", NOT_TRUSTED),
@@ -111,7 +139,16 @@ ATTACKS = (
 def test_a_timestamp_that_proves_nothing(machine: Machine, attack: Attack) -> None:
     check(machine, attack)
     asked = {request.url.split("/")[2] for request in machine.network.requests}
-    assert asked <= {"registry.test", "ocsp.test"}, "asked nobody else"
+    assert asked <= {"registry.test", "ocsp.test", "crl.test"}, "asked nobody else"
+
+
+@pytest.mark.parametrize(("clock", "number"), [(REVOCABLE, 0), (LISTED, 0), (BELOW, 1)])
+def test_the_same_machine_trusts_an_authority_that_is_not_revoked(
+    machine: Machine, clock: TSA, number: int
+) -> None:
+    publishing(stamped(clock), clock, "good", number)(machine)
+    trusts(machine)
+    assert {request.url.split("/")[2] for request in machine.network.requests} > {"registry.test"}
 
 
 def test_the_same_machine_trusts_a_good_timestamp(machine: Machine) -> None:
@@ -162,6 +199,8 @@ def words(url: str) -> str:
 # fmt: off
 SIGNING = (
     Attack("QUARKSLAB MEDIUM-5, CVE-2024-56138: TSA whose revocation is unknown", asked(REVOCABLE), "of the timestamping authority", words=SIGN),
+    Attack("QUARKSLAB MEDIUM-5, CVE-2024-56138: revoked TSA, says its responder", publishing(asked(REVOCABLE), REVOCABLE), "is revoked", words=SIGN),
+    Attack("QUARKSLAB MEDIUM-5, CVE-2024-56138: revoked TSA, says a CRL", publishing(asked(LISTED), LISTED), "is revoked", words=SIGN),
     Attack("QUARKSLAB INFO-1, INFO-2: another nonce", asked(nonce=1), "nonce is not the one that was sent", words=SIGN),
     Attack("QUARKSLAB INFO-1, INFO-2: no nonce", asked(nonce=None), "nonce is not the one that was sent", words=SIGN),
     Attack("QUARKSLAB INFO-3: a file", root(CLOCK.root), "cannot be asked", USAGE, words("file:///etc/passwd")),
@@ -197,8 +236,9 @@ def test_nothing_is_pushed_without_a_good_timestamp(machine: Machine, attack: At
     assert all(request.method not in ("PUT", "PATCH") for request in machine.network.requests)
 
 
-def test_the_same_machine_signs_with_a_good_timestamp(machine: Machine) -> None:
-    asked()(machine)
+@pytest.mark.parametrize("clock", [CLOCK, REVOCABLE, LISTED])
+def test_the_same_machine_signs_with_a_good_timestamp(machine: Machine, clock: TSA) -> None:
+    publishing(asked(clock), clock, "good")(machine)
     ended = machine.run(SIGN)
     assert ended.code == 0, ended.err
     machine.policy(trustStores=["ca:wabbit", "tsa:clock"])
