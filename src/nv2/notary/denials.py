@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from nv2.content.interface import Lock
 from nv2.discovery import discover
 from nv2.envelope.envelope import Envelope
 from nv2.envelope.formats import MAX_ENVELOPE, parse
@@ -31,7 +30,7 @@ from nv2.keys.interface import MAX_KEY_FILE
 from nv2.notary.machine import Machine
 from nv2.notary.session import Session
 from nv2.oci import media_types as mt
-from nv2.oci.digest import Digest
+from nv2.oci.digest import Digest, is_computable, parse_digest
 from nv2.oci.reference import AnyReference
 from nv2.pki.certificate import Certificate
 from nv2.pki.chain import parse_chain
@@ -72,7 +71,7 @@ class Merged(NamedTuple):
     known: tuple[Denial, ...]
 
 
-def add_denials(paths: Paths, lock: Lock, denials: Iterable[Denial]) -> Merged:
+def add_denials(paths: Paths, denials: Iterable[Denial]) -> Merged:
     """Put `denials` on this machine's list; nothing is ever removed by it. Raises `DenialListError`."""
     found = tuple(denials)
     merged: list[Merged] = []
@@ -84,7 +83,7 @@ def add_denials(paths: Paths, lock: Lock, denials: Iterable[Denial]) -> Merged:
         merged.append(Merged(new, tuple(denial for denial in found if denial.id in known)))
         return before.merged(new).encode()
 
-    change_denials(paths, lock, change)
+    change_denials(paths, change)
     return merged[0]
 
 
@@ -98,7 +97,7 @@ def remove_denial(machine: Machine, name: str) -> Denial:
         removed.append(denial)
         return before.without(denial).encode()
 
-    change_denials(machine.paths, machine.lock, change)
+    change_denials(machine.paths, change)
     return removed[0]
 
 
@@ -239,15 +238,33 @@ def signature_in(path: Path) -> tuple[str, str]:
 
 
 def read_envelope(path: Path) -> Envelope:
-    """The signature envelope in a file, whose format its first byte tells. Raises `MalformedEnvelope`."""
-    data = read_file(path, MAX_ENVELOPE, "a signature envelope")
+    """The signature envelope in a file. Raises `MalformedEnvelope`, `EnvironmentFailure`."""
+    return parse_envelope(read_file(path, MAX_ENVELOPE, "a signature envelope"), str(path))
+
+
+def parse_envelope(data: bytes, at: str) -> Envelope:
+    """The signature envelope `data`, whose format its first byte tells, from the place `at`. Raises `MalformedEnvelope`."""
     media_type = mt.JWS if data.lstrip()[:1] == b"{" else mt.COSE
     try:
         return parse(media_type, data)
     except MalformedEnvelope as e:
-        raise MalformedEnvelope(e.message, at=f"{path}: {e.at}" if e.at else str(path), hint=e.hint) from None
+        raise MalformedEnvelope(e.message, at=f"{at}: {e.at}" if e.at else at, hint=e.hint) from None
+
+
+def digest_to_deny(text: str) -> Digest:
+    """The digest `text`. Raises `UsageError` for one that nothing is ever looked up by."""
+    digest = parse_digest(text, "--artifact")
+    if not is_computable(digest):
+        raise UsageError(
+            "artifacts are denied by sha256 or sha512, and this would deny nothing",
+            at=text,
+            hint="a file's sha256 will do, whatever hash its signatures have",
+        )
+    return digest
 
 
 def artifact_digest(session: Session, reference: AnyReference) -> Digest:
-    """The digest of the artifact: as written, or what the reference resolves to now."""
-    return reference.digest or session.resolve(reference, hurried=True).subject.digest
+    """The digest of the artifact: as written, or what the reference resolves to now. Raises `UsageError`."""
+    if reference.digest is not None:
+        return digest_to_deny(reference.digest)
+    return session.resolve(reference, hurried=True).subject.digest

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,8 @@ def test_the_list_is_for_its_owner_alone_and_not_where_notation_reads(signed: Co
         ((*DENY[1:], "--signature", f"sha256:{'0' * 64}"), "--signature needs the reference"),
         ((*DENY[1:], "--artifact", f"sha256:{'0' * 64}", IMAGE), "a reference says where"),
         ((*DENY[1:], "--artifact", "sha256:12"), "64 lower-case hexadecimal digits"),
+        ((*DENY[1:], "--artifact", f"sha384:{'0' * 96}"), "this would deny nothing"),
+        ((*DENY[1:], "--artifact", "example.com/app@md5:00"), "this would deny nothing"),
         (("deny", "--reason", "a\nb", "--key", "leaf.crt"), "reason: expected one line"),
         (("allow",), "requires the id of a denial"),
     ],
@@ -276,14 +279,23 @@ def test_a_file_with_two_certificates_that_issued_none_of_each_other_means_no_ke
     assert (ended.code, "one key is denied at a time" in ended.err) == (2, True)
 
 
-def test_two_who_deny_at_once_both_do(line: CommandLine) -> None:
-    machine = Machine.from_environment()
-    denials = [
-        Denial(DenialKind.KEY, (f"{number:064x}",), "x", "2026-01-02T15:04:05Z") for number in range(40)
+def test_all_who_deny_at_once_do_even_with_other_homes_and_spellings(line: CommandLine) -> None:
+    environ = dict(os.environ)
+    machines = [
+        Machine.from_environment(environ | changes)
+        for changes in (
+            {},
+            {"XDG_STATE_HOME": str(line.directory / "of root")},
+            {"NOTATION_CONFIG": str(line.directory / "state" / ".." / "config")},
+        )
     ]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda denial: add_denials(machine.paths, machine.lock, [denial]), denials))
-    assert {denial.id for denial in denials_of(machine).denials} == {denial.id for denial in denials}
+    (line.directory / "state").mkdir()
+    denials = [
+        Denial(DenialKind.KEY, (f"{number:064x}",), "x", "2026-01-02T15:04:05Z") for number in range(42)
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda machine, denial: add_denials(machine.paths, [denial]), cycle(machines), denials))
+    assert {denial.id for denial in denials_of(machines[0]).denials} == {denial.id for denial in denials}
 
 
 SIGNINGS = (

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nv2.oci.reference import AnyReference
     from nv2.trust.denial import Denial, DenialKind
 
+_DIGESTS = ("sha256:", "sha384:", "sha512:")
+"""What a digest begins with, and the names of few registries."""
 _WHAT = ("key", "artifact", "signature", "envelope", "import")
 
 
@@ -31,7 +33,7 @@ def deny(call: Call) -> int:
     machine = Machine.from_environment()
     path = call.string("import")
     denials = read_document(Path(path)) if path is not None else (_one(call, machine.now),)
-    merged = add_denials(machine.paths, machine.lock, denials)
+    merged = add_denials(machine.paths, denials)
     if as_json:
         _show_json(call, merged)
     elif path is not None:
@@ -96,11 +98,10 @@ def _references(call: Call) -> Sequence[AnyReference]:
 
 
 def _digest(call: Call, text: str) -> Digest:
-    from nv2.notary.denials import artifact_digest
-    from nv2.oci.digest import parse_digest
+    from nv2.notary.denials import artifact_digest, digest_to_deny
 
-    if "/" not in text and text.startswith(("sha256:", "sha512:")):
-        return parse_digest(text, "--artifact")
+    if "/" not in text and text.startswith(_DIGESTS):
+        return digest_to_deny(text)
     reference = options.with_name(options.read_reference(call, text), text)
     return artifact_digest(options.session(call), reference)
 
