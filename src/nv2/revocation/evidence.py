@@ -1,7 +1,7 @@
 """Asking for OCSP answers and CRLs: bounded requests, and one answer for everybody who wants the same.
 
 A stranger chose the addresses (whoever issued the certificate), so that requests carry no credentials and never go to
-link-local addresses. What this module does not do: judge what comes.
+link-local addresses. What this module does not do: judge what comes, beyond whose CRL it is.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from nv2.errors import BadAnswer, RemoteError
+from nv2.pki.certificate import Certificate
 from nv2.pki.crl import MAX_CRL, Crl, parse_crl
 from nv2.pki.ocsp import MAX_RESPONSE, request_path
 from nv2.revocation.caches import CrlCache
@@ -66,6 +68,8 @@ class Asked(Generic[T]):
                 raise BadAnswer(f"answered {response.status}", at=response.request.place)
             self._found = self._read(response.data())
         except RemoteError as e:
+            # What led to it holds on to all that was read.
+            e.__context__ = None
             self._error = e.with_traceback(None)
 
 
@@ -82,9 +86,10 @@ class Evidence:
         """Begin to ask the responder at `url`; return at once."""
         return self._ask((url, request), transport, lambda: ocsp_request(url, request), bytes)
 
-    def crl(self, transport: Transport, url: str) -> Asked[Crl]:
-        """Begin to ask for the CRL at `url`; return at once."""
-        return self._ask((url, b""), transport, lambda: crl_request(url), parse_crl)
+    def crl(self, transport: Transport, url: str, issuer: Certificate) -> Asked[Crl]:
+        """Begin to ask for the CRL of `issuer` at `url`; return at once."""
+        key = url, b"CRL of " + issuer.der
+        return self._ask(key, transport, lambda: crl_request(url), partial(_crl_of, issuer))
 
     def kept_crl(self, url: str, cache: CrlCache | None) -> KeptCrl | None:
         """What `cache` has for `url`, read once in a run; None if there is nothing, or nothing that can be read."""
@@ -115,6 +120,13 @@ class Evidence:
             if not isinstance(pending, RemoteError):
                 self._asked[key] = asked
             return asked
+
+
+def _crl_of(issuer: Certificate, data: bytes) -> Crl:
+    """What `issuer` has not signed is of no use, and says nothing: it would name deltas, and take memory until the end."""
+    found = parse_crl(data)
+    found.check_origin(issuer)
+    return found
 
 
 def _load(url: str, cache: CrlCache) -> KeptCrl | None:

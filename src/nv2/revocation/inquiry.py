@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from nv2.errors import InvalidRevocationData, RemoteError
+from nv2.errors import RemoteError
 from nv2.pki.certificate import Certificate
 from nv2.pki.certificate_status import CertificateStatus, Status
 from nv2.pki.crl import Crl, status_by_crl
@@ -155,7 +155,7 @@ def _by_whom(answer: OcspAnswer, responder: CertificateStatus) -> CertificateSta
 def _ask_for_crl(url: str, link: Link, about: Circumstances) -> Inquiry:
     status = _by_kept_crl(url, link, about)
     if status.status is Status.UNKNOWN:
-        asked = about.evidence.crl(about.transport, url)
+        asked = about.evidence.crl(about.transport, url, link.issuer)
         yield
         try:
             base = asked.get()
@@ -168,15 +168,11 @@ def _ask_for_crl(url: str, link: Link, about: Circumstances) -> Inquiry:
 def _with_delta(url: str, base: Crl, link: Link, about: Circumstances) -> Inquiry:
     """What `base` says together with its delta, if it announces one ("Revocation Checking with Delta CRLs").
 
-    Where that is published, nobody believes who has not signed: it would be a redirect that no address rule narrows.
+    Whose `base` is was checked: where its delta is, nobody else says, for that would be a redirect that no rule narrows.
     """
-    try:
-        base.check_origin(link.issuer)
-    except InvalidRevocationData as e:
-        return _unknown(e)
     delta, problems = None, []
     for where in _delta_urls(base, link.certificate)[:MAX_ADDRESSES]:
-        asked = about.evidence.crl(about.transport, where)
+        asked = about.evidence.crl(about.transport, where, link.issuer)
         yield
         try:
             delta = asked.get()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import threading
+import tracemalloc
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 from nv2.errors import BadAnswer, InvalidRevocationData, RemoteError, Unreachable
+from nv2.pki.certificate import parse_certificate
 from nv2.pki.crl import MAX_CRL
 from nv2.pki.ocsp import MAX_RESPONSE
 from nv2.revocation.evidence import (
@@ -21,10 +24,13 @@ from nv2.revocation.evidence import (
     ocsp_request,
 )
 from nv2.transport.interface import AddressRule, Request, Response
+from tests.world.ca import CA
+from tests.world.crl import crl, many_entries
 from tests.world.network import FunctionTransport, answer
 
 RESPONDER = "http://ocsp.test/"
 CRL = "http://crl.test/ca.crl"
+WABBIT, STRANGER = (parse_certificate(CA(name).certificate) for name in ("Wabbit", "Stranger"))
 
 
 def saying(status: int, body: bytes = b"") -> FunctionTransport:
@@ -76,7 +82,34 @@ def test_an_answer_without_end_is_cut_off() -> None:
 
 def test_what_is_no_crl_is_said_by_whoever_wants_it() -> None:
     with pytest.raises(InvalidRevocationData):
-        Evidence(threading.Lock).crl(saying(200, b"<html>not found</html>"), CRL).get()
+        Evidence(threading.Lock).crl(saying(200, b"<html>not found</html>"), CRL, WABBIT).get()
+
+
+def test_a_crl_is_the_issuers_who_is_asked_about_and_nobody_elses() -> None:
+    evidence, transport = Evidence(threading.Lock), saying(200, crl(CA("Wabbit")))
+    for _ in range(2):
+        with pytest.raises(InvalidRevocationData, match="another issuer"):
+            evidence.crl(transport, CRL, STRANGER).get()
+        assert evidence.crl(transport, CRL, WABBIT).get().issuer_der == WABBIT.subject_der
+    assert len(transport.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [crl(CA("Wabbit"), raw_entries=many_entries(9999), bad_signature=True), b"x" * 400_000],
+    ids=["forged", "junk"],
+)
+def test_what_does_not_count_takes_no_memory_to_the_end_of_the_run(body: bytes) -> None:
+    transport = FunctionTransport(lambda request: answer(request, 200, body))
+    tracemalloc.start()
+    try:
+        asked = Evidence(threading.Lock).crl(transport, CRL, WABBIT)
+        with pytest.raises(InvalidRevocationData):
+            asked.get()
+        taken, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < len(body) // 2 < most
 
 
 @pytest.mark.parametrize(
@@ -85,9 +118,10 @@ def test_what_is_no_crl_is_said_by_whoever_wants_it() -> None:
 def test_an_address_that_is_none_is_one_refusal(url: str) -> None:
     from nv2.transport.http import HttpTransport
 
-    for ask in (Evidence(threading.Lock).crl, lambda t, u: Evidence(threading.Lock).ocsp(t, u, b"x")):
+    evidence, transport = Evidence(threading.Lock), HttpTransport()
+    for ask in (partial(evidence.crl, issuer=WABBIT), partial(evidence.ocsp, request=b"x")):
         with pytest.raises(BadAnswer, match="not an"):
-            ask(HttpTransport(), url).get()  # type: ignore[operator]
+            ask(transport, url).get()  # type: ignore[operator]
 
 
 def test_equal_questions_are_asked_once_and_answered_alike() -> None:
@@ -100,7 +134,7 @@ def test_failures_are_remembered_for_the_run() -> None:
     evidence, transport = Evidence(threading.Lock), FunctionTransport({})
     for _ in range(3):
         with pytest.raises(Unreachable, match="cannot find the host"):
-            evidence.crl(transport, CRL).get()
+            evidence.crl(transport, CRL, WABBIT).get()
     assert len(transport.requests) == 1
 
 
@@ -141,8 +175,8 @@ def test_a_question_is_on_its_way_before_anybody_waits() -> None:
             raise Unreachable("never")
 
     evidence = Evidence(threading.Lock)
-    evidence.crl(Slow(), CRL)
-    evidence.crl(Slow(), CRL + "2")
+    evidence.crl(Slow(), CRL, WABBIT)
+    evidence.crl(Slow(), CRL + "2", WABBIT)
     assert waiting == [CRL, CRL + "2"]
 
 
