@@ -11,8 +11,9 @@ import pytest
 
 from nv2.server.registry import serve
 from tests.interop.home import Home, new_home
-from tests.world.ca import CA
+from tests.world.ca import CA, pem
 from tests.world.images import push_image
+from tests.world.tsa import TSA, serving
 
 pytestmark = pytest.mark.peers
 
@@ -42,14 +43,14 @@ def home(notation: Path, plugin: Path, tmp_path_factory: pytest.TempPathFactory)
     return found
 
 
-def identities(home: Home, identity: str) -> None:
+def identities(home: Home, identity: str, *stores: str) -> None:
     home.write_policy(
         [
             {
                 "name": "everything",
                 "registryScopes": ["*"],
                 "signatureVerification": {"level": "strict"},
-                "trustStores": ["ca:wabbit"],
+                "trustStores": ["ca:wabbit", *stores],
                 "trustedIdentities": [identity],
             }
         ]
@@ -84,6 +85,27 @@ def test_what_one_signs_with_a_plugin_both_verify(
     (home.nv2 if signer == "nv2" else home.notation)(*words)
     assert "Successfully verified" in home.nv2("verify", "-m", "a=b", reference).stdout
     assert "Successfully verified" in home.notation("verify", "-m", "a=b", reference).stdout
+
+
+@pytest.mark.parametrize("config", [(), ENVELOPE], ids=["raw", "envelope"])
+def test_what_a_plugin_signs_gets_a_timestamp_that_both_believe(
+    config: tuple[str, ...], home: Home, registry: str
+) -> None:
+    clock = TSA("Clock")
+    reference = pushed(registry, "stamped", f"stamped {config}")
+    root = home.directory / "tsa.crt"
+    root.write_bytes(pem([clock.root]))
+    home.write_store("tsa", "clock", clock.root)
+    with serving(clock) as url:
+        stamping = ("--timestamp-url", url, "--timestamp-root-cert", str(root))
+        home.nv2("sign", *key(home), *config, *stamping, reference)
+    assert len(clock.requests) == 1
+    identities(home, "*", "tsa:clock")
+    try:
+        home.notation("verify", reference)
+        home.nv2("verify", reference)
+    finally:
+        identities(home, "x509.subject:C=US,ST=WA,O=wabbit-networks.io")
 
 
 # fmt: off

@@ -57,6 +57,9 @@ class Recorder:
         outcome = self.outcome if self.about in chain.leaf.subject else PASSED
         return Finding(Validation.REVOCATION, outcome, "said the recorder")
 
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        """Nobody is asked."""
+
 
 def load(name: StoreName) -> tuple[Certificate, ...]:
     return tuple(map(parse_certificate, DATA[name.name]))
@@ -174,6 +177,32 @@ def test_the_window_must_fit_every_certificate_of_the_chain() -> None:
         load=lambda name: tuple(map(parse_certificate, stores[name.name])),
     )
     assert "at the latest it says 2026-03-01T00:00:01Z" in finding(late).reason
+
+
+@pytest.mark.parametrize("when", [ALWAYS, AFTER])
+def test_an_authority_that_has_expired_is_fine_if_a_timestamp_says_so(when: TimestampWhen) -> None:
+    pair = CA("Short", not_after=EXPIRES).issue("build", key="EC-256", not_after=NOW + 10 * SECOND)
+    stores = {"ca": (pair.root,), "tsa": (CLOCK.root,)}
+
+    def load(name: StoreName) -> tuple[Certificate, ...]:
+        return tuple(map(parse_certificate, stores[name.name]))
+
+    assert verdict(CLOCK.token, pair, when=when, load=load).verdict is Verdict.TRUSTED
+    assert verdict(None, pair, when=when, load=load).verdict is Verdict.NOT_TRUSTED
+    assert verdict(CLOCK.token, pair, when=when, load=load, stores=("ca",)).verdict is Verdict.NOT_TRUSTED
+
+
+@pytest.mark.parametrize("when", [ALWAYS, AFTER])
+@pytest.mark.parametrize("level", [name for name, level in LEVELS.items() if not level.skips])
+def test_an_expired_certificate_fails_at_every_level_and_the_level_says_what_comes_of_it(
+    level: str, when: TimestampWhen
+) -> None:
+    strict = level == "strict"
+    for token in (None, b"junk", CLOCK.token(b"another")):
+        found = verdict(token, EXPIRED, when=when, level=level)
+        assert finding(found).outcome is FAILED
+        assert found.verdict is (Verdict.NOT_TRUSTED if strict else Verdict.TRUSTED)
+    assert finding(verdict(CLOCK.token, EXPIRED, when=when, level=level)).outcome is PASSED
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session
 from nv2.notary.signers import find_plugin_key, find_signer
+from nv2.notary.signing import stamped_by
 from nv2.oci import media_types as mt
 from nv2.signing import Wish, check_expiry
 
@@ -54,12 +55,7 @@ def wish_of(call: Call, session: Session) -> Wish:
     check_expiry(expiry)
     agent = session.signing_agent(call.output.program)
     wish = heeding_denials(session, Wish(media_type, expiry, call.pairs(options.USER_METADATA), agent))
-    url, root = call.string("timestamp-url"), call.string("timestamp-root-cert")
-    if url is None or root is None:
-        return wish
-    from nv2.notary.timestamps import timestamper  # with it come the formats of timestamps
-
-    return wish._replace(timestamper=timestamper(session, url, root))
+    return stamped_by(session, wish, call.string("timestamp-url"), call.string("timestamp-root-cert"))
 
 
 def signer_of(call: Call, session: Session) -> Signer | EnvelopeMaker:

@@ -20,6 +20,7 @@ from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session, using
 from nv2.notary.signers import find_signer, no_passphrase
+from nv2.notary.signing import stamped_by
 from nv2.notary.trust_here import FileAnchors, denials_here, trust_in_file
 from nv2.notary.trust_in_memory import KeyTrust
 from nv2.notary.verification_plugins import VerificationPlugins
@@ -124,16 +125,19 @@ def sign_blob(
     media_type: str = mt.JWS,
     expiry: timedelta | None = None,
     user_metadata: Mapping[str, str] = NO_METADATA,
+    timestamp_url: str | None = None,
+    timestamp_root: str | Path | None = None,
     session: Session | None = None,
 ) -> SignedBlob:
     """Sign the file, or the bytes that the stream has left; keeping the signature is the caller's.
 
-    `key`, `certificate` and `passphrase` as in `sign`; `content_type` is the blob's media type, `media_type` the
-    envelope's. Raises `Nv2Error`.
+    `key`, `certificate`, `passphrase`, `timestamp_url` and `timestamp_root` as in `sign`; `content_type` is the blob's
+    media type, `media_type` the envelope's. Raises `Nv2Error`.
     """
     with using(session) as shared, Blob(blob) as opened:
         signer = _signer(shared, key, certificate, passphrase)
         wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
+        wish = stamped_by(shared, wish, timestamp_url, timestamp_root)
         return sign_open_blob(shared, opened, signer, wish, content_type)
 
 

@@ -76,9 +76,17 @@ def sign(
             name, chain = (None if given is None else str(given) for given in (key, certificate))
             key = find_signer(shared, name, chain, passphrase)
         wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
-        if timestamp_url is not None or timestamp_root is not None:
-            from nv2.notary.timestamps import timestamper  # with it come the formats of timestamps
-
-            stamped_by = timestamper(shared, timestamp_url or "", str(timestamp_root or ""))
-            wish = wish._replace(timestamper=stamped_by)
+        wish = stamped_by(shared, wish, timestamp_url, timestamp_root)
         return sign_reference(shared, parsed, key, wish)
+
+
+def stamped_by(session: Session, wish: Wish, url: str | None, root: str | Path | None) -> Wish:
+    """`wish`, with timestamps of the authority at `url`, which must lead to the certificate in `root`; both or none.
+
+    Raises `UsageError`, `EnvironmentFailure`.
+    """
+    if url is None and root is None:
+        return wish
+    from nv2.notary.timestamps import timestamper  # with it come the formats of timestamps
+
+    return wish._replace(timestamper=timestamper(session, url or "", str(root or "")))

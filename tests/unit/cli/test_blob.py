@@ -11,6 +11,8 @@ import pytest
 
 from nv2.content.blob_files import Blob
 from tests.unit.cli.command_line import CommandLine, Ended
+from tests.world.ca import pem
+from tests.world.tsa import TSA, serving
 
 SIGNATURE = "tool.tgz.jws.sig"
 SIGN = ("blob", "sign", "-k", "wabbit.key", "tool.tgz")
@@ -260,3 +262,35 @@ def test_a_signature_replaces_a_link_and_not_what_it_leads_to(signed: CommandLin
 def test_several_blobs_at_once_are_refused_but_under_the_name_notation(blob: CommandLine) -> None:
     assert blob(*SIGN, "b.tgz").code == 2
     assert blob(*SIGN, "b.tgz", program="notation").code == 0
+
+
+@pytest.mark.parametrize("form", ["jws", "cose"])
+def test_a_blob_is_signed_with_a_timestamp_that_its_policy_demands(blob: CommandLine, form: str) -> None:
+    clock = TSA("Clock")
+    (blob.directory / "tsa.crt").write_bytes(pem([clock.root]))
+    for place, name in (("ca/wabbit", "root.crt"), ("tsa/clock", "tsa.crt")):
+        folder = blob.config / "truststore" / "x509" / place
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes((blob.directory / name).read_bytes())
+    statement = {
+        "name": "all",
+        "signatureVerification": {"level": "strict", "verifyTimestamp": "always"},
+        "trustStores": ["ca:wabbit", "tsa:clock"],
+        "trustedIdentities": ["*"],
+        "globalPolicy": True,
+    }
+    put_policy(blob, statement)
+    verify = ("blob", "verify", "-s", f"tool.tgz.{form}.sig", "tool.tgz")
+    assert blob(*SIGN, "--signature-format", form).code == 0
+    assert "no timestamp countersignature" in blob(*verify).err
+    with serving(clock) as url:
+        told = ("--timestamp-url", url, "--timestamp-root-cert", "tsa.crt", "--force")
+        ended = blob(*SIGN, "--signature-format", form, *told)
+    assert (ended.code, len(clock.requests)) == (0, 1), ended.err
+    assert blob(*verify).out == "Successfully verified signature for tool.tgz\n"
+    shown = blob("blob", "inspect", "-o", "json", verify[3]).document
+    assert shown["unsignedAttributes"]["timestampSignature"]["certificates"]
+    with serving(TSA("Stranger")) as url:
+        refused = blob(*SIGN, "--signature-format", form, "--timestamp-url", url, *told[2:])
+    assert (refused.code, "does not lead to a trusted" in refused.err) == (3, True)
+    assert blob(*verify).code == 0, "the signature before is kept"

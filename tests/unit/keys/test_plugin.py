@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nv2.envelope import formats
 from nv2.errors import Nv2Error, PluginError, SigningKeyError
 from nv2.keys.plugin import plugin_key
 from nv2.oci import media_types as mt
@@ -170,3 +171,22 @@ def test_metadata_are_asked_once_also_when_that_fails() -> None:
         with pytest.raises(PluginError):
             installed.metadata()
     assert len(plugin.asked) == 1
+
+
+def test_an_envelope_gets_the_timestamp_that_was_asked_for_unless_the_plugin_added_one() -> None:
+    asked: list[bytes] = []
+
+    def stamp(signature: bytes, hash_name: str) -> bytes:
+        asked.append(signature)
+        return f"stamped by {hash_name}".encode()
+
+    def stamps_itself(request: dict[str, Any]) -> dict[str, str]:
+        envelope = formats.parse(mt.JWS, envelope_for(request, PAIR))
+        return {"signatureEnvelope": encoded(formats.with_timestamp(envelope, b"by the plugin").raw)}
+
+    wish = Wish(timestamper=stamp)
+    found = formats.parse(mt.JWS, made(FakePlugin(PAIR, get_plugin_metadata=ONLY_ENVELOPES), wish))
+    assert (found.unsigned.timestamp, asked) == (b"stamped by sha256", [found.signature])
+    plugin = FakePlugin(PAIR, get_plugin_metadata=ONLY_ENVELOPES, generate_envelope=stamps_itself)
+    assert formats.parse(mt.JWS, made(plugin, wish)).unsigned.timestamp == b"by the plugin"
+    assert len(asked) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from nv2.content.memory import MemoryStore
 from nv2.envelope import formats
 from nv2.errors import EnvironmentFailure, UsageError
 from nv2.home.paths import Paths
+from nv2.notary.blobs import sign_blob
 from nv2.notary.registry_access import RegistryAccess, Settings
 from nv2.notary.session import Session
 from nv2.notary.signing import sign
@@ -63,6 +65,20 @@ def test_a_program_signs_with_a_timestamp(world: World) -> None:
     parse_token(envelope.unsigned.timestamp or b"").open().info.check_imprint(envelope.signature)
 
 
+@pytest.mark.parametrize("media_type", [mt.JWS, mt.COSE])
+def test_a_program_signs_a_blob_with_a_timestamp(world: World, media_type: str) -> None:
+    signed = sign_blob(
+        io.BytesIO(b"tool"),
+        key=PAIR.signer(),
+        media_type=media_type,
+        timestamp_url=URL,
+        timestamp_root=world.root,
+        session=world.session,
+    )
+    envelope = formats.parse(media_type, signed.signature.data)
+    parse_token(envelope.unsigned.timestamp or b"").open().info.check_imprint(envelope.signature)
+
+
 def test_every_request_has_a_nonce_of_its_own(world: World) -> None:
     stamp = timestamper(world.session, URL, str(world.root))
     nonces = {parse_token(stamp(b"x", "sha256")).claimed().nonce for _ in range(5)}
@@ -74,6 +90,10 @@ def test_every_request_has_a_nonce_of_its_own(world: World) -> None:
 def test_address_and_root_come_together(world: World, url: str | None, root: str | None) -> None:
     with pytest.raises(UsageError, match="cannot be empty"):
         sign(f"{NAME}:v1", key=PAIR.signer(), timestamp_url=url, timestamp_root=root, session=world.session)
+    with pytest.raises(UsageError, match="cannot be empty"):
+        sign_blob(
+            io.BytesIO(), key=PAIR.signer(), timestamp_url=url, timestamp_root=root, session=world.session
+        )
 
 
 def test_a_root_file_that_is_not_there_is_named(world: World) -> None:
