@@ -7,7 +7,7 @@ import os
 import sys
 
 from nv2.cli.dispatch import Terminated, main
-from nv2.cli.exits import BROKEN_PIPE, exit_code
+from nv2.cli.exits import BROKEN_PIPE, exit_code, of_program
 from nv2.cli.output import Output
 from nv2.errors import EnvironmentFailure
 
@@ -39,7 +39,7 @@ def run() -> NoReturn:
         code = BROKEN_PIPE
     except OSError as e:
         code = _cannot_print(e)
-    os._exit(code)
+    os._exit(of_program(code, program))
 
 
 def _cannot_print(error: OSError) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nv2.cli.exits import BROKEN_PIPE, DONE, INTERRUPTED, TERMINATED, exit_code
+from nv2.cli.exits import BROKEN_PIPE, DONE, INTERRUPTED, TERMINATED, exit_code, of_program
 from nv2.cli.output import Output, error_document
 from nv2.errors import Nv2Error, UsageError
 
@@ -63,8 +63,7 @@ def main(words: Sequence[str], output: Output) -> int:
 
     The codes stand in `exits`. Under the name `notation` every other code than 0 is 1.
     """
-    code = _run(words, output)
-    return min(code, 1) if output.program == "notation" else code
+    return of_program(_run(words, output), output.program)
 
 
 def _run(words: Sequence[str], output: Output) -> int:
@@ -103,10 +102,15 @@ def _version(output: Output) -> int:
 def _help(words: Sequence[str], output: Output) -> int:
     from nv2.cli.help import root_help
 
-    if words:
+    # notation answers a topic that is none with its help, and calls it a success.
+    if words and (output.program != "notation" or _is_command(words[0])):
         return _dispatch([*words, "--help"], output)
     output.raw(root_help(output.program, {name: entry.summary for name, entry in COMMANDS.items()}))
     return 0
+
+
+def _is_command(word: str) -> bool:
+    return any(word == name or word in entry.aliases for name, entry in COMMANDS.items())
 
 
 def _entry(word: str, program: str) -> Entry:

@@ -37,6 +37,11 @@ _OF_VERDICTS = {"trusted": DONE, "notChecked": DONE, "notTrusted": NOT_TRUSTED, 
 _WORST_LAST = (DONE, FAILED, NOT_TRUSTED, USAGE)
 
 
+def of_program(code: int, program: str) -> int:
+    """`code` as `program` exits with it: notation knows 0 and 1 only, and scripts that were written for it too."""
+    return min(code, 1) if program == "notation" else code
+
+
 def exit_code(error: Nv2Error) -> int:
     """The exit code of an error."""
     return next(code for kind, code in _OF_ERRORS if isinstance(error, kind))

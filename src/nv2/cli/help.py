@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nv2.cli.command import Command, Flag, Group, Kind
 from nv2.cli.flags import HELP
+from nv2.cli.output import as_program
 
 EXAMPLES = (
     "nv2 demo",
@@ -41,14 +42,15 @@ def group_help(group: Group, path: str) -> str:
 
 def command_help(command: Command, path: str) -> str:
     """What `nv2 sign --help` prints."""
+    program = path.partition(" ")[0]
     parts = [
-        command.description or _sentence(command.summary),
+        as_program(command.description or _sentence(command.summary), program),
         f"Usage:\n  {path} [flags] {command.usage}".rstrip(),
     ]
     if command.aliases:
         parts.append(f"Aliases:\n  {', '.join((command.name, *command.aliases))}")
     if command.examples:
-        parts.append(_examples(command.examples, path.partition(" ")[0]))
+        parts.append(_examples(command.examples, program))
     shown = [flag for flag in (*command.flags, HELP) if not flag.hidden]
     left = [_left(flag) for flag in shown]
     width = max(map(len, left)) + 3
@@ -58,7 +60,10 @@ def command_help(command: Command, path: str) -> str:
 
 
 def _examples(examples: Sequence[str], program: str) -> str:
-    lines = (f"  {line}".replace("nv2 ", f"{program} ") for line in examples)
+    names = (("_nv2", f"_{program}"), ("/nv2.fish", f"/{program}.fish"))  # of files that are called as it is
+    lines = [f"  {as_program(line, program)}" for line in examples]
+    for ours, named in names:
+        lines = [line.replace(ours, named) for line in lines]
     return "Examples:\n" + "\n".join(lines)
 
 

@@ -23,6 +23,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def as_program(text: str, program: str) -> str:
+    """`text` of ours, with the name `program` in the place of `nv2`; paths and references keep it."""
+    if program == "nv2":
+        return text
+    import re
+
+    return re.sub(r"(?<![\w./:-])nv2(?![\w./:-])", program, text)
+
+
 def _in_json(character: str) -> str:
     """`character` of a JSON text: escaped if it means something to HTML or to a terminal."""
     if character == "\n" or (character.isprintable() and character not in "<>&"):
@@ -86,8 +95,7 @@ class Output:
 
     def _complain(self, text: str) -> None:
         """A line on standard error; command lines in it begin with the name that this program goes by."""
-        if self.program != "nv2":
-            text = text.replace("'nv2 ", f"'{self.program} ").replace('"nv2 ', f'"{self.program} ')
+        text = as_program(text, self.program)
         print(printable(text), file=self._stderr)
 
     def warn(self, text: str) -> None:

@@ -52,8 +52,8 @@ COMMAND = Command(
     arguments=(1, None),
     missing="requires the file of a signature, and the artifact that it signs",
     description=(
-        "Attach the signature in a file, which 'nv2 sign --descriptor' made where the key lives. It must sign\n"
-        "the artifact, and its integrity must hold; whether anyone trusts it is not asked."
+        "Attach the signature in a file, which 'nv2 sign --descriptor' made where the key lives.\n"
+        "It must sign the artifact, and its integrity must hold; whether anyone trusts it is not asked."
     ),
     examples=(
         "nv2 attach net-monitor.sig registry.example.com/net-monitor@sha256:...",

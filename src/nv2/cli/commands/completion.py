@@ -8,12 +8,20 @@ from nv2.cli import exits
 from nv2.cli.command import Call, Command, Group, Kind
 from nv2.cli.completion_scripts import SCRIPTS, Option, Place, Word
 from nv2.cli.flags import HELP
+from nv2.cli.help import command_help
 from nv2.errors import UsageError
 
 
 def run(call: Call) -> int:
     """Print the script for one shell."""
-    shell = call.arguments[0]
+    shell = next(iter(call.arguments), "")
+    if (
+        shell not in SCRIPTS and call.output.program == "notation"
+    ):  # which shows its help, and calls it a success
+        call.output.raw(command_help(COMMAND, "notation completion"))
+        return exits.DONE
+    if not shell:
+        raise UsageError("missing the name of a shell")
     if shell not in SCRIPTS:
         raise UsageError(f"unknown shell {shell!r}", hint=f"shells: {', '.join(SCRIPTS)}")
     call.output.raw(SCRIPTS[shell](call.output.program, tuple(_places())))
@@ -59,8 +67,7 @@ COMMAND = Command(
     "print a completion script for a shell",
     run,
     usage="<bash | zsh | fish | powershell>",
-    arguments=(1, 1),
-    missing="missing the name of a shell",
+    arguments=(0, 1),
     examples=(
         "source <(nv2 completion bash)",
         "nv2 completion zsh > ~/.zfunc/_nv2",

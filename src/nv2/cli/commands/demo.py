@@ -13,6 +13,7 @@ from nv2.cli import exits
 from nv2.cli.command import Call, Command
 from nv2.cli.demo_image import push_image
 from nv2.cli.dispatch import main
+from nv2.cli.output import as_program
 from nv2.errors import EnvironmentFailure
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import parse_registry
@@ -46,7 +47,7 @@ def run(call: Call) -> int:
         _play(call, _copying(registry.address, image, subject))
         _tamper(directory / "registry", subject)
         _play(call, _changed_bytes(image, subject))
-    call.output.lines(_NEXT)
+    call.output.lines(as_program(line, call.output.program) for line in _NEXT)
     return exits.DONE
 
 
@@ -134,15 +135,15 @@ _NEXT = (
 
 def _play(call: Call, steps: Iterator[Step]) -> None:
     for step in steps:
-        call.output.lines(("", f"# {step.say}", f"$ nv2 {step.words}"))
+        words = f"{call.output.program} {step.words}"
+        call.output.lines(("", f"# {step.say}", f"$ {words}"))
         call.output.flush()
         call.output.warned = False  # or the empty line after an earlier step's warning comes now
         code = main(step.words.split(), call.output)
         call.output.flush()
-        if code != step.code:
-            raise EnvironmentFailure(
-                f"ended with exit code {code} instead of {step.code}", at=f"nv2 {step.words}"
-            )
+        expected = exits.of_program(step.code, call.output.program)
+        if code != expected:
+            raise EnvironmentFailure(f"ended with exit code {code} instead of {expected}", at=words)
         if code:
             call.output.line(f"(exit code {code})")
 
