@@ -15,7 +15,7 @@ from nv2.envelope.envelope import Scheme, SignedAttributes
 from nv2.envelope.formats import Draft, Envelope, parse, seal, with_timestamp
 from nv2.envelope.payload import build_payload, check_kept
 from nv2.errors import ArtifactError, SigningKeyError, UsageError
-from nv2.keys.interface import EnvelopeMaker, Signer, makes_envelopes
+from nv2.keys.interface import EnvelopeMaker, Made, Signer, makes_envelopes
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import Digest
@@ -80,7 +80,7 @@ def _sealed(
     draft = Draft(build_payload(subject, wish.user_metadata), attributes, wish.signing_agent)
     if makes_envelopes(signer):
         made = signer.make(wish.media_type, draft)
-        sealed, chain = _checked(made.data, draft, wish, signing_time)
+        sealed, chain = _checked(made, draft, wish, signing_time)
         _check_heeded(chain, subject, wish)
         return _stamped(sealed, wish).raw, chain, made.annotations
     holder = cast("Signer", signer)
@@ -107,22 +107,24 @@ def _stamped(sealed: Envelope, wish: Wish) -> Envelope:
     return with_timestamp(sealed, wish.timestamper(sealed.signature, sealed.algorithm.hash))
 
 
-def _checked(data: bytes, draft: Draft, wish: Wish, now: datetime) -> tuple[Envelope, Chain]:
+def _checked(made: Made, draft: Draft, wish: Wish, now: datetime) -> tuple[Envelope, Chain]:
     """An envelope that somebody else made, and its chain, if it is what `draft` asked for. Raises `SigningKeyError`.
 
     plugin-extensibility, "Signing workflow using plugin": annotations may be added, and nothing else is changed.
     """
     try:
-        envelope = parse(wish.media_type, data)
+        envelope = parse(wish.media_type, made.data)
         chain = parse_chain(envelope.unsigned.certificates)
         check_validity(chain, now)
         envelope.open(chain.leaf.public_key)
         check_kept(envelope.payload, draft.payload)
     except ArtifactError as e:
-        raise SigningKeyError(f"generated signature failed verification: {e}", hint=e.hint) from None
+        raise SigningKeyError(
+            f"generated signature failed verification: {e}", at=made.maker, hint=e.hint
+        ) from None
     signed = envelope.attributes
     if wish.expiry and (signed.expiry is None or signed.expiry - signed.signing_time > wish.expiry):
-        raise SigningKeyError("generated signature does not expire when it was asked to")
+        raise SigningKeyError("generated signature does not expire when it was asked to", at=made.maker)
     return envelope, chain
 
 

@@ -49,8 +49,10 @@ STATEMENT: Mapping[str, Any] = {
 NOT_TRUSTED, USAGE, UNDECIDED = 1, 2, 3
 Answer = Callable[[Request], Response]
 
-_PLACE = re.compile(r"registry\.test|127\.0\.0\.1:|sha256:|trustPolicies|/|name \"")
-"""Where something is wrong: a host, a digest, a place in a document, a file, a name."""
+_PLACE = re.compile(
+    r"registry\.test|127\.0\.0\.1:|sha256:|trustPolicies|/|name \"|plugin [a-z]|'[^']*' cannot be"
+)
+"""Where something is wrong: a host, a digest, a place in a document, a file, a name, a plugin."""
 
 
 class Zeros(io.RawIOBase):

@@ -37,6 +37,8 @@ class Made(NamedTuple):
     data: bytes
     annotations: Mapping[str, str]
     """For the signature manifest, beside its own."""
+    maker: str | None = None
+    """Who made it: the place of whatever is wrong with it."""
 
 
 class EnvelopeMaker(Protocol):

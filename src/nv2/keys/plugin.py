@@ -57,7 +57,9 @@ class RawKey:
         about = self._plugin.metadata()
         named = draft._replace(signing_agent=f"{draft.signing_agent} {about.name}/{about.version}")
         try:
-            return Made(seal(media_type, named, chain(), self.algorithm, sign).raw, NOTHING)
+            return Made(
+                seal(media_type, named, chain(), self.algorithm, sign).raw, NOTHING, f"plugin {about.name}"
+            )
         except UsageError as e:
             if not answers:
                 raise
@@ -85,4 +87,4 @@ class EnvelopeKey:
         made = self._plugin.generate_envelope(
             self._key_id, media_type, draft.payload, about.content_type, seconds
         )
-        return Made(made.data, made.annotations)
+        return Made(made.data, made.annotations, f"plugin {self._plugin.name}")

@@ -202,5 +202,5 @@ def _save(response: Response, target: Path, checksum: str) -> None:
     except OSError as e:
         raise failure(e, target) from None
     if hashed.hexdigest() != checksum.strip().lower():
-        raise PluginError(f"plugin SHA-256 checksum does not match user input. Expecting {checksum}")
+        raise PluginError(f"plugin SHA-256 checksum does not match user input. Expecting {checksum}", at=at)
     target.chmod(0o700)
