@@ -53,13 +53,13 @@ class Countersigned(NamedTuple):
 def verify_timestamp(
     proven: Proven,
     roots: Callable[[], Sequence[Certificate]],
-    revocation: RevocationChecker,
-    now: datetime,
+    revocation: Callable[[Chain, datetime], Finding],
 ) -> Countersigned:
     """Whether the timestamp of `proven` proves that every certificate was valid when the signature was made.
 
-    `roots` gives the trusted timestamping authorities. A token that does not hold has failed; a store that cannot be read,
-    and an authority whose revocation is unknown, leave it open.
+    `roots` gives the trusted timestamping authorities, `revocation` the finding about the chain of one, and is told by when
+    the signature existed if it is good. It is only asked about a token that holds. One that does not has failed; a store
+    that cannot be read, and an authority whose revocation is unknown, leave it open.
     """
     envelope = proven.content.envelope
     try:
@@ -71,7 +71,7 @@ def verify_timestamp(
         return _finding(Outcome.FAILED, f"the timestamp does not count: {e}", e.hint or "")
     except (ConfigurationError, EnvironmentFailure) as e:
         return _finding(Outcome.UNKNOWN, str(e), e.hint or "")
-    status = revocation.check(chain, now, None)
+    status = revocation(chain, opened.info.latest)
     if status.outcome is not Outcome.PASSED:
         return _finding(status.outcome, f"of the timestamping authority, {status.reason}", status.hint)
     return _finding(Outcome.PASSED, f"timestamped at {rfc3339(opened.info.gen_time)}", "")._replace(

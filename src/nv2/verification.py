@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from nv2.pki.chain import Chain
     from nv2.plugin_verification import Assessment
     from nv2.programs.plugins.interface import FindPlugin
-    from nv2.trust.denial import DenialList
 
 
 def not_checked(statement: Statement) -> ArtifactVerdict:
@@ -96,10 +95,13 @@ def findings(proven: Proven, anchorage: Finding, question: Question) -> Iterator
     )
     yield authenticity
     yield validations.expiry(proven, now)
-    timestamp, signed_by = _timestamp(proven, question)
-    yield timestamp
     by_plugin = assessed.revocation if assessed else None
-    yield by_plugin or _revocation(proven, authenticity, question, signed_by)
+    signer = _SignerRevocation(proven.chain, authenticity, question, is_known=by_plugin is not None)
+    timestamp, signed_by = _timestamp(proven, question, signer)
+    yield timestamp
+    by_authority = proven.scheme is Scheme.SIGNING_AUTHORITY
+    signed_at = proven.content.envelope.attributes.signing_time if by_authority else signed_by
+    yield by_plugin or signer.finding(signed_at)
     if question.user_metadata:
         yield validations.user_metadata(proven, question.user_metadata)
 
@@ -110,7 +112,9 @@ def _assessed(proven: Proven, anchorage: Finding, question: Question) -> Assessm
     return assess(proven, anchorage, question.trust, question.find_plugin)
 
 
-def _timestamp(proven: Proven, question: Question) -> tuple[Finding, datetime | None]:
+def _timestamp(
+    proven: Proven, question: Question, signer: _SignerRevocation
+) -> tuple[Finding, datetime | None]:
     """The finding, and the instant by which the signature was made, if a timestamp proves one."""
     trust = question.trust
     anchorable = trust.anchors.serves_timestamps
@@ -119,35 +123,45 @@ def _timestamp(proven: Proven, question: Question) -> tuple[Finding, datetime | 
         return finding, None
     from nv2.timestamping import verify_timestamp  # few signatures have one
 
-    asked = question.revocation
-    revocation = asked if trust.denials is None else _UnlessDenied(trust.denials, asked)
-    return verify_timestamp(proven, trust.anchors.timestamp_roots, revocation, question.now)
-
-
-class _UnlessDenied(NamedTuple):
-    """A timestamping authority whose key is denied counts as revoked."""
-
-    denials: DenialList
-    asked: RevocationChecker
-
-    def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
-        denied = self.denials.of_chain(chain)
+    def revocation(chain: Chain, signed_by: datetime) -> Finding:
+        """Of the authority, which counts as revoked if its key is denied."""
+        denied = trust.denials.of_chain(chain) if trust.denials is not None else None
         if denied is not None:
             return Finding(Validation.REVOCATION, Outcome.FAILED, denied)
-        return self.asked.check(chain, now, signed_at)
+        signer.begin(signed_by)  # both chains are asked about at once
+        return question.revocation.check(chain, question.now, None)
+
+    return verify_timestamp(proven, trust.anchors.timestamp_roots, revocation)
 
 
-def _revocation(
-    proven: Proven, authenticity: Finding, question: Question, signed_by: datetime | None
-) -> Finding:
-    if question.trust.level.action(Validation.REVOCATION) is Action.SKIP:
-        return Finding(Validation.REVOCATION, Outcome.NOT_ASKED, "the level skips it")
-    # Addresses in a chain that nobody trusts are an attacker's: asking them would tell him who verifies.
-    # Such a chain gets as far as this only where the level logs authenticity.
-    checker = question.revocation if authenticity.outcome is Outcome.PASSED else WithoutNetwork()
-    by_authority = proven.scheme is Scheme.SIGNING_AUTHORITY
-    signed_at = proven.content.envelope.attributes.signing_time if by_authority else signed_by
-    return checker.check(proven.chain, question.now, signed_at)
+class _SignerRevocation(NamedTuple):
+    """The revocation of the chain of a signature."""
+
+    chain: Chain
+    authenticity: Finding
+    question: Question
+    is_known: bool
+    """Whether somebody else has told."""
+
+    @property
+    def _is_skipped(self) -> bool:
+        return self.question.trust.level.action(Validation.REVOCATION) is Action.SKIP
+
+    def begin(self, signed_at: datetime) -> None:
+        """Begin to ask what `finding` will want to know of a signature made by `signed_at`."""
+        if not self.is_known and not self._is_skipped:
+            self._checker().begin(self.chain, self.question.now, signed_at)
+
+    def finding(self, signed_at: datetime | None) -> Finding:
+        if self._is_skipped:
+            return Finding(Validation.REVOCATION, Outcome.NOT_ASKED, "the level skips it")
+        return self._checker().check(self.chain, self.question.now, signed_at)
+
+    def _checker(self) -> RevocationChecker:
+        # Addresses in a chain that nobody trusts are an attacker's: asking them would tell him who verifies.
+        # Such a chain gets as far as this only where the level logs authenticity.
+        passed = self.authenticity.outcome is Outcome.PASSED
+        return self.question.revocation if passed else WithoutNetwork()
 
 
 class Examined(NamedTuple):

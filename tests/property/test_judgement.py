@@ -144,6 +144,9 @@ class Passes:
     def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
         return Finding(Validation.REVOCATION, Outcome.PASSED)
 
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        """Nobody is asked."""
+
 
 def world_of(kinds: Sequence[str]) -> MemoryStore:
     """A store with a signature of each kind, listed in this order."""

@@ -61,6 +61,9 @@ class Revocation:
         self.asked.append((chain, now, signed_at))
         return Finding(Validation.REVOCATION, self.outcome, "so the checker says")
 
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        """Nobody is asked."""
+
 
 class World(MemoryStore):
     """A registry with one image. Content can be out of reach."""

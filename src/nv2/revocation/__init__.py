@@ -25,6 +25,9 @@ class RevocationChecker(Protocol):
         `signed_at` is the signing time if it is authentic: a key that became bad after it does no harm.
         """
 
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        """Begin to ask what `check` will want to know about the same, and return at once."""
+
 
 class WithoutNetwork:
     """Decides what needs no network: for chains that nobody trusts, and whoever names nobody to ask.
@@ -46,6 +49,9 @@ class WithoutNetwork:
                 )
         return Finding(Validation.REVOCATION, Outcome.PASSED, NOTHING_TO_ASK)
 
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        """Nobody is asked."""
+
 
 class OnDemand:
     """Asks only about chains that name somebody to ask; what asks is made for the first of them.
@@ -58,6 +64,15 @@ class OnDemand:
 
     def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
         """As `RevocationChecker.check`."""
-        if any(certificate.has_revocation_information for certificate in chain.certificates[:-1]):
+        if _names_somebody(chain):
             return self._make().check(chain, now, signed_at)
         return Finding(Validation.REVOCATION, Outcome.PASSED, NOTHING_TO_ASK)
+
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        """As `RevocationChecker.begin`."""
+        if _names_somebody(chain):
+            self._make().begin(chain, now, signed_at)
+
+
+def _names_somebody(chain: Chain) -> bool:
+    return any(certificate.has_revocation_information for certificate in chain.certificates[:-1])

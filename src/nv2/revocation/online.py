@@ -47,7 +47,8 @@ class OnlineRevocation:
         self._evidence = Evidence(new_lock)
         self._caches = caches
         self._warn = warn
-        self._known: dict[tuple[Link, datetime, datetime | None], CertificateStatus] = {}
+        self._known: dict[_Asked, CertificateStatus] = {}
+        self._begun: dict[_Asked, Inquiry] = {}
 
     def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
         """As `RevocationChecker.check`. The last certificate is not asked about: it is the anchor."""
@@ -55,27 +56,54 @@ class OnlineRevocation:
         self._pass_on_warnings()
         return finding_of(chain, statuses)
 
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        """As `RevocationChecker.begin`: what the caches tell is known at once, for the rest somebody is asked."""
+        about = self._circumstances(now, signed_at)
+        for asked in self._open(chain, now, signed_at):
+            inquiry = inquire(asked[0], about)
+            try:
+                next(inquiry)
+            except StopIteration as end:
+                self._known[asked] = end.value
+            else:
+                self._begun[asked] = inquiry
+
     def statuses(
         self, chain: Chain, now: datetime, signed_at: datetime | None
     ) -> tuple[CertificateStatus | None, ...]:
         """Of each certificate but the last; None for one that names nobody to ask."""
-        links = [Link(*pair) for pair in pairwise(chain.certificates)]
-        about = Circumstances(self._evidence, self._transport(), self._caches, now, signed_at)
-        unknown = [link for link in links if self._is_open(link, now, signed_at)]
-        answers = at_once([inquire(link, about) for link in unknown])
-        for link, status in zip(unknown, answers, strict=True):
-            self._known[link, now, signed_at] = status
-        return tuple(self._known.get((link, now, signed_at)) for link in links)
+        about = self._circumstances(now, signed_at)
+        unknown = self._open(chain, now, signed_at)
+        answers = at_once([self._begun_or_new(asked, about) for asked in unknown])
+        self._known.update(zip(unknown, answers, strict=True))
+        return tuple(self._known.get((link, now, signed_at)) for link in _links(chain))
 
-    def _is_open(self, link: Link, now: datetime, signed_at: datetime | None) -> bool:
-        names_somebody = link.certificate.has_revocation_information
-        return names_somebody and (link, now, signed_at) not in self._known
+    def _circumstances(self, now: datetime, signed_at: datetime | None) -> Circumstances:
+        return Circumstances(self._evidence, self._transport(), self._caches, now, signed_at)
+
+    def _begun_or_new(self, asked: _Asked, about: Circumstances) -> Inquiry:
+        # Taken out: two threads cannot go on with one inquiry. The other one gets the same answers by its own.
+        begun: Inquiry | None = self._begun.pop(asked, None)
+        return begun or inquire(asked[0], about)
+
+    def _open(self, chain: Chain, now: datetime, signed_at: datetime | None) -> list[_Asked]:
+        """What is not known yet, and somebody could be asked about."""
+        links = [link for link in _links(chain) if link.certificate.has_revocation_information]
+        return [asked for link in links if (asked := (link, now, signed_at)) not in self._known]
 
     def _pass_on_warnings(self) -> None:
         for cache in self._caches:
             with suppress(IndexError):  # another thread may have passed it on
                 while cache and cache.warnings:
                     self._warn(str(cache.warnings.pop(0)))
+
+
+_Asked = tuple[Link, datetime, datetime | None]
+"""A certificate with its issuer, now, and the authentic signing time."""
+
+
+def _links(chain: Chain) -> list[Link]:
+    return [Link(*pair) for pair in pairwise(chain.certificates)]
 
 
 def at_once(inquiries: Sequence[Inquiry]) -> list[CertificateStatus]:

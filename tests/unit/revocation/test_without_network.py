@@ -51,6 +51,7 @@ class Told:
     def __init__(self) -> None:
         self.made = 0
         self.asked = 0
+        self.begun = 0
 
     def make(self) -> Told:
         self.made += 1
@@ -59,6 +60,9 @@ class Told:
     def check(self, chain: Chain, now: datetime, signed_at: datetime | None) -> Finding:
         self.asked += 1
         return Finding(Validation.REVOCATION, Outcome.FAILED, "revoked")
+
+    def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
+        self.begun += 1
 
 
 def test_whoever_asks_is_not_even_made_for_chains_that_name_nobody() -> None:
