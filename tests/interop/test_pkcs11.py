@@ -25,6 +25,7 @@ pytestmark = pytest.mark.peers
 AUTHORITY = CA("Wabbit").intermediate("Signers")
 SUBJECT = "CN=token,O=wabbit-networks.io,ST=WA,C=US"
 WITHOUT_CERTIFICATE = "bare"
+ALWAYS_ASKING = ("EC-256", "RSA-2048")
 
 
 class Tokens(NamedTuple):
@@ -61,6 +62,8 @@ def tokens(softhsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Tokens
             softhsm.write_certificate(session, issuer, "issuer", bytes([200 + number]))
         softhsm.write_certificate(session, b"junk", "junk", b"\xc0")
         make("may-not-sign", "EC-256", b"\x40", may_sign=False)
+        for number, kind in enumerate(ALWAYS_ASKING):
+            make(f"always {kind}", kind, bytes([0x50 + number]), always_authenticate=True)
         make("double", "EC-256", b"\x41")
         make("double", "EC-256", b"\x42")
         make("hidden", "EC-256", b"\x43")
@@ -186,6 +189,29 @@ def test_a_pin_in_the_uri_signs_with_a_warning(open_key) -> None:
     signer = open_key("EC-256", ask=unasked, query=f"&pin-value={PIN}")
     assert len(signer.warnings) == 1
     assert PIN not in signer.warnings[0]
+
+
+@pytest.mark.parametrize("kind", ALWAYS_ASKING)
+def test_a_key_that_always_wants_the_pin_is_given_it_for_every_signature(kind, tokens, open_key) -> None:
+    asked = []
+    cert = tokens.chain_file(f"always {kind}")
+    label = f"always%20{kind}"
+    signer = open_key(label, cert=cert, ask=lambda name: asked.append(name) or PIN.encode())
+    assert signer.sign(b"one") and signer.sign(b"two")
+    assert asked[0] == f"token {TOKEN}"
+    assert [name.startswith("key pkcs11:") for name in asked[1:]] == [True, True]
+    signer = open_key(label, cert=cert, ask=unasked, query=f"&pin-value={PIN}")
+    assert signer.sign(b"three")
+
+
+def test_a_wrong_pin_for_a_key_is_one_error_and_hands_nothing_on(tokens, open_key) -> None:
+    answers = [PIN.encode(), b"wrong-pin-0815"]
+    cert = tokens.chain_file("always EC-256")
+    signer = open_key("always%20EC-256", cert=cert, ask=lambda _: answers.pop(0))
+    with pytest.raises(SigningKeyError, match="the PIN is wrong") as caught:
+        signer.sign(b"data")
+    assert answers == []
+    assert "0815" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_several_threads_take_turns(open_key) -> None:

@@ -85,14 +85,24 @@ class SoftHsm:
             yield session
 
     def generate(
-        self, session: Any, label: str, kind: str, identifier: bytes, *, may_sign: bool = True
+        self,
+        session: Any,
+        label: str,
+        kind: str,
+        identifier: bytes,
+        *,
+        may_sign: bool = True,
+        always_authenticate: bool = False,
     ) -> Made:
-        """A pair of keys made on the token."""
+        """A pair of keys made on the token; the private one may want the PIN for every signature."""
         told: dict[str, Any] = {
             "label": label,
             "id": identifier,
             "store": True,
-            "private_template": {Attribute.SIGN: may_sign},
+            "private_template": {
+                Attribute.SIGN: may_sign,
+                **({Attribute.ALWAYS_AUTHENTICATE: True} if always_authenticate else {}),
+            },
         }
         if kind.startswith("RSA"):
             size = int(kind.removeprefix("RSA-"))

@@ -1,3 +1,5 @@
+import os
+import select
 import sys
 from pathlib import Path
 
@@ -59,3 +61,18 @@ def test_our_secrets_are_not_in_its_environment() -> None:
         "LC_ALL": "C",
     }
     assert run(code, b"", environ)[1] == b"['HOME', 'LC_ALL']\n"
+
+
+def test_what_a_program_started_is_ended_with_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "held")
+    reading = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    held = f"held = os.open({str(tmp_path / 'held')!r}, os.O_WRONLY)"
+    code = f"import os, time\nif os.fork() == 0:\n  {held}\n  os.write(held, b'x')\ntime.sleep(1000)"
+    try:
+        with pytest.raises(EnvironmentFailure, match="did not end within"):
+            run(code, timeout=1.0)
+        assert os.read(reading, 10) == b"x"
+        ended, _, _ = select.select([reading], [], [], 10)  # the pipe ends with the last one that holds it
+        assert ended and os.read(reading, 10) == b""
+    finally:
+        os.close(reading)
