@@ -131,6 +131,7 @@ def test_nobody_is_asked_at_all_where_the_timestamping_authority_is_denied() -> 
     denial = Denial(DenialKind.KEY, (spki_hash(clock),), "stolen", "2026-01-02T03:04:05Z")
     judged = Judged(BY_OCSP, OCSP_CLOCK, denials=DenialList([denial]))
     assert judged.verdict.verdict is Verdict.NOT_TRUSTED
+    assert "of the timestamping authority" in judged.verdict.reason and "stolen" in judged.verdict.reason
     assert judged.published.asked == []
 
 

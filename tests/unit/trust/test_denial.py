@@ -17,7 +17,7 @@ from nv2.trust.denial import MAX_TEXT, Denial, DenialKind, DenialList, deny, par
 from nv2.trust.level import LEVELS, Validation
 from nv2.trust.trust import Trust
 from nv2.trust.verdict import Outcome, Verdict
-from nv2.verification import _UnlessDenied, evaluate
+from nv2.verification import evaluate
 from tests.world.ca import CA
 from tests.world.signed import NOW, artifact, sign
 
@@ -159,12 +159,3 @@ def test_a_good_signature_beside_a_denied_one_counts() -> None:
     verdict = evaluate(store, subject, trust, revocation=WithoutNetwork(), now=NOW, stop_at_first=False)
     assert verdict.verdict is Verdict.TRUSTED
     assert sorted(s.verdict.value for s in verdict.signatures) == ["notTrusted", "trusted"]
-
-
-def test_a_timestamping_authority_whose_key_is_denied_counts_as_revoked() -> None:
-    stamping = CA("Clock").issue("clock", key="EC-256")
-    chain = parse_chain(stamping.chain)
-    denials = DenialList([Denial(DenialKind.KEY, (spki_hash(chain.leaf),), "stolen", SINCE)])
-    asked = _UnlessDenied(denials, WithoutNetwork())
-    assert asked.check(chain, NOW, None).outcome is Outcome.FAILED
-    assert asked.check(parse_chain(PAIR.chain), NOW, None).outcome is Outcome.PASSED
