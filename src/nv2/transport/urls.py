@@ -101,8 +101,18 @@ def resolve_url(base: str, location: str) -> str:
     return url
 
 
-_METADATA = ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
-"""Where Alibaba, Azure, Oracle and Amazon tell a machine its secrets, beside 169.254.169.254."""
+_METADATA = (
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "fd00:42::42",
+    "fd00:c1::a9fe:a9fe",
+    "fd00:ec2::23",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+)
+"""Where clouds tell a machine its secrets, beside 169.254.169.254: Alibaba, Azure, Oracle; by IPv6 Scaleway, Oracle,
+Amazon (its containers too) and Google."""
 
 _NAT64 = "64:ff9b::/96"
 """Its last 32 bits are the IPv4 address that is meant (RFC 6052, 2.1)."""
@@ -142,6 +152,8 @@ def _reach_of_literal(literal: str) -> Reach:
     if address.version == 6:
         translated = address in ipaddress.IPv6Network(_NAT64)
         inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if translated else None
+        if address.is_site_local:
+            return Reach.PRIVATE  # RFC 3879 withdrew them, so that Python takes them for global
         address = address.ipv4_mapped or address.sixtofour or inner or address
     if address.is_loopback:
         return Reach.LOOPBACK

@@ -76,6 +76,15 @@ def test_a_copy_of_what_notation_has_replaced_is_out_of_date(cache: CrlCache, pa
     assert cache.load(URL) == (BIG[::-1], None)
 
 
+def test_a_copy_of_another_size_does_not_count_whatever_its_time_stamp(cache: CrlCache, paths: Paths) -> None:
+    cache.store(URL, BIG, None)
+    file = paths.crl_cache / NAME
+    stamp = file.stat().st_mtime_ns
+    file.write_bytes(b'{"baseCRL":"YQ=="}')
+    os.utime(file, ns=(stamp, stamp))
+    assert cache.load(URL) == (b"a", None)
+
+
 def test_a_copy_without_its_original_does_not_count(cache: CrlCache, paths: Paths) -> None:
     cache.store(URL, BIG, None)
     (paths.crl_cache / NAME).unlink()

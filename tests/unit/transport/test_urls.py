@@ -66,6 +66,7 @@ def test_a_step_from_https_down_to_http_is_refused() -> None:
         ("10.1.2.3", Reach.PRIVATE),
         ("192.168.0.1", Reach.PRIVATE),
         ("fd00::1", Reach.PRIVATE),
+        ("fec0::1", Reach.PRIVATE),
         ("0.0.0.0", Reach.INVALID),  # noqa: S104
         ("::", Reach.INVALID),
         ("127.1", Reach.INVALID),
