@@ -10,7 +10,6 @@ from nv2.content.memory import MemoryStore
 from nv2.errors import DenialListError
 from nv2.oci.digest import Digest
 from nv2.pki.certificate import parse_certificate
-from nv2.pki.chain import parse_chain
 from nv2.revocation import WithoutNetwork
 from nv2.trust.anchors import CertificateAnchors
 from nv2.trust.denial import MAX_TEXT, Denial, DenialKind, DenialList, deny, parse_denials, spki_hash
