@@ -46,6 +46,8 @@ _OF_THE_PACKAGE = (errno.EINVAL, errno.ENAMETOOLONG)
 
 _END_OF_ZIP = struct.Struct("<4s4H2LH")
 _ZIP64 = b"PK\x06\x07"
+_LOCATOR = 20
+"""Bytes before the end of a large zip archive that lead to its larger directory."""
 
 
 class Candidate(NamedTuple):
@@ -161,6 +163,8 @@ def _unzip(package: Path, into: Path) -> None:
     budget = _Budget("total file size")
     with zipfile.ZipFile(package) as archive:
         members = archive.infolist()
+        if len(members) > MAX_ENTRIES:
+            raise _too_many()  # whatever the end of the archive says
         for member in members:
             _check_member(member.orig_filename, "zip")
         for member in members:
@@ -173,18 +177,22 @@ def _unzip(package: Path, into: Path) -> None:
                 _store(stream, into, member.filename, mode or 0o644, budget)
 
 
+def _too_many() -> PluginError:
+    return PluginError(f"more than {MAX_ENTRIES} entries, or {MAX_HEADER} bytes of names")
+
+
 def _check_zip_directory(package: Path) -> None:
     """Raise `PluginError` for a directory that is too large to be read: all of it is held in memory."""
     with package.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _END_OF_ZIP.size - 0x10000))
+        file.seek(max(0, size - _LOCATOR - _END_OF_ZIP.size - 0x10000))
         tail = file.read()
     end = tail.rfind(b"PK\x05\x06")
     if end < 0:
         raise zipfile.BadZipFile("no end of the directory")
     _, _, _, _, entries, length, _, _ = _END_OF_ZIP.unpack_from(tail, end)
-    if _ZIP64 in tail[max(0, end - 20) : end] or entries > MAX_ENTRIES or length > MAX_HEADER:
-        raise PluginError(f"more than {MAX_ENTRIES} entries, or {MAX_HEADER} bytes of names")
+    if _ZIP64 in tail[max(0, end - _LOCATOR) : end] or entries > MAX_ENTRIES or length > MAX_HEADER:
+        raise _too_many()
 
 
 def _untar(package: Path, into: Path) -> None:

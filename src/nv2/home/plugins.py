@@ -122,13 +122,12 @@ def put_in_place(paths: Paths, name: str, candidate: Path, staged: Path) -> None
     make_directory(paths.plugins)
     try:
         candidate.chmod(DIRECTORY_MODE)
-        replaces = os.path.lexists(final)
-        if replaces:
-            final.rename(before)
         try:
+            if os.path.lexists(final):
+                final.rename(before)
             candidate.rename(final)
-        except OSError:
-            if replaces:
+        except BaseException:  # an interruption too: what lies in `staged` will be gone
+            if os.path.lexists(before) and not os.path.lexists(final):
                 before.rename(final)
             raise
         sync_directory(paths.plugins)

@@ -119,6 +119,30 @@ def test_5_2_what_fails_at_the_last_step_leaves_the_one_before(
     assert line("plugin", "ls").out.splitlines()[1].split()[:3] == ["acme", "Signs", "1.0.0"]
 
 
+@pytest.mark.parametrize("after", [True, False])
+def test_5_2_an_interruption_at_the_last_step_leaves_a_plugin(
+    after: bool, line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(line.directory / "a")
+    script(line.directory / "b", version="2.0.0")
+    line("plugin", "install", "--file", "a")
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.name != "plugin":
+            return rename(self, target)
+        if after:
+            rename(self, target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patching:
+        patching.setattr(Path, "rename", interrupted)
+        assert line("plugin", "install", "--file", "b").code != 0
+    found = line("plugin", "ls").out.splitlines()[1].split()[:3]
+    assert found == ["acme", "Signs", "2.0.0" if after else "1.0.0"]
+    assert left(line) == []
+
+
 @pytest.mark.parametrize("name", ["../../x", "..", "a/b", "a..b", "/etc"])
 def test_5_4_k_a_name_that_is_a_path_removes_nothing(name: str, line: CommandLine) -> None:
     keep = line.directory / "x"

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import stat
+import struct
 import tarfile
 import tracemalloc
 import zipfile
@@ -135,6 +136,83 @@ def lying_size(folder: Path) -> Path:
     return path
 
 
+def large_directory(folder: Path, comment: int = 0) -> Path:
+    """A zip archive that leads to a directory as large as it likes, before a comment of its own."""
+    data = zipped(folder / "small.zip", (NAME, 0o755, b"")).read_bytes()
+    end = data.rfind(b"PK\5\6")
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
+    (folder / "p.zip").write_bytes(
+        data[:end] + locator + data[end:-2] + struct.pack("<H", comment) + bytes(comment)
+    )
+    return folder / "p.zip"
+
+
+def long_comments(folder: Path) -> Path:
+    """A zip archive whose directory has a megabyte of comments."""
+    with zipfile.ZipFile(folder / "p.zip", "w") as archive:
+        for number in range(20):
+            info = zipfile.ZipInfo(f"f{number}")
+            info.comment = bytes(60_000)
+            archive.writestr(info, b"")
+    return folder / "p.zip"
+
+
+def negative_size(folder: Path) -> Path:
+    """A tar header that leads backwards, for ever."""
+    header = bytearray(entry(NAME).tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" * 12
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (folder / "p.tar.gz").write_bytes(gzip.compress(bytes(header) * 4 + bytes(1024)))
+    return folder / "p.tar.gz"
+
+
+def encrypted(folder: Path) -> Path:
+    """A zip archive that says of its file that a password is needed."""
+    path = zipped(folder / "p.zip", (NAME, 0o755, b"#!"))
+    data = bytearray(path.read_bytes())
+    data[data.find(b"PK\3\4") + 6] |= 1
+    data[data.find(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    return path
+
+
+def packed_otherwise(folder: Path) -> Path:
+    """A zip archive in LZMA, whose reader may ask for much memory."""
+    with zipfile.ZipFile(folder / "p.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(NAME, b"#!")
+    return folder / "p.zip"
+
+
+def old_sparse(folder: Path) -> Path:
+    """GNU's first form of a sparse file: nothing stored, eight gigabytes said."""
+    header = bytearray(entry(NAME).tobuf(tarfile.GNU_FORMAT))
+    header[156:157], header[483:495] = tarfile.GNUTYPE_SPARSE, b"77777777777\0"
+    header[386:398], header[398:410] = b"00000000000\0", b"77777777777\0"
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (folder / "p.tar.gz").write_bytes(gzip.compress(bytes(header) + bytes(1024)))
+    return folder / "p.tar.gz"
+
+
+def extended(**headers: str) -> Callable[[Path], Path]:
+    """A tar archive whose entry is something else in its extended header."""
+
+    def write(folder: Path) -> Path:
+        info = entry(NAME)
+        info.pax_headers = headers
+        return tar(folder / "p.tar.gz", (info, b"#!"))
+
+    return write
+
+
+def many_headers(folder: Path) -> Path:
+    """One header after the other, each about the next."""
+    block = entry("x", kind=tarfile.XHDTYPE).tobuf(tarfile.USTAR_FORMAT)
+    (folder / "p.tar.gz").write_bytes(gzip.compress(block * 3000))
+    return folder / "p.tar.gz"
+
+
 def sparse(folder: Path) -> Path:
     """A tar archive of a few bytes, whose one file is 3 MB of nothing."""
     info = entry(NAME)
@@ -190,6 +268,17 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "zip with offsets below nothing": (before_the_beginning,                                   "not a package that can be read"),
     "zip bomb":                     (zips((NAME, 0o755, bytes(3_000_000))),                    "size limit"),
     "zip bomb in pieces":           (zips((NAME, 0o755, bytes(900_000)), ("b", 0o644, bytes(900_000)), ("c", 0o644, bytes(900_000))), "size limit"),
+    "zip with a large directory":   (large_directory,                                          "bytes of names"),
+    "zip with one before a comment": (lambda folder: large_directory(folder, 0xFFFF),          "bytes of names"),
+    "zip with long comments":         (long_comments,                                               "bytes of names"),
+    "zip with a password":          (encrypted,                                                "is encrypted"),
+    "zip in another compression":   (packed_otherwise,                                         "compressed in a way that is not supported"),
+    "sparse tar of the old form":   (old_sparse,                                               "not a package that can be read"),
+    "tar with a negative size":     (negative_size,                                            "a header of more than"),
+    "tar with an extended name":    (extended(path="../../evil.txt"),                          "cannot contain '..'"),
+    "tar with an extended NUL":     (extended(path="a\0b"),                                    "is not relative"),
+    "tar with an extended size":    (extended(size="99999999999"),                             "not a package that can be read"),
+    "tar of headers alone":         (many_headers,                                             "not a package that can be read"),
     "zip with a declared size":     (lying_size,                                               "not a package that can be read"),
     "tar bomb":                     (tars((entry(NAME), bytes(3_000_000))),                    "size limit"),
     "tar bomb that is skipped":     (tars((entry("x", kind=tarfile.CHRTYPE), b""), (entry("sub"), bytes(3_000_000)), PLUGIN), "size limit"),
@@ -241,3 +330,27 @@ def test_an_archive_of_too_many_entries_is_refused(tmp_path: Path, monkeypatch: 
     many = [(f"f{n}", 0o644, b"") for n in range(4)]
     with pytest.raises(PluginError, match="more than 3 entries"):
         taken(zipped(tmp_path / "p.zip", *many))
+    (tmp_path / "tar").mkdir()
+    with pytest.raises(PluginError, match="more than 3 entries"):
+        taken(tar(tmp_path / "tar" / "p.tar.gz", *((entry(name), b"") for name, _, _ in many)))
+
+
+def test_the_entries_are_counted_whatever_the_end_of_an_archive_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_packages, "MAX_ENTRIES", 3)
+    path = zipped(tmp_path / "p.zip", *((f"f{n}", 0o644, b"") for n in range(4)))
+    data = bytearray(path.read_bytes())
+    end = data.rfind(b"PK\5\6")
+    data[end + 8 : end + 12] = struct.pack("<2H", 1, 1)
+    path.write_bytes(data)
+    with pytest.raises(PluginError, match="more than 3 entries"):
+        taken(path)
+    assert not list((tmp_path / "staged" / "plugin").iterdir())
+
+
+def test_what_lies_beside_the_executable_loses_setuid_and_the_right_of_others_to_write(
+    tmp_path: Path,
+) -> None:
+    made = zipped(tmp_path / "p.zip", (NAME, 0o106777, b"#!"), ("helper", 0o106777, b"x"))
+    assert files_beside(taken(made)) == {NAME: 0o755, "helper": 0o755}
