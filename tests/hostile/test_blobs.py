@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from nv2.content.blob_files import BLOCK, Blob
+from nv2.envelope import formats
 from nv2.errors import NotTrusted
+from nv2.notary import blobs
 from nv2.notary.blobs import DetachedSignature, verify_blob
 from nv2.notary.trust_in_memory import KeyTrust
 from nv2.oci import media_types as mt
@@ -182,6 +184,28 @@ def test_5_3_7_a_signature_that_cannot_be_written_leaves_the_old_one_whole(
     assert ended.code == 3 and "the disk is full" in ended.err
     assert (blob.directory / NAMES[0]).read_bytes() == before
     assert not list(Path(blob.directory).glob(".nv2-*"))
+
+
+def test_5_3_7_a_signature_file_that_is_swapped_is_judged_as_it_was_read(
+    blob: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read once: what was judged is what was read, whatever stands there a moment later."""
+    read, files = blobs.read_file, []
+
+    def then_swapped(path: Path, *arguments: Any, **more: Any) -> bytes:
+        found = read(path, *arguments, **more)
+        if path.name == NAMES[0]:
+            files.append(path)
+            path.write_bytes(signature() if STRANGER.leaf in chain_of(found) else signature(pair=STRANGER))
+        return found
+
+    monkeypatch.setattr(blobs, "read_file", then_swapped)
+    assert [verify(blob).code, verify(blob).code] == [0, 1]
+    assert len(files) == 2
+
+
+def chain_of(data: bytes) -> tuple[bytes, ...]:
+    return formats.parse(mt.JWS, data).unsigned.certificates
 
 
 @pytest.mark.parametrize("name", ["\x1b[31m.jws.sig", "x\n.jws.sig"])

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from nv2.transport.interface import Request, Response
 from tests.hostile.machine import (
     BUILD,
+    HOST,
     MIB,
     NOT_TRUSTED,
     STATEMENT,
@@ -266,6 +268,21 @@ def test_a_debug_log_holds_no_secret(machine: Machine, words: str) -> None:
     ]
     assert len(secrets) > 3
     assert not [secret for secret in secrets if secret in ended.err + ended.out]
+
+
+def test_a_debug_log_holds_no_cookie(machine: Machine) -> None:
+    machine.sign()
+    serve = machine.hosts[HOST]
+
+    def with_cookie(request: Request) -> Response:
+        found = serve(request)
+        return found._replace(headers={**found.headers, "set-cookie": "session=hunter2"})
+
+    machine.hosts[HOST] = with_cookie
+    ended = machine.run("verify -d IMAGE")
+    assert ended.code == 0
+    assert "registry.test" in ended.err
+    assert "hunter2" not in ended.err + ended.out
 
 
 def test_a_file_that_another_user_may_write_is_still_read(machine: Machine) -> None:

@@ -1,7 +1,7 @@
 """Findings that were published about other implementations of the Notary Project, each by its public name.
 
 Audits of notation: ADA-NOT-23 (2023), ADA-NOT-FUZZ (2022-23), Quarkslab (2025). What concerns timestamps stands in
-`test_timestamps`. What concerns plugins, OCSP and CRLs has no row until nv2 has them: now, whoever needs one of them gets no yes.
+`test_timestamps`, what concerns OCSP, CRLs and their cache in `test_evidence` and `test_revocation`; `test_rows` has all of them.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_a_published_attack_comes_to_nothing(machine: Machine, attack: Attack) -
     assert all(HOST in url or url.startswith(NAMED) for url in asked)
 
 
-def test_quarkslab_a_chain_without_revocation_information_passes_and_the_finding_says_why(
+def test_quarkslab_info_9_a_chain_without_revocation_information_passes_and_the_finding_says_why(
     machine: Machine,
 ) -> None:
     machine.sign()
@@ -199,6 +199,17 @@ def test_ada_not_23_3_the_levels_cannot_be_changed_by_whoever_imports_them() -> 
     with pytest.raises(AttributeError):
         LEVELS["strict"].name = "lax"  # type: ignore[misc]
     assert LEVELS["strict"].action(Validation.INTEGRITY) is Action.ENFORCE
+
+
+@pytest.mark.parametrize("said", ["same account or root", "plain HTTP", "Whoever can write the files"])
+def test_ada_not_23_4_the_documents_say_what_nothing_helps_against(said: str) -> None:
+    assert said in (Path(__file__).parents[2] / "docs" / "threat-model.md").read_text(encoding="utf-8")
+
+
+def test_ada_not_23_4_nobody_is_asked_without_tls_unless_it_is_asked_for(machine: Machine) -> None:
+    machine.sign()
+    trusts(machine)
+    assert all(request.url.startswith("https://") for request in machine.network.requests)
 
 
 def test_ada_not_23_5_a_credential_helper_does_not_see_the_password_of_the_registry(

@@ -151,6 +151,14 @@ def test_the_same_machine_trusts_an_authority_that_is_not_revoked(
     assert {request.url.split("/")[2] for request in machine.network.requests} > {"registry.test"}
 
 
+def test_other_tsa_policy_decides_nothing_because_none_was_asked_for(machine: Machine) -> None:
+    """Of whatever policy: what counts is who stamped. No policy is asked for, so that every authority may answer."""
+    stamped(policy="1.2.3.4.5")(machine)
+    trusts(machine)
+    asked(policy="1.2.3.4.5")(machine)
+    assert machine.run(SIGN).code == 0
+
+
 def test_the_same_machine_trusts_a_good_timestamp(machine: Machine) -> None:
     stamped()(machine)
     trusts(machine)
