@@ -26,8 +26,9 @@ from nv2.home.plugins import (
     remove_plugin,
     staging,
 )
+from nv2.plain_text import quoted
 from nv2.programs.plugins.calls import InstalledPlugin
-from nv2.programs.plugins.versions import rank_of
+from nv2.programs.plugins.versions import is_semantic, rank_of
 from nv2.programs.run import LocalPrograms
 from nv2.transport.interface import AddressRule, Request, Response, Transport, send
 
@@ -39,6 +40,7 @@ DOWNLOAD_TIMEOUT = 600.0
 """Seconds, as in notation."""
 
 _CHUNK = 1024 * 1024
+_NOT_COMPARABLE = "it can sign but not decide about signatures, and only --force replaces it"
 
 
 class Listed(NamedTuple):
@@ -101,7 +103,7 @@ def install(
     """Install the plugin in the package `source`: a directory, an archive, or the executable alone.
 
     It is run, from a private directory, only to say its name and version. A version that is not later than the
-    installed one is refused without `force`. If this fails, the plugin is what it was before. Raises
+    installed one is refused without `force`; so is one that cannot be compared with it. If this fails, the plugin is what it was before. Raises
     `PluginError`, `EnvironmentFailure`.
     """
     with staging(paths) as staged:
@@ -115,7 +117,8 @@ def install(
             warn(candidate.warning)
         found = InstalledPlugin(LocalPrograms(os.environ), candidate.executable, candidate.name, NO_CONFIG)
         version = found.metadata().version
-        rank_of(version, f"plugin {candidate.name}")
+        if not is_semantic(version):
+            warn(f"plugin {candidate.name}: {quoted(version)} is not a semantic version; {_NOT_COMPARABLE}")
         with lock(str(paths.plugins)):
             before = _version_before(paths, candidate.name, force)
             if before is not None and not force:

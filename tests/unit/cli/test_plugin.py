@@ -71,11 +71,25 @@ def test_only_a_later_version_takes_the_place_of_another(line: CommandLine) -> N
     assert line("plugin", "install", "--force", "--file", "1.9.0").code == 0
 
 
+def test_a_version_that_cannot_be_compared_is_installed_first_and_replaced_by_force(
+    line: CommandLine,
+) -> None:
+    script(line.directory / "odd", version="v0.5.0-rc.1+unreleased")
+    script(line.directory / "newer", version="1.0.0")
+    first = line("plugin", "install", "--file", "odd")
+    assert (first.code, "'v0.5.0-rc.1+unreleased' is not a semantic version" in first.err) == (0, True)
+    assert "v0.5.0-rc.1+unreleased" in line("plugin", "ls").out
+    for package in ("newer", "odd"):
+        refused = line("plugin", "install", "--file", package)
+        assert (refused.code, "is not a semantic version" in refused.err) == (3, True)
+    assert line("plugin", "install", "--force", "--file", "newer").code == 0
+    assert line("plugin", "install", "--file", "odd").code == 3
+
+
 # fmt: off
 BAD = {
     # what the candidate does                      what is said
     "name is another":      ({"name": "other"},              "must be 'notation-other' instead of 'notation-acme'"),
-    "no version":           ({"version": "one"},             "is not a semantic version"),
     "fails":                ("echo no >&2; exit 1",          "ended with exit code 1, and said: no"),
     "prints nothing":       ("exit 0",                       "not JSON"),
     "floods":               ("yes",                          "printed more than"),

@@ -20,9 +20,14 @@ _VERSION = re.compile(
 
 def check_version(version: str, error: ErrorType, what: str) -> str:
     """`version`, if it is a semantic version; raises `error`, which calls it `what`."""
-    if len(version) > MAX_VERSION or not _VERSION.fullmatch(version):
+    if not is_semantic(version):
         raise error(f"{what} is {quoted(version)}, which is not a semantic version")
     return version
+
+
+def is_semantic(version: str) -> bool:
+    """Whether `version` can be compared with another one."""
+    return len(version) <= MAX_VERSION and _VERSION.fullmatch(version) is not None
 
 
 Rank = tuple[tuple[int, str], ...]
