@@ -27,16 +27,19 @@ _PUBLIC = {
     "MemoryStore": ("nv2.content.memory", "MemoryStore"),
     "NotTrusted": ("nv2.errors", "NotTrusted"),
     "Nv2Error": ("nv2.errors", "Nv2Error"),
+    "PartlySigned": ("nv2.errors", "PartlySigned"),
     "PolicyTrust": ("nv2.notary.trust_in_memory", "PolicyTrust"),
     "Reference": ("nv2.oci.reference", "Reference"),
     "Session": ("nv2.notary.session", "Session"),
     "Settings": ("nv2.notary.registry_access", "Settings"),
     "SignatureVerdict": ("nv2.trust.verdict", "SignatureVerdict"),
     "Signed": ("nv2.notary.signing", "Signed"),
+    "SignedAll": ("nv2.notary.recursion", "SignedAll"),
     "SignedBlob": ("nv2.notary.blobs", "SignedBlob"),
     "Store": ("nv2.content.interface", "Store"),
     "Undecided": ("nv2.errors", "Undecided"),
     "Verdict": ("nv2.trust.verdict", "Verdict"),
+    "attach": ("nv2.notary.attaching", "attach"),
     "copy": ("nv2.notary.copying", "copy"),
     "describe": ("nv2.oci.descriptor", "describe"),
     "errors": ("nv2", "errors"),
@@ -49,6 +52,8 @@ _PUBLIC = {
     "parse_reference": ("nv2.oci.reference", "parse"),
     "sign": ("nv2.notary.signing", "sign"),
     "sign_blob": ("nv2.notary.blobs", "sign_blob"),
+    "sign_descriptor": ("nv2.notary.attaching", "sign_descriptor"),
+    "sign_recursively": ("nv2.notary.recursion", "sign_recursively"),
     "verify": ("nv2.notary.verification", "verify"),
     "verify_blob": ("nv2.notary.blobs", "verify_blob"),
     "verify_envelope": ("nv2.notary.envelope_in_hand", "verify_envelope"),
@@ -60,12 +65,14 @@ if TYPE_CHECKING:
     from nv2.blob_verification import DetachedSignature
     from nv2.content.interface import Store
     from nv2.content.memory import MemoryStore
-    from nv2.errors import NotTrusted, Nv2Error, Undecided
+    from nv2.errors import NotTrusted, Nv2Error, PartlySigned, Undecided
+    from nv2.notary.attaching import attach, sign_descriptor
     from nv2.notary.blobs import SignedBlob, evaluate_blob, sign_blob, verify_blob
     from nv2.notary.copying import Copied, copy
     from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
     from nv2.notary.inspection import Inspection, inspect_signatures
     from nv2.notary.listing import Listed, list_signatures
+    from nv2.notary.recursion import SignedAll, sign_recursively
     from nv2.notary.registry_access import Settings
     from nv2.notary.session import Artifact, Session
     from nv2.notary.signing import Signed, sign
@@ -106,17 +113,20 @@ __all__ = [
     "MemoryStore",
     "NotTrusted",
     "Nv2Error",
+    "PartlySigned",
     "PolicyTrust",
     "Reference",
     "Session",
     "Settings",
     "SignatureVerdict",
     "Signed",
+    "SignedAll",
     "SignedBlob",
     "Store",
     "Undecided",
     "Verdict",
     "__version__",
+    "attach",
     "copy",
     "describe",
     "errors",
@@ -129,6 +139,8 @@ __all__ = [
     "parse_reference",
     "sign",
     "sign_blob",
+    "sign_descriptor",
+    "sign_recursively",
     "verify",
     "verify_blob",
     "verify_envelope",

@@ -44,7 +44,7 @@ class BlobContent(Protocol):
 
 
 class DetachedSignature(NamedTuple):
-    """The envelope of a blob's signature, of which nothing is known yet."""
+    """The envelope of a signature that is kept by itself, of which nothing is known yet."""
 
     data: bytes
     media_type: str

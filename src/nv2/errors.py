@@ -24,6 +24,7 @@ Nv2Error
  │   ├─ InvalidSignature      … the envelope's signature does not fit its content
  │   ├─ InvalidTimestamp      … a timestamp token that cannot be read, or does not prove a time
  │   └─ InvalidCertificate    … a certificate or chain that breaks the profile
+ ├─ PartlySigned              whoever must act about its `cause`: some of what belongs to an artifact is signed
  ├─ NotTrusted                the verdict: no signature makes the artifact trusted
  └─ Undecided                 the verdict: it could not be decided whether one does
 
@@ -34,6 +35,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # without loading `typing`: `nv2 --version` needs errors, and nothing of it
 if TYPE_CHECKING:
+    from nv2.notary.recursion import SignedAll
     from nv2.trust.verdict import ArtifactVerdict
 
 
@@ -144,6 +146,18 @@ class InvalidTimestamp(ArtifactError):
 
 class InvalidCertificate(ArtifactError):
     """A certificate, or a chain of them, that breaks the profile."""
+
+
+class PartlySigned(Nv2Error):
+    """Some of what belongs to an artifact is signed, as `done` lists it, and then `cause` ended it at `at`."""
+
+    def __init__(self, cause: Nv2Error, done: SignedAll, at: str) -> None:
+        super().__init__(str(cause), at=at, hint=cause.hint or "the same command goes on from there")
+        self.cause = cause
+        self.done = done
+
+    def __reduce__(self) -> tuple[type[PartlySigned], tuple[Nv2Error, SignedAll, str | None]]:
+        return type(self), (self.cause, self.done, self.at)
 
 
 class _VerdictError(Nv2Error):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nv2.cli.output import Output, error_document
-from nv2.errors import NotTrusted, Nv2Error, UsageError
+from nv2.errors import NotTrusted, Nv2Error, PartlySigned, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +29,13 @@ TERMINATED = 143
 _OF_ERRORS: tuple[tuple[type[Nv2Error], int], ...] = (
     (NotTrusted, NOT_TRUSTED),
     (UsageError, USAGE),
+    (PartlySigned, PARTLY),
     (Nv2Error, FAILED),
 )
 _OF_VERDICTS = {"trusted": DONE, "notChecked": DONE, "notTrusted": NOT_TRUSTED, "undecided": FAILED}
 """By value: most commands that end here load nothing that judges."""
 
-_WORST_LAST = (DONE, FAILED, NOT_TRUSTED, USAGE)
+_WORST_LAST = (DONE, PARTLY, FAILED, NOT_TRUSTED, USAGE)
 
 
 def of_program(code: int, program: str) -> int:
@@ -53,7 +54,7 @@ def verdict_code(verdict: Verdict) -> int:
 
 
 def worst(codes: Iterable[int]) -> int:
-    """The worst of several exit codes: 2, then 1, then 3, then 0."""
+    """The worst of several exit codes: 2, then 1, then 3, then 4, then 0."""
     return max(codes, key=_WORST_LAST.index, default=DONE)
 
 

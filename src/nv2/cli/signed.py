@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from nv2.cli import exits
 from nv2.cli.command import Call
-from nv2.errors import Nv2Error
+from nv2.errors import Nv2Error, PartlySigned
 from nv2.oci.reference import AnyReference
 
 
@@ -40,8 +40,14 @@ def report(
         return exits.DONE
 
     def failed(reference: AnyReference, error: Nv2Error) -> None:
+        document = exits.failure_document(reference, error)
+        if isinstance(error, PartlySigned):
+            document = {**document, **error.done.to_json()}
+            document["error"]["kind"] = type(error.cause).__name__
+            if not as_json:
+                call.output.lines(lines(cast("D", error.done)))
         call.output.error(error)
-        documents.append(exits.failure_document(reference, error))
+        documents.append(document)
 
     code = exits.report(call.output, results, show, failed)
     if as_json:

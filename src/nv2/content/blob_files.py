@@ -94,10 +94,18 @@ class Blob:
         try:
             while self._file is not None and (count := self._file.readinto(buffer)):
                 yield buffer[:count]
-            while self._stream is not None and (piece := self._stream.read(BLOCK)):
+            while self._stream is not None and (piece := self._read()):
                 yield piece
         except OSError as e:
             raise failure(e, Path(self.name)) from None
+
+    def _read(self) -> bytes:
+        piece = self._stream.read(BLOCK) if self._stream is not None else b""
+        if piece is None:  # of a stream that does not block: not its end, though it looks like one
+            raise EnvironmentFailure(
+                "nothing can be read from it yet", at=self.name, hint="give it a stream that blocks"
+            )
+        return piece
 
     def check_unchanged(self) -> None:
         """Raise `EnvironmentFailure` if the file is not what it was when it was opened."""

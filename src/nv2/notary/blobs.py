@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from nv2.blob_verification import DetachedSignature, judge_blob
 from nv2.content.blob_files import Blob, Readable
+from nv2.envelope.payload import build_payload
 from nv2.errors import NotTrusted, Undecided, UsageError
 from nv2.files import read_file, write_atomically
 from nv2.home.policy_file import load_blob_policy
@@ -19,8 +20,8 @@ from nv2.inspection import Inspected, inspect_envelope
 from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session, using
-from nv2.notary.signers import find_signer, no_passphrase
-from nv2.notary.signing import stamped_by
+from nv2.notary.signers import no_passphrase
+from nv2.notary.signing import signer_for, stamped_by
 from nv2.notary.trust_here import FileAnchors, denials_here, trust_in_file
 from nv2.notary.trust_in_memory import KeyTrust
 from nv2.notary.verification_plugins import VerificationPlugins
@@ -110,6 +111,7 @@ def sign_open_blob(
 ) -> SignedBlob:
     """Read `blob` once, by the hash of the signing key, and sign it. Nothing is written."""
     check_media_type(content_type)
+    build_payload(describe(b"", content_type), wish.user_metadata)  # what cannot be signed is not read first
     (subject,) = blob.describe([signer.algorithm.hash], content_type)
     data, _ = envelope_of(subject, signer, heeding_denials(session, wish), session.now)
     return SignedBlob(subject, DetachedSignature(data, wish.media_type))
@@ -135,21 +137,10 @@ def sign_blob(
     media type, `media_type` the envelope's. Raises `Nv2Error`.
     """
     with using(session) as shared, Blob(blob) as opened:
-        signer = _signer(shared, key, certificate, passphrase)
+        signer = signer_for(shared, key, certificate, passphrase)
         wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
         wish = stamped_by(shared, wish, timestamp_url, timestamp_root)
         return sign_open_blob(shared, opened, signer, wish, content_type)
-
-
-def _signer(
-    session: Session,
-    key: str | Path | Signer | EnvelopeMaker | None,
-    certificate: str | Path | None,
-    passphrase: Callable[[str], bytes],
-) -> Signer | EnvelopeMaker:
-    if key is None or isinstance(key, str | Path):
-        return find_signer(session, _text(key), _text(certificate), passphrase)
-    return key
 
 
 def blob_trust(session: Session, key: str | None, policy_name: str | None) -> Trust | Statement:

@@ -72,12 +72,22 @@ def sign(
     """
     parsed = parse(reference) if isinstance(reference, str) else reference
     with using(session) as shared:
-        if key is None or isinstance(key, str | Path):
-            name, chain = (None if given is None else str(given) for given in (key, certificate))
-            key = find_signer(shared, name, chain, passphrase)
+        signer = signer_for(shared, key, certificate, passphrase)
         wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
-        wish = stamped_by(shared, wish, timestamp_url, timestamp_root)
-        return sign_reference(shared, parsed, key, wish)
+        return sign_reference(shared, parsed, signer, stamped_by(shared, wish, timestamp_url, timestamp_root))
+
+
+def signer_for(
+    session: Session,
+    key: str | Path | Signer | EnvelopeMaker | None,
+    certificate: str | Path | None,
+    passphrase: Callable[[str], bytes],
+) -> Signer | EnvelopeMaker:
+    """Who signs, from the arguments of `sign`. Raises what `find_signer` raises."""
+    if key is None or isinstance(key, str | Path):
+        name, chain = (None if given is None else str(given) for given in (key, certificate))
+        return find_signer(session, name, chain, passphrase)
+    return key
 
 
 def stamped_by(session: Session, wish: Wish, url: str | None, root: str | Path | None) -> Wish:

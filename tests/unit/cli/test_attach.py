@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nv2.content.layout.store import LayoutStore
+from nv2.errors import EnvironmentFailure
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from tests.unit.cli.command_line import CommandLine
@@ -216,3 +218,57 @@ def test_a_new_child_alone_is_signed_when_the_rest_has_been(wabbit: CommandLine,
     store.close()
     (result,) = wabbit(*SIGN_ALL).document["results"]
     assert digests(result["signed"]) == [late.digest]
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, digest: str) -> None:
+    """From now on nothing can be attached to `digest`."""
+    attach = LayoutStore.attach
+
+    def refusing(self: LayoutStore, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:
+        if subject.digest == digest:
+            raise EnvironmentFailure("the disk is full", at="multi", hint="free some space")
+        attach(self, subject, manifests)
+
+    monkeypatch.setattr(LayoutStore, "attach", refusing)
+
+
+def test_what_was_signed_before_an_error_is_listed_and_the_code_says_partly(
+    wabbit: CommandLine, multi: Multi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        refuse(patched, multi.index.digest)
+        ended = wabbit(*SIGN_ALL)
+        assert ended.code == 4
+        (result,) = ended.document["results"]
+        assert sorted(digests(result["signed"])) == sorted(multi.all - {multi.index.digest})
+        assert (result["artifact"]["digest"], result["skipped"]) == (multi.index.digest, [])
+        assert result["error"] == {
+            "kind": "EnvironmentFailure",
+            "message": "multi: the disk is full",
+            "at": f"multi@{multi.index.digest}",
+            "hint": "free some space",
+        }
+    (result,) = wabbit(*SIGN_ALL).document["results"]
+    assert digests(result["signed"]) == [multi.index.digest]
+
+
+def test_what_was_signed_before_an_error_is_told_in_words(
+    wabbit: CommandLine, multi: Multi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, multi.index.digest)
+    words = [word for word in SIGN_ALL if word not in ("-o", "json")]
+    ended = wabbit(*words)
+    told = [row.split("@")[1] for row in ended.out.splitlines() if row.startswith("Successfully signed")]
+    assert (ended.code, sorted(told)) == (4, sorted(multi.all - {multi.index.digest}))
+    assert f"Error: multi@{multi.index.digest}: multi: the disk is full" in ended.err
+    assert wabbit(*words, program="notation").code == 1
+
+
+def test_where_nothing_was_signed_before_the_error_nothing_is_partly_done(
+    wabbit: CommandLine, multi: Multi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wabbit(*(word for word in SIGN_ALL if word != "--recursive"))
+    refuse(monkeypatch, multi.note.digest)
+    ended = wabbit(*SIGN_ALL)
+    (result,) = ended.document["results"]
+    assert (ended.code, "signed" in result) == (3, False)

@@ -32,10 +32,10 @@ def run(call: Call) -> int:
         options.warn_of_tag(call.output.warn, reference, "sign")
     force = call.on("force-referrers-tag")
     if call.on("recursive"):
-        from nv2.notary.recursion import sign_recursively
+        from nv2.notary.recursion import sign_all
 
         deep = session.each(
-            wanted, lambda item: sign_recursively(session, item, signer, wish, force_referrers_tag=force)
+            wanted, lambda item: sign_all(session, item, signer, wish, force_referrers_tag=force)
         )
         return report(call, deep, COMMAND.schema, _all_lines, as_json=as_json)
     results = session.each(
@@ -55,7 +55,7 @@ def _references(call: Call) -> tuple[AnyReference, ...]:
 
 def _sign_descriptor(call: Call, *, as_json: bool) -> int:
     """Sign what a file describes, into a file: nothing is asked of any registry."""
-    from nv2.notary.attaching import read_descriptor, sign_descriptor
+    from nv2.notary.attaching import read_descriptor, sign_descriptor_into
 
     if texts := options.reference_texts(call):
         raise UsageError(
@@ -67,7 +67,7 @@ def _sign_descriptor(call: Call, *, as_json: bool) -> int:
     subject = read_descriptor(Path(call.string("descriptor") or ""))
     session = options.session(call)
     wish = signing_flags.wish_of(call, session)
-    sign_descriptor(session, subject, signing_flags.signer_of(call, session), wish, Path(path))
+    sign_descriptor_into(session, subject, signing_flags.signer_of(call, session), wish, Path(path))
     if as_json:
         result = {"artifact": subject.to_json(), "signatureFile": path}
         call.output.json({"schema": COMMAND.schema, "results": [result]})
