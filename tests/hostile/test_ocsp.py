@@ -15,8 +15,7 @@ import pytest
 from nv2.home.ocsp_cache import OcspCache
 from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import parse_chain
-from nv2.pki.ocsp import cache_key
-from nv2.pki.ocsp_response import MAX_RESPONSE
+from nv2.pki.ocsp import MAX_RESPONSE, cache_key
 from nv2.revocation.caches import Caches
 from nv2.revocation.online import OnlineRevocation
 from nv2.transport.http import HttpSettings, HttpTransport

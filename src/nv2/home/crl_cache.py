@@ -2,7 +2,8 @@
 
 A file per URL, its name the SHA-256 of the URL, its content `{"baseCRL":"…","deltaCRL":"…"}` in base64. Of a large
 CRL there is a copy of the plain bytes beside it, in nv2's own folder, because decoding takes longer than judging.
-It has the time stamp of the file that it is a copy of; where that was replaced, the copy is out of date.
+It has the time stamp of the file that it is a copy of, given to both before they appear; where that was replaced, the
+copy is out of date.
 What this module does not do: believe any of it. Whoever loads a CRL judges it as if it had just been fetched.
 """
 
@@ -12,6 +13,7 @@ import binascii
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typing import Any
 from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.files import failure, read_file, write_atomically
 from nv2.home.evidence_files import REMOVE, own_status
-from nv2.pki.crl_format import MAX_CRL
+from nv2.pki.certificate_status import MAX_CRL
 
 LARGE = 1024 * 1024
 """Bytes of a CRL from which on a plain copy is kept. Decoding as many takes some 5 ms."""
@@ -63,16 +65,16 @@ class CrlCache:
             self.warnings.append(e)
             return None
         # notation wrote it.
-        self._keep(self._write_copy, path, *bundle)
+        self._keep(self._write_copy, path, found.st_mtime_ns, *bundle)
         return bundle
 
     def store(self, url: str, base: bytes, delta: bytes | None) -> None:
         """Keep a CRL, and the delta to it, for `url`, in the place of older ones."""
         self._keep(self._write, self._directory / _name(url), base, delta)
 
-    def _keep(self, write: Callable[[Path, bytes, bytes | None], None], path: Path, *bundle: Any) -> None:
+    def _keep(self, write: Callable[..., None], path: Path, *what: Any) -> None:
         try:
-            write(path, *bundle)
+            write(path, *what)
         except EnvironmentFailure as e:
             self.warnings.append(e)
         except OSError as e:
@@ -84,39 +86,42 @@ class CrlCache:
                 f"a CRL and its delta of more than {MAX_CRL} bytes are not kept", at=str(path)
             )
         # Not brought to the disk: half a file, after a loss of power, is one more that is ignored.
-        write_atomically(path, _encoded(base, delta), durable=False)
-        self._write_copy(path, base, delta)
+        # The time stamp is ours from the beginning: that of the file may be another writer's by the time one looks.
+        stamp = time.time_ns()
+        write_atomically(path, _encoded(base, delta), durable=False, modified=stamp)
+        self._write_copy(path, stamp, base, delta)
 
     def _copies(self, name: str) -> tuple[Path, Path]:
         return self._own / f"{name}.base", self._own / f"{name}.delta"
 
     def _copy(self, name: str, original: os.stat_result) -> Bundle | None:
         """The plain copy, if it is one of the file with the status `original`."""
-        base, delta = self._copies(name)
-        found, found_delta = own_status(base), own_status(delta)
-        if not found or not _same(found, original) or (found_delta and not _same(found_delta, original)):
+        copies = self._copies(name)
+        if not _belong(copies, original):
             return None
-        sizes = found.st_size, found_delta.st_size if found_delta else None
-        if _encoded_size(*sizes) != original.st_size:
-            return None
-        return _read(base), _read(delta) if found_delta else None
+        base, delta = (_read(copy) if os.path.lexists(copy) else None for copy in copies)
+        # Again, for what was read one after the other may not belong together.
+        return (base, delta) if base is not None and _belong(copies, original) else None
 
-    def _write_copy(self, path: Path, base: bytes, delta: bytes | None) -> None:
+    def _write_copy(self, path: Path, stamp: int, base: bytes, delta: bytes | None) -> None:
         for copy, data in zip(self._copies(path.name), (base, delta), strict=True):
-            with contextlib.suppress(FileNotFoundError):
-                copy.unlink()
             if data is not None and len(base) >= LARGE:
-                write_atomically(copy, data, durable=False)
-                at = path.stat().st_mtime_ns
-                os.utime(copy, ns=(at, at))
+                write_atomically(copy, data, durable=False, modified=stamp)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    copy.unlink()
+
+
+def _belong(copies: tuple[Path, Path], original: os.stat_result) -> bool:
+    """Whether `copies`, of which there may be one, are those of the file with the status `original`."""
+    base, delta = map(own_status, copies)
+    if base is None or any(copy and copy.st_mtime_ns != original.st_mtime_ns for copy in (base, delta)):
+        return False
+    return _encoded_size(base.st_size, delta.st_size if delta else None) == original.st_size
 
 
 def _name(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()
-
-
-def _same(copy: os.stat_result, original: os.stat_result) -> bool:
-    return copy.st_mtime_ns == original.st_mtime_ns
 
 
 def _read(path: Path) -> bytes:

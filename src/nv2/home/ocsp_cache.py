@@ -15,7 +15,7 @@ from pathlib import Path
 from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.files import failure, read_file, write_atomically
 from nv2.home.evidence_files import own_status
-from nv2.pki.ocsp_response import MAX_RESPONSE
+from nv2.pki.certificate_status import MAX_RESPONSE
 
 MAX_ANSWERS = 1000
 """Answers that are kept; the oldest make room. With 2 kB each that is 2 MB, and at most 64 MB."""

@@ -9,6 +9,12 @@ from typing import NamedTuple
 CLOCK_SKEW = timedelta(minutes=5)
 """How far an authority's clock may be ahead of ours: what it says it made later than that is refused."""
 
+MAX_CRL = 64 * 1024 * 1024
+"""Bytes of one CRL. The largest that were seen list a million certificates in 42 MB."""
+
+MAX_RESPONSE = 64 * 1024
+"""Bytes of an OCSP response. One with a chain of certificates for the responder has 5 kB."""
+
 
 class Status(Enum):
     """trust-store-trust-policy, "Certificate Revocation Evaluation"."""

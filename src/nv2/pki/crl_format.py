@@ -12,12 +12,10 @@ from typing import Any, cast
 from nv2.errors import InvalidCertificate, InvalidRevocationData
 from nv2.pki import der, public_keys
 from nv2.pki.certificate import Certificate
+from nv2.pki.certificate_status import MAX_CRL
 from nv2.pki.crl_entries import Entries
 from nv2.pki.distribution_points import FRESHEST_CRL, IssuingPoint, issuing_point_of, points_of
 from nv2.pki.extensions import Extensions, read_extensions
-
-MAX_CRL = 64 * 1024 * 1024
-"""Bytes of one CRL. The largest that were seen list a million certificates in 42 MB."""
 
 MAX_EXTENSIONS = 64 * 1024
 """Bytes of the extensions of a CRL, those of its entries aside."""

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from nv2.errors import InvalidCertificate, InvalidRevocationData
 from nv2.pki import ocsp_cert_id
 from nv2.pki.certificate import Certificate
-from nv2.pki.certificate_status import CertificateStatus, Status
+from nv2.pki.certificate_status import MAX_RESPONSE, CertificateStatus, Status
 from nv2.pki.ocsp_request import MAX_NONCE, NONCE, build_request, cache_key, nonce_value, request_path
 from nv2.pki.ocsp_responder import signer_of
-from nv2.pki.ocsp_response import MAX_RESPONSE, OcspResponse, Statement, parse_response
+from nv2.pki.ocsp_response import OcspResponse, Statement, parse_response
 from nv2.pki.ocsp_statements import Unusable, check_critical, check_past, conclude
 
 __all__ = [

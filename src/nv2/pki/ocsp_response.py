@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 from nv2.errors import InvalidRevocationData
 from nv2.pki import der
+from nv2.pki.certificate_status import MAX_RESPONSE
 from nv2.pki.extensions import Extensions, read_extensions
 from nv2.pki.public_keys import signature_algorithm
-
-MAX_RESPONSE = 64 * 1024
-"""Bytes of an answer. One with a chain of certificates for the responder has 5 kB."""
 
 MAX_STATEMENTS = 100
 """Statements about single certificates in one answer; we ask about one."""

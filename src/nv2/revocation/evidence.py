@@ -10,14 +10,20 @@ import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from nv2.errors import BadAnswer, RemoteError
-from nv2.pki.certificate import Certificate
-from nv2.pki.crl import MAX_CRL, Crl, parse_crl
-from nv2.pki.ocsp import MAX_RESPONSE, request_path
-from nv2.revocation.caches import CrlCache
-from nv2.transport.interface import AddressRule, Pending, Request, Transport
+from nv2.pki.certificate_status import MAX_CRL, MAX_RESPONSE
+from nv2.transport.interface import AddressRule, Request
+
+if TYPE_CHECKING:
+    from nv2.pki.certificate import Certificate
+    from nv2.pki.crl import Crl
+    from nv2.revocation.caches import CrlCache
+    from nv2.transport.interface import Pending, Transport
+
+    KeptCrl = tuple[Crl, Crl | None]
+    """A CRL and its delta."""
 
 OCSP_TIMEOUT = 2.0
 """Seconds for an OCSP answer, all in all ("OCSP Download")."""
@@ -30,9 +36,6 @@ CRL_TIMEOUT = 60.0
 specification would refuse them below 67 Mbit/s."""
 
 T = TypeVar("T")
-
-KeptCrl = tuple[Crl, Crl | None]
-"""A CRL and its delta."""
 
 NewLock = Callable[[], AbstractContextManager[Any]]
 """`threading.Lock`, where several threads ask."""
@@ -124,6 +127,8 @@ class Evidence:
 
 def _crl_of(issuer: Certificate, data: bytes) -> Crl:
     """What `issuer` has not signed is of no use, and says nothing: it would name deltas, and take memory until the end."""
+    from nv2.pki.crl import parse_crl  # where somebody has one
+
     found = parse_crl(data)
     found.check_origin(issuer)
     return found
@@ -133,6 +138,8 @@ def _load(url: str, cache: CrlCache) -> KeptCrl | None:
     kept = cache.load(url)
     if kept is None:
         return None
+    from nv2.pki.crl import parse_crl
+
     base, delta = kept
     try:
         return parse_crl(base), None if delta is None else parse_crl(delta)
@@ -153,6 +160,8 @@ def _to_a_stranger(request: Request) -> Request:
 
 def ocsp_request(url: str, request: bytes) -> Request:
     """By GET where it is short enough, so that it can be answered by a cache on the way (RFC 5019, 5), else by POST."""
+    from nv2.pki.ocsp import request_path
+
     path = request_path(request)
     limits = {"limit": MAX_RESPONSE, "total_timeout": OCSP_TIMEOUT}
     accept = {"Accept": "application/ocsp-response"}

@@ -17,8 +17,9 @@ from nv2.pki.chain import MAX_SUBJECT, Chain, place
 from nv2.pki.profile import TIME_STAMPING
 from nv2.plain_text import one_line
 from nv2.revocation.caches import Caches
+from nv2.revocation.circumstances import Circumstances, Inquiry, Link
 from nv2.revocation.evidence import Evidence, NewLock
-from nv2.revocation.inquiry import Circumstances, Inquiry, Link, inquire
+from nv2.revocation.inquiry import inquire
 from nv2.transport.interface import Transport
 from nv2.trust.level import Validation
 from nv2.trust.verdict import Finding, Outcome

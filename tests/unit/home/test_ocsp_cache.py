@@ -9,7 +9,7 @@ import pytest
 from nv2.home import ocsp_cache
 from nv2.home.ocsp_cache import OcspCache
 from nv2.home.paths import Paths
-from nv2.pki.ocsp_response import MAX_RESPONSE
+from nv2.pki.ocsp import MAX_RESPONSE
 
 KEY, OTHER = "ab" * 32, "cd" * 32
 

@@ -14,7 +14,7 @@ from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import Chain, parse_chain
 from nv2.revocation.caches import Caches
-from nv2.revocation.inquiry import MAX_ADDRESSES
+from nv2.revocation.circumstances import MAX_ADDRESSES
 from nv2.revocation.online import OnlineRevocation
 from nv2.trust.level import Validation
 from nv2.trust.verdict import Finding, Outcome
