@@ -2,6 +2,7 @@
 
     python -m tests.interop.commands.record PROGRAM             # what it shows and leaves, step by step
     python -m tests.interop.commands.record PROGRAM --data      # keys and signatures too
+    python -m tests.interop.commands.record PROGRAM --stamped   # signatures with timestamps too
 
 Main is no module that can be had from a proxy; so its behaviour is kept here, and the test compares nv2 with that.
 """
@@ -17,6 +18,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from nv2.server.registry import serve
 from tests.interop.commands.running import run_step
@@ -25,6 +27,7 @@ from tests.interop.commands.steps import STEPS
 from tests.interop.home import Home, new_home
 from tests.world.ca import CA, pem
 from tests.world.images import push_image
+from tests.world.tsa import TSA, serving
 
 COMMIT = "2a558558ae29505a54c67621ae5aef3f1764367a"
 """Of notaryproject/notation: what PROGRAM must have been built from."""
@@ -43,6 +46,14 @@ SIGNATURES = (
     ("foreign",  "-k acme"),
     ("audited",  "-k acme"),
 )  # fmt: skip
+
+STAMPED: tuple[tuple[str, bool, dict[str, Any]], ...] = (
+    # flags               below another one  what the timestamping authority says
+    ("-k first",          False,             {"accuracy": (1, 0, 0)}),
+    ("-k second --signature-format cose", True, {"accuracy": (0, 600, 0), "fraction": ".5"}),
+    ("-k third",          False,             {"accuracy": None}),
+)  # fmt: skip
+"""Signatures with timestamps."""
 
 COMMANDS = (
     "sign", "verify", "list", "inspect", "login", "logout", "version",
@@ -74,6 +85,21 @@ def make_data(program: Path) -> None:
             for number, (repository, flags) in enumerate(SIGNATURES):
                 _keep_signature(home, registry.address, repository, flags, number)
         _sign_files(home)
+    make_stamped(program)
+
+
+def make_stamped(program: Path) -> None:
+    """Signatures with timestamps by `program`, and the root of their authority, with the keys that are kept."""
+    authority = CA("Clock")
+    shutil.rmtree(DATA / "signatures" / "stamped", ignore_errors=True)
+    (DATA / "files" / "tsa.crt").write_bytes(pem([authority.certificate]))
+    with tempfile.TemporaryDirectory() as folder, new_state(Path(folder) / "state", program) as state:
+        for number, (flags, below, how) in enumerate(STAMPED, len(SIGNATURES)):
+            clock = TSA("Clock", authority=authority.intermediate("Minutes") if below else authority)
+            clock.how = how
+            with serving(clock) as url:
+                stamping = f"--timestamp-url {url} --timestamp-root-cert {DATA / 'files' / 'tsa.crt'}"
+                _keep_signature(state.home, state.registry, "stamped", f"{flags} {stamping}", number)
 
 
 def _keep_signature(home: Home, registry: str, repository: str, flags: str, number: int) -> None:
@@ -126,8 +152,9 @@ def _flags(program: Path, name: str) -> list[list[str]]:
 
 if __name__ == "__main__":
     notation = Path(sys.argv[1]).absolute()
-    if "--data" in sys.argv:
-        make_data(notation)
+    made = {"--data": make_data, "--stamped": make_stamped}
+    if len(sys.argv) > 2:
+        made[sys.argv[2]](notation)
         subprocess.run([sys.executable, "-m", "tests.interop.commands.record", str(notation)], check=True)
     else:
         record(notation)

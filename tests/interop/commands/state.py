@@ -20,9 +20,11 @@ from tests.world.images import image, image_layout, push_blob, push_image, push_
 
 DATA = Path(__file__).parent / "data"
 KEYS = ("first", "second", "third", "signer")
-SIGNED = ("image", "cose", "several", "expired", "foreign", "audited")
+SIGNED = ("image", "cose", "several", "expired", "foreign", "audited", "stamped")
 REPOSITORIES = (*SIGNED, "unsigned", "skipped", "other", "fresh")
 LEVELS = {"skipped": "skip", "audited": "audit"}
+STORES = {"stamped": ["tsa:timestamps"]}
+"""Stores beside that of the signers."""
 ANYBODY = "x509.subject:C=US,ST=WA,O=wabbit-networks.io"
 
 PLUGIN = """#!/bin/sh
@@ -124,7 +126,8 @@ def _statement(name: str, scope: str) -> dict[str, Any]:
     statement = {"name": name, "registryScopes": [scope], "signatureVerification": {"level": level}}
     if level == "skip":
         return statement
-    return {**statement, "trustStores": ["ca:wabbit"], "trustedIdentities": [ANYBODY]}
+    stores = ["ca:wabbit", *STORES.get(name, [])]
+    return {**statement, "trustStores": stores, "trustedIdentities": [ANYBODY]}
 
 
 _BLOBS = {
