@@ -50,7 +50,7 @@ def run_step(step: Step, state: State, program: Sequence[str]) -> Seen:
     before = _files(state)
     finished = subprocess.run(
         [*program, *words_of(step, state)],
-        env={"PATH": "/usr/bin:/bin", **state.home.environment(NOTATION_LIBEXEC=str(state.home.config))},
+        env={"PATH": "/usr/bin:/bin", **state.home.environment(**_variables(step, state))},
         cwd=state.home.directory,
         input=step.input,
         capture_output=True,
@@ -70,6 +70,11 @@ def run_step(step: Step, state: State, program: Sequence[str]) -> Seen:
     if step.but:
         printed = re.sub(step.but, "…", printed)
     return Seen(finished.returncode, printed, _same(finished.stderr, state), changed)
+
+
+def _variables(step: Step, state: State) -> dict[str, str]:
+    more = {name: value.format(**state.words) for name, value in step.more.items()}
+    return {"NOTATION_LIBEXEC": str(state.home.config), **more}
 
 
 def differences(theirs: Seen, ours: Seen, core: str) -> list[str]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 EVERYTHING, STATE, NOT_THERE = "everything", "state", "not there"
@@ -23,6 +25,8 @@ class Step(NamedTuple):
     """A pattern of what may differ in an equal place, such as a time."""
     any_order: bool = False
     """The lines of standard output may come in another order: Go shows a map as it comes."""
+    more: Mapping[str, str] = MappingProxyType({})
+    """Variables of the environment, beside those of every step."""
     differs: str = ""
     """The row of docs/differences.md, by its first column, that says why nv2 does otherwise. Nothing is compared then."""
     old: str = EVERYTHING
@@ -54,6 +58,10 @@ KEYS = (
     Step("key delete second third --debug"),
     Step("key list"),
     Step("key nonsense", lines=0, old=STATE),
+    Step("key list more"),
+    Step("key", lines=0),
+    Step("key help", lines=0),
+    Step("key -h list", lines=0),
 )
 
 CERTIFICATES = (
@@ -119,6 +127,8 @@ POLICY = (
     Step("policy import --force {home}/policy.json", old=NOT_THERE),
     Step("policy show", old=NOT_THERE),
     Step("policy show more", "accepts 0 arg(s), received 1"),
+    Step("policy", lines=0),
+    Step("policy nonsense", lines=0),
 )
 
 VERIFYING = (
@@ -145,6 +155,15 @@ VERIFYING = (
     Step("verify --plugin-config a=b {image}", any_order=True),
     Step("verify --debug {image}", any_order=True),
     Step("verify -d {image}", any_order=True),
+    Step("verify -du user -pword {image}", any_order=True),
+    Step("verify --debug=false --insecure-registry=true {image}", any_order=True),
+    Step("verify --insecure-registry=maybe {image}", "invalid argument"),
+    Step("verify -uuser -p=word -- {image}", any_order=True),
+    Step("verify {image} -d", any_order=True),
+    Step("verify -h nonsense", lines=0),
+    Step("verify --help=false", MISSING),
+    Step("verify -u", "flag needs an argument: 'u' in -u"),
+    Step("verify --username", "flag needs an argument: --username"),
     Step("verify {stamped}", 'the trust store "timestamps" of type "tsa" does not exist'),
     Step("cert add -t tsa -s timestamps {home}/root.crt"),
     Step("verify {stamped}", "signature verification failed for all the signatures associated with {stamped}"),
@@ -174,6 +193,7 @@ VERIFYING = (
     Step("list -u user -p word --insecure-registry {image}"),
     Step("list --username user --password word {image}"),
     Step("list -d {image}"),
+    Step("list -dh {image}", lines=0),
     Step("list --oci-layout {home}/layout:v1", old=STATE),
     Step("inspect {image}", old=NOT_THERE),
     Step("inspect {cose}", old=NOT_THERE),
@@ -222,6 +242,8 @@ SIGNING = (
     Step("sign -k signer --timestamp-url http://localhost:1 --timestamp-root-cert {home}/junk.crt {fresh}", "certificate"),
     Step("sign -k signer --timestamp-url http://localhost:1 --timestamp-root-cert {home}/bundle.pem {fresh}", "found more than one certificates from"),
     Step("sign -k signer --timestamp-url http://localhost:1 --timestamp-root-cert {home}/root.crt {fresh}", "timestamp: "),
+    Step("sign -dk signer {fresh}", old=STATE),
+    Step("sign -ksigner -e1h {fresh}", old=STATE),
     Step("verify {fresh}", lines=1),
     Step("list {unsigned}", old=STATE),
 )
@@ -325,6 +347,44 @@ REST = (
     Step("logout", "no hostname specified"),
     Step("logout -d localhost:1", lines=0),
     Step("nonsense", 'unknown command "nonsense" for "notation"'),
+    Step("", lines=0),
+    Step("-h", lines=0),
+    Step("--help", lines=0),
+    Step("--help key", lines=0),
+    Step("--version", "unknown flag: --version", differs="`--version`"),
+    Step("-d list {image}", 'for "notation"'),
+    Step("help", lines=0),
+    Step("help verify", lines=0),
+    Step("help key list", lines=0),
+    Step("help key nonsense", lines=0),
+    Step("help nonsense", lines=0),
+    Step("help blob policy init", lines=0, old=NOT_THERE),
+    Step("completion", lines=0),
+    Step("completion nonsense", lines=0),
+    Step("completion bash", lines=0),
+    Step("completion zsh", lines=0),
+    Step("completion fish", lines=0),
+    Step("completion powershell", lines=0),
+    Step("completion bash more", 'unknown command "more" for "notation completion'),
+    Step("login -u user -p word {registry}", "the credential could not be saved because a credentials store is required"),
+    Step("login --username user --password word --password-stdin {registry}", "the credential could not be saved because a credentials store is required", input="word\n"),
+    Step("login -u user {registry}", "password required", input="\n"),
+    Step("login {registry}", "token required", input="\n\n"),
+    Step("logout {registry}", lines=0),
+)
+
+VARIABLES = (
+    Step("list {image}", more={"NOTATION_USERNAME": "user", "NOTATION_PASSWORD": "word"}),
+    Step("login {registry}", "the credential could not be saved because a credentials store is required", more={"NOTATION_USERNAME": "user", "NOTATION_PASSWORD": "word"}),
+    Step("verify {image}", any_order=True, more={"NOTATION_EXPERIMENTAL": "0"}),
+    Step("list --oci-layout {home}/layout:v1", "experimental", more={"NOTATION_EXPERIMENTAL": "0"}, differs="experimental features"),
+    Step("sign -k signer --oci-layout {home}/layout:v1", "experimental", more={"NOTATION_EXPERIMENTAL": ""}, differs="experimental features"),
+    Step("verify --oci-layout {home}/layout:v1 --scope local/layout", "experimental", more={"NOTATION_EXPERIMENTAL": "true"}, differs="experimental features"),
+    Step("key list", more={"NOTATION_CONFIG": "{home}/elsewhere"}),
+    Step("cert add -t ca -s moved {home}/root.crt", more={"NOTATION_CONFIG": "{home}/elsewhere"}),
+    Step("policy show", "failed to show OCI trust policy as it does not exist", more={"NOTATION_CONFIG": "{home}/elsewhere"}, old=STATE),
+    Step("plugin list", more={"NOTATION_LIBEXEC": "{home}/elsewhere"}, old=STATE),
+    Step("verify {image}", "trust policy is not present", more={"NOTATION_CONFIG": "{home}/elsewhere"}),
 )
 # fmt: on
 
@@ -337,4 +397,5 @@ STEPS: tuple[Step, ...] = (
     *(step._replace(old=STATE) for step in PLUGINS),
     *(step._replace(old=NOT_THERE) for step in BLOBS),
     *REST,
+    *VARIABLES,
 )

@@ -68,6 +68,7 @@ COMMAND = Command(
     run,
     usage="<bash | zsh | fish | powershell>",
     arguments=(0, 1),
+    too_many='unknown command "{}" for "nv2 completion"',
     examples=(
         "source <(nv2 completion bash)",
         "nv2 completion zsh > ~/.zfunc/_nv2",
