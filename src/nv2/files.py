@@ -130,13 +130,15 @@ def write_atomically(
     replace: bool = True,
     scratch: Path | None = None,
     durable: bool = True,
+    modified: int | None = None,
 ) -> None:
     """Make `path` hold `data`: written beside, brought to the disk, renamed. Missing directories are made.
 
     With `replace` false, a file that is there already is an error. `scratch` is a directory of the same
     file system for the unfinished file, where readers of `path`'s own directory must not meet it. Without
     `durable`, a loss of power may leave an empty or broken file: for what can be had again. `data` that comes
-    in pieces comes once, and so goes without `scratch`.
+    in pieces comes once, and so goes without `scratch`. `modified`, in nanoseconds since 1970, is the time stamp that the
+    file has from the first moment on.
     However this ends, nothing half-written is left. Raises `EnvironmentFailure`.
     """
     make_directory(path.parent)
@@ -144,17 +146,23 @@ def write_atomically(
         make_directory(scratch)
     try:
         try:
-            _write(path, data, mode, replace, scratch or path.parent, durable)
+            _write(path, data, mode, replace, scratch or path.parent, durable, modified)
         except OSError as e:
             if scratch is None or e.errno != errno.EXDEV:
                 raise
-            _write(path, data, mode, replace, path.parent, durable)
+            _write(path, data, mode, replace, path.parent, durable, modified)
     except OSError as e:
         raise failure(e, path) from None
 
 
 def _write(
-    path: Path, data: bytes | Iterable[bytes], mode: int, replace: bool, directory: Path, durable: bool
+    path: Path,
+    data: bytes | Iterable[bytes],
+    mode: int,
+    replace: bool,
+    directory: Path,
+    durable: bool,
+    modified: int | None,
 ) -> None:
     temporary = directory / f".nv2-{os.urandom(8).hex()}.tmp"
     # Twice: an interruption that comes while the first one removes the file leaves it to the second.
@@ -166,6 +174,8 @@ def _write(
             file.flush()
             if durable:
                 os.fsync(file.fileno())
+        if modified is not None:
+            os.utime(temporary, ns=(modified, modified))
         if replace:
             os.replace(temporary, path)
         else:

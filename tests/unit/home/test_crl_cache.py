@@ -187,14 +187,15 @@ def test_a_directory_that_cannot_be_made_is_a_warning(cache: CrlCache, paths: Pa
 
 
 def test_many_writers_and_readers_never_see_a_mixture(paths: Paths) -> None:
-    versions = [(bytes([n]) * (LARGE + n), bytes([n])) for n in range(6)]
+    # Of one size: nothing but the time stamps tells whose copy one is.
+    versions = [(bytes([n]) * LARGE, bytes([n])) for n in range(6)]
 
     def work(version: tuple[bytes, bytes]) -> None:
         cache = CrlCache(paths.crl_cache)
         for _ in range(4):
             cache.store(URL, *version)
             found = cache.load(URL)
-            assert found is None or found[0] == bytes([found[0][0]]) * (LARGE + found[0][0])
+            assert found is None or found in versions
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, versions))
