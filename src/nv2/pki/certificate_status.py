@@ -15,6 +15,24 @@ MAX_CRL = 64 * 1024 * 1024
 MAX_RESPONSE = 64 * 1024
 """Bytes of an OCSP response. One with a chain of certificates for the responder has 5 kB."""
 
+REASON_CODE, INVALIDITY_DATE = "2.5.29.21", "2.5.29.24"
+"""Extensions of an entry of a CRL, and of an OCSP answer that has been made from one."""
+
+UNSPECIFIED, HOLD, REMOVED = 0, 6, 8
+REASONS = {
+    0: "unspecified",
+    1: "keyCompromise",
+    2: "cACompromise",
+    3: "affiliationChanged",
+    4: "superseded",
+    5: "cessationOfOperation",
+    6: "certificateHold",
+    8: "removeFromCRL",
+    9: "privilegeWithdrawn",
+    10: "aACompromise",
+}
+"""CRLReason (RFC 5280, 5.3.1)."""
+
 
 class Status(Enum):
     """trust-store-trust-policy, "Certificate Revocation Evaluation"."""

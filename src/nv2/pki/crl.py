@@ -11,8 +11,8 @@ from datetime import datetime
 
 from nv2.errors import InvalidRevocationData
 from nv2.pki.certificate import Certificate
-from nv2.pki.certificate_status import CLOCK_SKEW, MAX_CRL, CertificateStatus, Status
-from nv2.pki.crl_entries import HOLD, REASONS, REMOVED, Entry
+from nv2.pki.certificate_status import CLOCK_SKEW, HOLD, MAX_CRL, REASONS, REMOVED, CertificateStatus, Status
+from nv2.pki.crl_entries import Entry
 from nv2.pki.crl_format import Crl, parse_crl
 from nv2.pki.distribution_points import distribution_points, freshest_points
 from nv2.plain_text import rfc3339

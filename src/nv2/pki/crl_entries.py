@@ -16,25 +16,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from nv2.pki import der
+from nv2.pki.certificate_status import INVALIDITY_DATE, REASON_CODE, UNSPECIFIED
 from nv2.pki.extensions import read_extensions
 
-REASON_CODE, INVALIDITY_DATE = "2.5.29.21", "2.5.29.24"
 _PROCESSED = (REASON_CODE, INVALIDITY_DATE)
-
-UNSPECIFIED, HOLD, REMOVED = 0, 6, 8
-REASONS = {
-    0: "unspecified",
-    1: "keyCompromise",
-    2: "cACompromise",
-    3: "affiliationChanged",
-    4: "superseded",
-    5: "cessationOfOperation",
-    6: "certificateHold",
-    8: "removeFromCRL",
-    9: "privilegeWithdrawn",
-    10: "aACompromise",
-}
-"""CRLReason (5.3.1)."""
 
 _CRITICAL = b"\x01\x01\xff\x04"
 """How a critical extension goes on after its name: TRUE, and the tag of its value."""

@@ -10,8 +10,16 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from nv2.pki import der
-from nv2.pki.certificate_status import CLOCK_SKEW, CertificateStatus, Status
-from nv2.pki.crl_entries import HOLD, INVALIDITY_DATE, REASON_CODE, REASONS, UNSPECIFIED
+from nv2.pki.certificate_status import (
+    CLOCK_SKEW,
+    HOLD,
+    INVALIDITY_DATE,
+    REASON_CODE,
+    REASONS,
+    UNSPECIFIED,
+    CertificateStatus,
+    Status,
+)
 from nv2.pki.extensions import Extensions
 from nv2.pki.ocsp_request import NONCE
 from nv2.pki.ocsp_response import CertStatus, Statement
