@@ -217,3 +217,9 @@ def test_a_file_may_come_in_pieces_and_an_error_between_them_leaves_nothing(tmp_
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, broken(), durable=False)
     assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("file", b"one two")]
+
+
+def test_a_time_stamp_of_ones_own_is_there_from_the_first_moment(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"one", durable=False, modified=1_700_000_000_123_456_789)
+    assert path.stat().st_mtime_ns == 1_700_000_000_123_456_789
