@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from nv2.closure import Node
 from nv2.content.memory import MemoryStore
-from nv2.recursive_signing import plan_for
+from nv2.oci.descriptor import Descriptor
+from nv2.pki.certificate import parse_certificate
+from nv2.recursive_signing import is_signed_already, plan_for
 from tests.world.artifacts import SBOM, attach_referrer, push_image, push_index
 from tests.world.ca import CA
-from tests.world.signed import sign
+from tests.world.signed import NOW, SIGNED_AT, attach, sealed, sign
 
 
 def test_children_come_before_whatever_consists_of_them_however_they_are_nested() -> None:
@@ -51,3 +55,38 @@ def test_an_index_that_lists_one_child_many_times_costs_no_more_than_once(
     order = [wanted.digest for wanted in plan_for(store, image).wanted]
     assert order == [leaf.digest, inner.digest, outer.digest, image.digest]
     assert max(map(asked.count, asked)) < 5
+
+
+PAIR = CA().issue(key="EC-256")
+THUMBPRINT = parse_certificate(PAIR.leaf).thumbprint
+
+
+def done(store: MemoryStore, image: Descriptor, signature: Descriptor) -> bool:
+    return is_signed_already(store, image, (signature,), THUMBPRINT, {}, NOW)
+
+
+def test_a_good_signature_counts_until_it_expires() -> None:
+    store = MemoryStore()
+    image = push_image(store, b"one")
+    assert done(store, image, sign(store, image, PAIR))
+    for expiry, counts in ((NOW + timedelta(seconds=1), True), (NOW, False)):
+        data = sealed(image, PAIR, signing_time=SIGNED_AT, expiry=expiry)
+        assert done(store, image, attach(store, image, data)) is counts
+
+
+def test_what_only_looks_like_a_signature_by_the_same_certificate_does_not_count() -> None:
+    store = MemoryStore()
+    image, other = push_image(store, b"one"), push_image(store, b"two")
+    good = sealed(image, PAIR)
+    spoilt = good.replace(b'"signature":"', b'"signature":"AAAA')
+    by_another = CA().issue("mallory", key="EC-256")
+    for data in (sealed(other, PAIR), spoilt, b"{}", sealed(image, by_another, chain=PAIR.chain)):
+        assert not done(store, image, attach(store, image, data))
+
+
+def test_a_signature_that_an_index_consists_of_is_signed_with_it() -> None:
+    store = MemoryStore()
+    image = push_image(store, b"one")
+    signature = Descriptor(*sign(store, image, PAIR)[:3])
+    root = push_index(store, [signature])
+    assert [wanted.digest for wanted in plan_for(store, root).wanted] == [signature.digest, root.digest]

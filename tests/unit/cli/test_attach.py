@@ -45,6 +45,9 @@ def test_a_signature_is_made_without_a_registry_and_attached_without_the_key(
     (described.directory / "wabbit.key").unlink()
     ended = described("attach", "image.sig", IMAGE)
     assert (ended.code, ended.out.partition(" image@")[0]) == (0, "Attached the signature to")
+    found = ended.out.split("@sha256:")[-1].strip()
+    manifest = json.loads((described.directory / "image/blobs/sha256" / found).read_text())
+    assert manifest["config"]["mediaType"] == mt.SIGNATURE  # the form that notation 1.3.2 sees in layouts
     assert described("verify", "-k", "leaf.crt", IMAGE).code == 0
 
 

@@ -117,6 +117,10 @@ def test_a_file_that_is_no_signature_is_not_denied(signed: CommandLine) -> None:
     spoilt["payload"] = spoilt["payload"].swapcase()
     (signed.directory / "spoilt.sig").write_text(json.dumps(spoilt))
     assert signed(*DENY, "--envelope", "spoilt.sig").code == 3
+    forged = json.loads(envelope(signed).read_text())
+    forged["signature"] = forged["signature"][::-1].swapcase()[:-1] + "A"
+    (signed.directory / "forged.sig").write_text(json.dumps(forged))
+    assert signed(*DENY, "--envelope", "forged.sig").code == 3
     assert signed("trust", "denials").out == "Nothing is denied on this machine\n"
 
 

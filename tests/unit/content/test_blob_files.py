@@ -81,6 +81,17 @@ def _replace(path: Path) -> None:
     os.replace(other, path)
 
 
+def test_a_link_that_leads_elsewhere_meanwhile_is_noticed(file: Path) -> None:
+    other, link = file.with_name("other"), file.with_name("link")
+    other.write_bytes(TEXT)
+    link.symlink_to(file)
+    with Blob(link) as blob:
+        link.unlink()
+        link.symlink_to(other)
+        with pytest.raises(EnvironmentFailure, match="changed while it was read"):
+            blob.check_unchanged()
+
+
 @pytest.mark.parametrize("change", [_grow, _rewrite, _replace, Path.unlink])
 def test_a_file_that_is_not_what_it_was_is_noticed(file: Path, change: object) -> None:
     assert callable(change)
