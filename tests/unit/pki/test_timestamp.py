@@ -11,13 +11,14 @@ import pytest
 from cryptography import x509
 
 from nv2.errors import InvalidTimestamp
-from nv2.pki import cms
+from nv2.pki import cms, der
 from nv2.pki.timestamp import BASELINE_POLICY, OpenedToken, parse_token
 from tests.world.tsa import (
     CONTENT_TYPE,
     DATA,
     ESS_V1,
     ESS_V2,
+    HASH_OIDS,
     MESSAGE_DIGEST,
     NULL,
     SEQUENCE,
@@ -191,6 +192,14 @@ def test_who_follows_the_baseline_policy_is_right_to_a_second(policy: str, secon
 def test_fractions_of_seconds_are_kept_to_the_microsecond() -> None:
     found = opened(CLOCK.token(WHAT, fraction=".123456789"))
     assert found.info.gen_time == STAMPED_AT.replace(microsecond=123456)
+
+
+@pytest.mark.parametrize("parameters", [None, der.Element(5, b"", NULL)])
+def test_a_hash_has_no_parameters(parameters: der.Element | None) -> None:
+    sha256 = HASH_OIDS["sha256"]
+    assert cms.hash_of(sha256, parameters) == "sha256"
+    with pytest.raises(der.NotDer, match="not acceptable"):
+        cms.hash_of(sha256, der.Element(4, b"", b"\x04\0"))
 
 
 def test_a_token_can_be_shown_unproven() -> None:

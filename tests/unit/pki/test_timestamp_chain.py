@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from nv2.errors import InvalidTimestamp
+from nv2.pki import cms
 from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import MAX_CHAIN, Chain
+from nv2.pki.profile import MAX_EXPONENT, MAX_RSA
 from nv2.pki.timestamp import parse_token
 from nv2.pki.timestamp_chain import timestamp_chain
-from tests.world.ca import ANY_EKU, CA, CODE_SIGNING, TIME_STAMPING, Pair, self_signed
+from tests.world.ca import (
+    ANY_EKU,
+    CA,
+    CODE_SIGNING,
+    TIME_STAMPING,
+    Pair,
+    certificate,
+    key_of,
+    name_of,
+    self_signed,
+)
 from tests.world.tsa import STAMPED_AT, TSA, token
 
 WHAT = b"the signature"
@@ -56,6 +70,44 @@ def test_an_authority_of_the_same_name_is_another_one() -> None:
     impostor = TSA("Clock", authority=CA("Clock", key="EC-384"))
     with pytest.raises(InvalidTimestamp, match="does not lead to a trusted"):
         led(impostor.token(WHAT), CLOCK.root)
+
+
+def test_a_root_or_an_authority_that_was_renewed_with_its_key_is_found_in_either_form() -> None:
+    """Both are there, in either order; only one of them was valid."""
+    brief = {"not_after": STAMPED_AT - SECOND}
+    old, new = CA("Root", **brief), CA("Root")
+    pair = new.intermediate("Below").issue("tsa", key="EC-256", **STAMPING)
+    data = token(pair, WHAT)
+    assert led(data, old.certificate, new.certificate).root.der == new.certificate
+    assert led(data, new.certificate, old.certificate).root.der == new.certificate
+    with pytest.raises(InvalidTimestamp, match="expired at"):
+        led(data, old.certificate)
+    older = new.intermediate("Below", **brief).certificate
+    leaf, below, root = pair.chain
+    for beside in ((leaf, older, below), (leaf, below, older)):
+        assert led(token(pair, WHAT, certificates=beside), root).certificates[1].der == below
+
+
+def test_the_search_for_a_way_has_an_end() -> None:
+    """Twenty certificates of one name and key, each of which has signed all the others."""
+    authority = CA("Same")
+    others = [authority.intermediate("Same").certificate for _ in range(cms.MAX_CERTIFICATES - 1)]
+    pair = authority.issue("tsa", key="EC-256", **STAMPING)
+    opened = parse_token(token(pair, WHAT, certificates=(pair.leaf, *others))).open()
+    with pytest.raises(InvalidTimestamp, match="does not lead to a trusted"):
+        timestamp_chain(opened, [parse_certificate(CLOCK.root)])
+    assert timestamp_chain(opened, [parse_certificate(pair.root)]).root.der == pair.root
+
+
+@pytest.mark.parametrize(("bits", "exponent"), [(MAX_RSA + 8, 65537), (3072, MAX_EXPONENT + 2)])
+def test_a_key_that_takes_long_to_check_with_is_not_tried(bits: int, exponent: int) -> None:
+    name, number = name_of("Slow"), rsa.RSAPublicNumbers(exponent, 2 ** (bits - 1) + 1).public_key()
+    key = SimpleNamespace(public_key=lambda: number)
+    slow = certificate(name, key, name, key_of("nobody", "RSA-2048"))
+    with pytest.raises(InvalidTimestamp, match="an RSA key"):
+        led(CLOCK.token(WHAT, certificates=(CLOCK.pair.leaf, slow)), TSA("Another").root)
+    with pytest.raises(InvalidTimestamp, match="an RSA key"):
+        parse_token(token(CLOCK.pair._replace(chain=(slow, slow)), WHAT)).open()
 
 
 def test_a_missing_intermediate_ends_the_way() -> None:
