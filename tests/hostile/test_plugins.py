@@ -75,6 +75,7 @@ REFUSED = {
         IDENTITY: {"success": False, "reason": "\x1b[2Jno"},
     }
 }
+TWICE = json.dumps(GOOD).replace('"success": true', '"success": false, "success": true')
 # fmt: off
 ATTACKS = (
     Attack("output flood",               doing("yes"),                                         "printed more than"),
@@ -91,6 +92,12 @@ ATTACKS = (
     Attack("nothing at all",             doing("exit 0"),                                      "not JSON"),
     Attack("no results",                 doing(said({"verificationResults": {}})),             "gave no result"),
     Attack("deep nesting",               doing(f"echo '{'[' * 5000}'"),                        "verify-signature"),
+    Attack("duplicate keys",             doing(f"echo '{TWICE}'"),                             "verify-signature"),
+    Attack("keys in another case",       doing(f"echo '{json.dumps(GOOD).replace('success', 'Success')}'"), "verify-signature"),
+    Attack("a number that is none",      doing("echo '{\"verificationResults\": NaN}'"),       "not JSON"),
+    Attack("a yes before an error",      doing(f"{said(GOOD)}\nexit 2"),                       "ended with exit code 2"),
+    Attack("a yes that is cut",          doing(f"printf '%s' '{json.dumps(GOOD)[:-1]}'"),      "not JSON"),
+    Attack("killed by itself",           doing(f"{said(GOOD)}\nkill -9 $$"),                   "was ended by signal 9"),
     Attack("a refusal that paints",      doing(said(REFUSED)),                                 "failed with reason", NOT_TRUSTED),
     Attack("non-executable",             not_executable,                                       "is not executable"),
     Attack("a plugin that is not allowed", not_allowed,                                        "is not among those that are allowed"),

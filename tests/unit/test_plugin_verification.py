@@ -85,7 +85,22 @@ def test_what_a_plugin_answers_becomes_findings(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../bin/true", "/bin/true", "a/b", "..", "a..b", "a b", "x" * 201, "a\0"]
+    "name",
+    [
+        "../../bin/true",
+        "/bin/true",
+        "a/b",
+        "..",
+        "a..b",
+        "a b",
+        "x" * 201,
+        "a\0",
+        "acme\n",
+        ".",
+        "acme\u0301",
+        "\uff41cme",
+        "a\\b",
+    ],
 )
 def test_5_4_a_a_name_that_is_a_path_is_refused_and_nobody_is_asked(name: str) -> None:
     plugin = FakePlugin(PAIR)
@@ -108,6 +123,23 @@ def test_an_identity_is_the_plugins_to_judge_only_if_it_can() -> None:
     assert assessed(FakePlugin(PAIR), identities=[SOMEBODY_ELSE]).authenticity.outcome is PASSED
     other = FakePlugin(PAIR, get_plugin_metadata={"capabilities": [REVOCATION]})
     assert assessed(other, identities=[SOMEBODY_ELSE]).authenticity.outcome is FAILED
+
+
+def test_a_yes_to_what_was_not_asked_counts_for_nothing() -> None:
+    yes = {name: {"success": True} for name in (IDENTITY, REVOCATION, "SIGNATURE_VERIFIER.EVERYTHING")}
+    plugin = FakePlugin(
+        PAIR,
+        get_plugin_metadata={"capabilities": [REVOCATION]},
+        verify_signature={"verificationResults": yes},
+    )
+    found = assessed(plugin, identities=[SOMEBODY_ELSE])
+    assert outcomes(found) == (PASSED, FAILED, PASSED)
+
+
+def test_an_attribute_that_was_processed_in_another_case_was_not() -> None:
+    answer = {"processedAttributes": ["COM.EXAMPLE.MUST", "com.example.other"]}
+    found = assessed(FakePlugin(PAIR, verify_signature=answer), attribute("com.example.must"))
+    assert found.integrity.outcome is FAILED
 
 
 def test_5_4_c_a_critical_attribute_must_be_processed() -> None:

@@ -82,6 +82,7 @@ def check_executable(file: Path, directory: Path) -> None:
     install = "Use `nv2 plugin install` command to install the plugin"
     try:
         mode, above = file.lstat().st_mode, directory.lstat().st_mode
+        all_plugins = directory.parent.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise PluginError(
             f"plugin executable file `{file.name}` not found. {install}",
@@ -91,7 +92,7 @@ def check_executable(file: Path, directory: Path) -> None:
         raise failure(e, file, kind=PluginError) from None
     if not stat.S_ISREG(mode) or not stat.S_ISDIR(above):
         raise PluginError("plugin executable file is not a regular file", at=str(file))
-    if os.name != "nt" and (mode | above) & stat.S_IWOTH:
+    if os.name != "nt" and (mode | above | all_plugins) & stat.S_IWOTH:
         raise PluginError(
             "plugin executable file is writable by everybody", at=str(file), hint=_WORLD_WRITABLE
         )
@@ -101,7 +102,10 @@ def check_executable(file: Path, directory: Path) -> None:
 
 @contextmanager
 def staging(paths: Paths) -> Iterator[Path]:
-    """A private directory on the file system of the plugins, gone afterwards. Raises `EnvironmentFailure`."""
+    """A private directory on the file system of the plugins, gone afterwards. Raises `EnvironmentFailure`.
+
+    Of a link in it, the link goes.
+    """
     make_directory(paths.libexec)
     try:
         directory = tempfile.mkdtemp(prefix=".nv2-plugin-", dir=paths.libexec)
@@ -133,8 +137,6 @@ def put_in_place(paths: Paths, name: str, candidate: Path, staged: Path) -> None
         sync_directory(paths.plugins)
     except OSError as e:
         raise failure(e, final) from None
-    if before.is_symlink():
-        before.unlink()
 
 
 def remove_plugin(paths: Paths, name: str) -> None:
@@ -146,5 +148,3 @@ def remove_plugin(paths: Paths, name: str) -> None:
             sync_directory(paths.plugins)
         except OSError as e:
             raise failure(e, final) from None
-        if (staged / "gone").is_symlink():
-            (staged / "gone").unlink()

@@ -204,6 +204,8 @@ FILES = {
     "a link":           (lambda file: (file.rename(file.parent / "real"), file.symlink_to("real")), "is not a regular file"),
     "a directory":      (lambda file: (file.unlink(), file.mkdir()),                       "is not a regular file"),
     "world-writable":   (lambda file: file.chmod(0o757),                                   "is writable by everybody"),
+    "in a directory that is a link": (lambda file: (file.parent.rename(file.parent.parent / "real"), file.parent.symlink_to("real")), "is not a regular file"),
+    "among plugins that are": (lambda file: file.parent.parent.chmod(0o1777),              "is writable by everybody"),
     "in a directory that is": (lambda file: file.parent.chmod(0o777),                      "is writable by everybody"),
 }
 # fmt: on
@@ -220,7 +222,24 @@ def test_an_executable_that_anybody_could_have_put_there_is_not_run(
         raise AssertionError("a program was started")
 
     monkeypatch.setattr("subprocess.Popen", started)
-    assert says in line("plugin", "ls").out
+    ended = line("sign", "--plugin", "acme", "--id", "k", "layout:image:v1")
+    assert (ended.code, says in ended.err) == (3, True), ended.err
+    if "link" not in row:  # which is no plugin at all in the list
+        assert says in line("plugin", "ls").out
+
+
+@pytest.mark.parametrize("words", [("install", "--force", "--file", "package"), ("uninstall", "-y", "acme")])
+def test_a_link_in_the_place_of_a_plugin_goes_and_what_it_leads_to_stays(
+    words: tuple[str, ...], line: CommandLine
+) -> None:
+    script(line.directory / "package")
+    elsewhere = script(line.directory / "elsewhere", version="0.5.0")
+    (line.config / "plugins").mkdir(parents=True)
+    (line.config / "plugins" / "acme").symlink_to(elsewhere)
+    assert line("plugin", *words).code == 0
+    assert not (line.config / "plugins" / "acme").is_symlink()
+    assert [path.name for path in elsewhere.iterdir()] == ["notation-acme"]
+    assert left(line) == []
 
 
 def test_a_plugin_sees_the_environment_without_our_secrets(

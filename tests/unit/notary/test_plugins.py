@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,10 +13,11 @@ import pytest
 from nv2.errors import BadAnswer, ConfigurationError, Nv2Error, PluginError
 from nv2.home.paths import Paths
 from nv2.notary import plugins
-from nv2.notary.plugins import downloaded
+from nv2.notary.plugins import downloaded, install, list_plugins
 from nv2.notary.verification_plugins import VerificationPlugins
 from nv2.transport.interface import AddressRule, Request, Response
 from tests.world.network import FunctionTransport, answer
+from tests.world.plugins import METADATA
 
 URL = "https://example.com/notation-acme"
 BODY = b"#!/bin/sh\n"
@@ -23,6 +27,37 @@ DIGEST = hashlib.sha256(BODY).hexdigest()
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     return Paths.from_environment({"NOTATION_CONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)})
+
+
+def package(folder: Path, version: str) -> Path:
+    folder.mkdir()
+    file = folder / "notation-acme"
+    file.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps({**METADATA, 'version': version})}\nEND\n")
+    file.chmod(0o755)
+    return folder
+
+
+def test_a_later_version_that_somebody_else_installs_at_the_same_time_stays(
+    paths: Paths, tmp_path: Path
+) -> None:
+    """Whoever waits for the lock compares with what is there when he has got it."""
+    ours, theirs = package(tmp_path / "ours", "1.5.0"), package(tmp_path / "theirs", "2.0.0")
+
+    @contextmanager
+    def free(_: str) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def taken(resource: str) -> Iterator[None]:
+        assert resource == str(paths.plugins)
+        install(paths, free, theirs, warn=print)
+        yield
+
+    with pytest.raises(PluginError, match=r"1\.5\.0 is lower than the existing plugin version 2\.0\.0"):
+        install(paths, taken, ours, warn=print)
+    (listed,) = list_plugins(paths)
+    assert listed.metadata is not None
+    assert listed.metadata.version == "2.0.0"
 
 
 def replying(status: int = 200, body: bytes = BODY) -> FunctionTransport:
