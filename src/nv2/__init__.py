@@ -16,6 +16,7 @@ from nv2._version import __version__
 _PUBLIC = {
     "Artifact": ("nv2.notary.session", "Artifact"),
     "ArtifactVerdict": ("nv2.trust.verdict", "ArtifactVerdict"),
+    "BlobPolicyTrust": ("nv2.notary.trust_in_memory", "BlobPolicyTrust"),
     "Copied": ("nv2.notary.copying", "Copied"),
     "Descriptor": ("nv2.oci.descriptor", "Descriptor"),
     "DetachedSignature": ("nv2.blob_verification", "DetachedSignature"),
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
     from nv2.notary.session import Artifact, Session
     from nv2.notary.signing import Signed, sign
     from nv2.notary.single_keys import open_key
-    from nv2.notary.trust_in_memory import KeyTrust, PolicyTrust
+    from nv2.notary.trust_in_memory import BlobPolicyTrust, KeyTrust, PolicyTrust
     from nv2.notary.verification import Evaluated, evaluate, verify
     from nv2.oci.descriptor import Descriptor, describe
     from nv2.oci.reference import LayoutReference, Reference
@@ -102,6 +103,7 @@ else:  # Unseen by type checkers, to which a name that is not above would be fin
 __all__ = [
     "Artifact",
     "ArtifactVerdict",
+    "BlobPolicyTrust",
     "Copied",
     "Descriptor",
     "DetachedSignature",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.blob_verification import DetachedSignature, judge_blob
 from nv2.content.blob_files import Blob, Readable
@@ -23,7 +23,6 @@ from nv2.notary.session import Session, using
 from nv2.notary.signers import no_passphrase
 from nv2.notary.signing import signer_for, stamped_by
 from nv2.notary.trust_here import FileAnchors, denials_here, trust_in_file
-from nv2.notary.trust_in_memory import KeyTrust
 from nv2.notary.verification_plugins import VerificationPlugins
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
@@ -37,6 +36,9 @@ from nv2.trust.policy import Statement
 from nv2.trust.trust import Trust, trust_of
 from nv2.trust.verdict import ArtifactVerdict, Verdict
 from nv2.verification import not_checked
+
+if TYPE_CHECKING:
+    from nv2.notary.trust_in_memory import GivenBlobTrust
 
 _NOWHERE = LayoutReference("")
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
@@ -202,7 +204,7 @@ def evaluate_blob(
     signature: str | Path | DetachedSignature,
     *,
     key: str | Path | None = None,
-    trust: KeyTrust | None = None,
+    trust: GivenBlobTrust | None = None,
     policy_name: str | None = None,
     content_type: str | None = None,
     user_metadata: Mapping[str, str] = NO_METADATA,
@@ -210,10 +212,10 @@ def evaluate_blob(
     session: Session | None = None,
 ) -> ArtifactVerdict:
     """The verdict of the blob, whatever it is. As `verify_blob` otherwise."""
-    if trust is not None and (key is not None or policy_name is not None):
-        raise UsageError("trust says what is trusted, and so does a key or a policy", hint="give one of them")
+    if trust is not None and key is not None:
+        raise UsageError("key and trust both say what is trusted", hint="give one of them")
     with using(session) as shared:
-        found = trust.choice(None)(_NOWHERE) if trust else blob_trust(shared, _text(key), policy_name)
+        found = trust.for_blobs(policy_name) if trust else blob_trust(shared, _text(key), policy_name)
         detached = signature if isinstance(signature, DetachedSignature) else read_signature(signature)
         with Blob(blob) as opened:
             return evaluate_open_blob(
@@ -232,7 +234,7 @@ def verify_blob(
     signature: str | Path | DetachedSignature,
     *,
     key: str | Path | None = None,
-    trust: KeyTrust | None = None,
+    trust: GivenBlobTrust | None = None,
     policy_name: str | None = None,
     content_type: str | None = None,
     user_metadata: Mapping[str, str] = NO_METADATA,
@@ -242,8 +244,8 @@ def verify_blob(
     """What makes the blob trusted; raises `NotTrusted` or `Undecided`, with every finding, otherwise.
 
     `blob` is a file, or a stream that is read to its end; `signature` a file such as `tool.tar.gz.jws.sig`. `key`
-    names a file or signing key: exactly that is trusted, strictly; `trust` is a `KeyTrust`. Without either the blob
-    policy of this machine decides: its statement `policy_name`, or the global one. `content_type` is the media type
+    names a file or signing key: exactly that is trusted, strictly; `trust` is a `KeyTrust` or
+    `BlobPolicyTrust`. Without either the blob policy of this machine decides. Of a policy it is the statement `policy_name`, or the global one. `content_type` is the media type
     that must be signed, `user_metadata` what else must be; `plugin_config` goes to verification plugins. Raises `Nv2Error`.
     """
     verdict = evaluate_blob(

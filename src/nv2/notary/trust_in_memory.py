@@ -5,19 +5,23 @@ The values are checked when they are made, cannot be changed, and serve any numb
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from nv2.errors import DenialListError, InvalidCertificate, TrustStoreError, UsageError
 from nv2.home.trust_stores import unfit
 from nv2.notary.trust_here import TrustChoice, choice_of
 from nv2.pki.certificate import Certificate
 from nv2.pki.pem import certificates_from, public_key_from
-from nv2.trust.anchors import Anchors, CertificateAnchors, KeyAnchor, StoreName, parse_store_name
+from nv2.trust.anchors import Anchors, CertificateAnchors, KeyAnchor, parse_store_name
+from nv2.trust.blob_policy import BlobPolicy, parse_blob_policy
 from nv2.trust.denial import DenialList, parse_denials
 from nv2.trust.level import LEVELS
-from nv2.trust.policy import TrustPolicy, parse_policy
-from nv2.trust.trust import Trust
+from nv2.trust.policy import Statement, TrustPolicy, parse_policy
+from nv2.trust.trust import Trust, trust_of
+
+if TYPE_CHECKING:
+    from nv2.trust.anchors import Stores
 
 Certificates = bytes | str | Sequence[bytes | str]
 """PEM, any number in one, or DER, one in each."""
@@ -32,6 +36,13 @@ class GivenTrust(Protocol):
 
     def choice(self, scope: str | None) -> TrustChoice:
         """What is trusted for a reference, or for the repository `scope` whatever the reference is."""
+
+
+class GivenBlobTrust(Protocol):
+    """What `trust=` takes where blobs are verified."""
+
+    def for_blobs(self, policy_name: str | None) -> Trust | Statement:
+        """What is trusted by the statement `policy_name`, or by the one for who names none."""
 
 
 class KeyTrust:
@@ -59,6 +70,12 @@ class KeyTrust:
             raise UsageError("a scope chooses a policy statement, and with a key there is no policy")
         return lambda _: self._trust
 
+    def for_blobs(self, policy_name: str | None) -> Trust:
+        """The same for every blob. Raises `UsageError` if a `policy_name` is given: there is no policy."""
+        if policy_name is not None:
+            raise UsageError("a name chooses a policy statement, and with a key there is no policy")
+        return self._trust
+
 
 class PolicyTrust:
     """The trust policy `document` decides, with `stores` as its trust stores.
@@ -81,24 +98,56 @@ class PolicyTrust:
         self._denials = _denials(denials)
         self._name = name
         self._policy: TrustPolicy = parse_policy(_bytes(document), name)
-        self._stores = {
-            parse_store_name(text, None, TrustStoreError): _load(text, given)
-            for text, given in stores.items()
-        }
-        for store in {store for statement in self._policy.statements for store in statement.stores}:
-            self._certificates(store)  # a store that is missing should be missed now
+        self._load = _loader(stores, self._policy.statements)
 
     def __repr__(self) -> str:
         return f"<PolicyTrust {self._name}: {', '.join(s.name for s in self._policy.statements)}>"
 
     def choice(self, scope: str | None) -> TrustChoice:
         """By the statement for `scope`, or for the reference's repository. It raises `PolicyError`."""
-        return choice_of(self._policy, self._certificates, scope, self._denials)
+        return choice_of(self._policy, self._load, scope, self._denials)
 
-    def _certificates(self, store: StoreName) -> tuple[Certificate, ...]:
-        if store not in self._stores:
+
+class BlobPolicyTrust:
+    """The trust policy for blobs `document` decides, with `stores` as its trust stores.
+
+    `document` is the JSON of a `trustpolicy.blob.json`; the rest is as for `PolicyTrust` (trust-store-trust-policy,
+    "Blob Trust Policy"). It raises the same.
+    """
+
+    def __init__(
+        self,
+        document: bytes | str,
+        stores: Mapping[str, Certificates],
+        name: str = "blob trust policy",
+        *,
+        denials: bytes | str | None = None,
+    ) -> None:
+        self._denials = _denials(denials)
+        self._name = name
+        self._policy: BlobPolicy = parse_blob_policy(_bytes(document), name)
+        self._load = _loader(stores, self._policy.statements)
+
+    def __repr__(self) -> str:
+        return f"<BlobPolicyTrust {self._name}: {', '.join(s.name for s in self._policy.statements)}>"
+
+    def for_blobs(self, policy_name: str | None) -> Trust | Statement:
+        """By the statement `policy_name`, or the global one; a statement where its level skips. Raises `PolicyError`."""
+        statement = self._policy.statement_for(policy_name)
+        if statement.level.skips and self._denials is None:
+            return statement
+        return trust_of(statement, self._load, self._denials)
+
+
+def _loader(stores: Mapping[str, Certificates], statements: Iterable[Statement]) -> Stores:
+    """What has the certificates of `stores`. Raises `TrustStoreError` at once for a store that `statements` miss."""
+    loaded = {
+        parse_store_name(text, None, TrustStoreError): _load(text, given) for text, given in stores.items()
+    }
+    for store in {store for statement in statements for store in statement.stores}:
+        if store not in loaded:
             raise TrustStoreError("the policy names this trust store, and it was not given", at=str(store))
-        return self._stores[store]
+    return loaded.__getitem__
 
 
 def _denials(data: bytes | str | None) -> DenialList | None:

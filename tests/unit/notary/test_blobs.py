@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import nv2
-from nv2.errors import EnvironmentFailure, NotTrusted, UsageError
+from nv2.errors import EnvironmentFailure, NotTrusted, PolicyError, TrustStoreError, UsageError
 from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import Chain
 from nv2.trust.denial import Denial, DenialKind, DenialList, spki_hash
@@ -19,7 +20,8 @@ from nv2.trust.level import Validation
 from nv2.trust.verdict import Finding, Outcome
 from tests.world.ca import CA, pem
 
-PAIR = CA("Wabbit").issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-384")
+WABBIT = CA("Wabbit")
+PAIR = WABBIT.issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-384")
 TRUST = nv2.KeyTrust(pem([PAIR.leaf]))
 DATA = b"tool"
 
@@ -125,3 +127,63 @@ def test_a_stream_that_has_nothing_yet_is_not_taken_for_one_that_ended(
         nv2.sign_blob(_NotYet(), key=PAIR.signer(), session=session)
     with pytest.raises(EnvironmentFailure):
         nv2.verify_blob(_NotYet(), made, trust=TRUST, session=session)
+
+
+def policy() -> str:
+    terms = {"trustStores": ["ca:wabbit"], "trustedIdentities": ["*"]}
+    statements = [
+        {"name": "all", "globalPolicy": True, "signatureVerification": {"level": "strict"}, **terms},
+        {
+            "name": "others",
+            "signatureVerification": {"level": "strict"},
+            **terms,
+            "trustedIdentities": ["x509.subject: C=US, ST=WA, O=acme-rockets.io"],
+        },
+        {"name": "drafts", "signatureVerification": {"level": "skip"}},
+    ]
+    return json.dumps({"version": "1.0", "trustPolicies": statements})
+
+
+STORES = {"ca:wabbit": pem(WABBIT.chain)}
+
+
+def test_a_policy_that_is_given_decides_by_name_or_globally(
+    session: nv2.Session, made: nv2.DetachedSignature
+) -> None:
+    trust = nv2.BlobPolicyTrust(policy(), STORES)
+    found = {
+        name: nv2.evaluate_blob(
+            io.BytesIO(DATA), made, trust=trust, policy_name=name, session=session
+        ).verdict
+        for name in (None, "all", "others", "drafts")
+    }
+    assert found == {
+        None: nv2.Verdict.TRUSTED,
+        "all": nv2.Verdict.TRUSTED,
+        "others": nv2.Verdict.NOT_TRUSTED,
+        "drafts": nv2.Verdict.NOT_CHECKED,
+    }
+    for name, error in (("absent", PolicyError), ("", UsageError)):
+        with pytest.raises(error):
+            nv2.evaluate_blob(io.BytesIO(DATA), made, trust=trust, policy_name=name, session=session)
+
+
+@pytest.mark.parametrize("name", [None, "drafts"])
+def test_denials_that_are_given_go_before_the_policy_even_where_it_skips(
+    session: nv2.Session, made: nv2.DetachedSignature, name: str | None
+) -> None:
+    digest = f"sha256:{hashlib.sha256(DATA).hexdigest()}"
+    listed = DenialList([Denial(DenialKind.ARTIFACT, (digest,), "bad", "2026-01-02T15:04:05Z")])
+    trust = nv2.BlobPolicyTrust(policy(), STORES, denials=listed.encode())
+    with pytest.raises(NotTrusted, match="the artifact is denied"):
+        nv2.verify_blob(io.BytesIO(DATA), made, trust=trust, policy_name=name, session=session)
+
+
+def test_a_policy_that_is_given_is_checked_when_it_is_made() -> None:
+    with pytest.raises(TrustStoreError, match="was not given"):
+        nv2.BlobPolicyTrust(policy(), {})
+    with pytest.raises(PolicyError):
+        nv2.BlobPolicyTrust(policy().replace("globalPolicy", "registryScopes"), STORES)
+    assert repr(nv2.BlobPolicyTrust(policy(), STORES)) == (
+        "<BlobPolicyTrust blob trust policy: all, others, drafts>"
+    )
