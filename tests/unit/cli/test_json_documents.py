@@ -27,6 +27,13 @@ FAILURES = (
     (("key", "list"),                                           "nv2.key.list/v1",   3),
     (("cert", "show", "-t", "ca", "-s", "wabbit", "absent.crt"), "nv2.cert.show/v1", 3),
     (("policy", "show"),                                        "nv2.policy.show/v1", 3),
+    (("attach", "absent.sig", IMAGE),                           "nv2.attach/v1",     3),
+    (("blob", "sign", "-k", "absent.key", "wabbit.crt"),        "nv2.blob.sign/v1",  3),
+    (("blob", "verify", "-s", "absent.jws.sig", "wabbit.crt"),  "nv2.blob.verify/v1", 3),
+    (("blob", "inspect", "absent.jws.sig"),                     "nv2.blob.inspect/v1", 3),
+    (("blob", "policy", "show"),                                "nv2.blob.policy.show/v1", 3),
+    (("trust", "denials"),                                      "nv2.trust.denials/v1", 3),
+    (("trust", "deny", "--reason", "x", "--artifact", ABSENT),                   "nv2.trust.deny/v1", 3),
 )
 IN_RESULTS = (
     (("verify", "-k", "leaf.crt", ABSENT),                      "nv2.verify/v1",     3),
@@ -39,6 +46,8 @@ IN_RESULTS = (
 def spoilt(wabbit: CommandLine) -> CommandLine:
     wabbit.config.mkdir()
     (wabbit.config / "signingkeys.json").write_text("{")
+    (wabbit.config / "nv2").mkdir()
+    (wabbit.config / "nv2" / "denials.json").write_text("{")
     return wabbit
 
 
@@ -104,8 +113,11 @@ def test_every_document_has_a_schema_that_its_page_names(name: str, command: Com
         assert json.dumps(command.schema) in page or command.schema in page
 
 
-READING = {"verify", "list", "inspect", "key list", "cert list", "cert show", "policy show", "version"}
+READING = {"verify", "list", "inspect", "key list", "cert list", "cert show", "policy show", "version"} | {
+    *("blob verify", "blob inspect", "blob policy show", "plugin list", "trust denials"),
+}
+SIGNING = {"sign", "attach", "copy", "blob sign", "trust deny"}
 
 
-def test_every_reading_command_can_say_it_in_json() -> None:
-    assert {name for name, command in _commands() if command.schema} >= READING
+def test_every_reading_command_can_say_it_in_json_and_who_signs_and_denies_too() -> None:
+    assert {name for name, command in _commands() if command.schema} == READING | SIGNING
