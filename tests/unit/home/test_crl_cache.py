@@ -203,6 +203,23 @@ def test_many_writers_and_readers_never_see_a_mixture(paths: Paths) -> None:
     assert last in versions
 
 
+def test_a_copy_that_is_replaced_while_it_is_read_does_not_count(
+    cache: CrlCache, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.store(URL, BIG, b"old delta")
+    read = crl_cache._read
+    newer = [(BIG[::-1], b"new delta")]
+
+    def meanwhile(path: Path) -> bytes:
+        found = read(path)
+        if newer:
+            CrlCache(paths.crl_cache).store(URL, *newer.pop())
+        return found
+
+    monkeypatch.setattr(crl_cache, "_read", meanwhile)
+    assert cache.load(URL) == (BIG[::-1], b"new delta")
+
+
 def test_what_is_on_the_disk_decodes_to_what_was_stored(cache: CrlCache, file: Path) -> None:
     data = os.urandom(3 * 256 * 1024 + 1)
     cache.store(URL, data, None)
