@@ -253,6 +253,18 @@ def test_a_plugin_sees_the_environment_without_our_secrets(
     assert found == f"build//{line.directory / 'home'}"
 
 
+@pytest.mark.parametrize("flags", [("-d",), ("-v",), ("-d", "-o", "json")])
+def test_5_3_7_no_log_shows_the_configuration_of_a_plugin(flags: tuple[str, ...], line: CommandLine) -> None:
+    config = ("--plugin-config", "token=s3cret")
+    shown = line("sign", *flags, "--plugin", "absent", "--id", "k", *config, "layout:image:v1")
+    assert "s3cret" not in shown.out + shown.err
+    assert (shown.code, "not found" in shown.err) == (3, True)
+    script(line.config / "plugins" / "acme", "exit 1")
+    shown = line("sign", *flags, "--plugin", "acme", "--id", "k", *config, "layout:image:v1")
+    assert (shown.code, "ended with exit code 1" in shown.err) == (3, True)
+    assert "s3cret" not in shown.out + shown.err
+
+
 def test_a_plugin_that_hangs_is_ended(line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(calls._TIMEOUTS, Command.METADATA, 0.2)
     script(line.config / "plugins" / "acme", "sleep 100")
