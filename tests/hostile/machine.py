@@ -17,10 +17,12 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import pytest
 
+from nv2.errors import BadAnswer
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.manifest import build_signature_manifest
 from nv2.transport.interface import Pending, Request, Response
+from nv2.transport.urls import origin_of
 from tests.unit.cli.command_line import CommandLine, Ended
 from tests.unit.cli.conftest import WABBIT
 from tests.world.ca import CA, Pair, pem
@@ -74,6 +76,10 @@ class Network(FunctionTransport):
         self.read = 0
 
     def start(self, request: Request) -> Pending:
+        try:
+            origin_of(request.url)  # as a real one does
+        except BadAnswer as e:
+            return Settled(e)
         pending = cast(Settled, super().start(request))
         if not isinstance(pending.outcome, Response):
             return pending

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _PACKAGES = "unit/home/test_plugin_packages"
-_VECTORS = "unit/test_vectors"
 _SIGNING = "unit/keys/test_plugin"
 _INSTALL = "unit/cli/test_plugin"
 _FUZZ = "fuzz/test_targets"
@@ -91,7 +90,7 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "5.3.2 keys in another case":            ("envelopes: a key in another case",),
     "5.3.2 unprotected smuggling":           ("envelopes: protected is not protected",),
     "5.3.2 base64url not canonical":         ("envelopes: base64 in two spellings",),
-    "5.3.2 extra fields in the payload":     (f"{_VECTORS}: jws-payload-more", f"{_VECTORS}: cose-payload-more"),
+    "5.3.2 extra fields in the payload":     ("envelopes: extra fields in the payload",),
     "5.3.2 trailing data":                   ("envelopes: something behind the payload",),
     "5.3.2 huge integers":                   ("envelopes: a size that only a float takes for ours", "envelopes: a size of 5,000 digits"),
     "5.3.2 NaN":                             ("envelopes: a number that JSON does not have",),
@@ -100,9 +99,9 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "5.3.2 CBOR indefinite lengths":         ("envelopes: an indefinite length",),
     "5.3.2 CBOR tags":                       ("envelopes: a tag too many, or another",),
     "5.3.2 time without tag 1":              ("envelopes: a time without its tag",),
-    "5.3.2 future signing time":             (f"{_VECTORS}: jws-signed-in-the-future", f"{_VECTORS}: cose-signed-in-the-future"),
+    "5.3.2 future signing time":             ("envelopes: it was signed in the future",),
     "5.3.2 expiry before signing time":      ("envelopes: it expired before it was signed",),
-    "5.3.2 times in other spellings":        ("envelopes: a time in another spelling", f"{_VECTORS}: jws-time-fraction"),
+    "5.3.2 times in other spellings":        ("envelopes: a time in another spelling", "envelopes: a fraction of a second"),
     "5.3.2 scheme swapped":                  ("envelopes: another scheme than the store's", "envelopes: a scheme that nobody knows"),
     "5.3.2 chain reordered":                 ("envelopes: the chain in another order",),
     "5.3.2 chain duplicated":                ("envelopes: a certificate twice",),
