@@ -67,9 +67,9 @@ def is_uri(text: str) -> bool:
 
 
 def parse_uri(text: str) -> Uri:
-    """The URI `text` of a private key. Raises `UsageError`, which never quotes a value of the query."""
+    """The URI `text` of a private key. Raises `UsageError`, which quotes nothing that could be a PIN, misspelt or not."""
     if not is_uri(text):
-        raise UsageError(f"{quoted(text)} is no PKCS#11 URI", hint=EXAMPLE)
+        raise UsageError(f"is no PKCS#11 URI, for it does not begin with {SCHEME!r}", hint=EXAMPLE)
     if len(text) > MAX_URI:
         raise UsageError(f"longer than {MAX_URI} characters", at=SCHEME)
     path_text, _, query_text = text[len(SCHEME) :].partition("?")
@@ -94,10 +94,11 @@ def _attributes(
     text: str, separator: str, known: tuple[str, ...], allowed: re.Pattern[str]
 ) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for part in text.split(separator) if text else ():
+    for number, part in enumerate(text.split(separator) if text else (), 1):
         name, equals, value = part.partition("=")
         if name not in known:
-            at = f"pkcs11: {quoted(name)}" if equals else "pkcs11:"
+            shown = quoted(name) if known is _PATH else f"attribute {number} of the query"
+            at = f"pkcs11: {shown}" if equals else "pkcs11:"
             raise UsageError("unknown attribute", at=at, hint=f"known here: {', '.join(known)}")
         if name in found:
             raise UsageError("is given twice", at=f"pkcs11: {name}")

@@ -51,7 +51,7 @@ def test_what_is_shown_of_a_uri_never_holds_its_pin() -> None:
         ("pkcs11:token=a;token=b", "given twice"),
         ("pkcs11:token=a;pin-value=1", "unknown attribute"),
         ("pkcs11:token=a?object=b", "unknown attribute"),
-        ("pkcs11:token=a?vendor-pin=b", "unknown attribute"),
+        ("pkcs11:token=a?vendor-pin=b", "attribute 1 of the query: unknown attribute"),
         ("pkcs11:token=a b", "percent-encoded"),
         ("pkcs11:token=a%2", "percent-encoded"),
         ("pkcs11:token=a%zz", "percent-encoded"),
@@ -86,3 +86,12 @@ def test_no_error_quotes_a_pin(query: str) -> None:
 def test_only_the_scheme_makes_a_uri() -> None:
     assert is_uri("pkcs11:token=a") and is_uri("PKCS11:")
     assert not is_uri("pkcs11") and not is_uri("./pkcs11:token=a")
+
+
+@pytest.mark.parametrize(
+    "text", ["pkcs1:token=a?pin-value=s3cret", "pkcs11:token=a?pin-value&s3cret=a", "s3cret"]
+)
+def test_an_error_quotes_nothing_that_could_be_a_pin(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_uri(text)
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
