@@ -52,6 +52,21 @@ def test_a_plugin_is_installed_listed_and_uninstalled(line: CommandLine) -> None
     assert (plugins(line), left(line)) == ([], [])
 
 
+def test_what_a_plugin_says_of_itself_does_not_paint_the_terminal(line: CommandLine) -> None:
+    paint = "\x1b[2J\n\u202e"
+    script(
+        line.directory / "package",
+        version=f"v1{paint}",
+        description=paint,
+        capabilities=[f"SIGNATURE_GENERATOR.RAW{paint}"],
+    )
+    installed = line("plugin", "install", "--file", "package")
+    assert installed.code == 0
+    shown = installed.out + installed.err + line("plugin", "list").out
+    assert len(shown.splitlines()) == 4  # a warning, a success, a head, a plugin
+    assert not {"\x1b", "\u202e"} & set(shown)
+
+
 def test_without_plugins_there_is_the_head_of_the_table(line: CommandLine) -> None:
     assert line("plugin", "list").out.split() == ["NAME", "DESCRIPTION", "VERSION", "CAPABILITIES", "ERROR"]
 

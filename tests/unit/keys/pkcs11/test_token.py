@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from pkcs11 import TokenFlag
+from pkcs11 import Attribute, ObjectClass, TokenFlag
 from pkcs11.exceptions import DeviceRemoved, PinIncorrect, UserAlreadyLoggedIn
 from pkcs11.types import PROTECTED_AUTH
 
 from nv2.errors import SigningKeyError
-from nv2.keys.pkcs11.token import load_module, open_session
+from nv2.keys.pkcs11 import token as tokens
+from nv2.keys.pkcs11.token import MAX_CERTIFICATE, certificates_on, load_module, open_session
 from nv2.keys.pkcs11.uri import parse_uri
 
 URI = parse_uri("pkcs11:token=ci")
@@ -35,6 +37,29 @@ class FakeToken(NamedTuple):
 
 def unasked(name: str) -> bytes:
     raise AssertionError(f"asked for the PIN of {name}")
+
+
+class FakeSession(NamedTuple):
+    """Has these objects, whatever is looked for."""
+
+    objects: list[dict[Attribute, bytes]]
+
+    def get_objects(self, wanted: dict[Attribute, object]) -> Iterator[dict[Attribute, bytes]]:
+        assert wanted[Attribute.CLASS] is ObjectClass.CERTIFICATE
+        return iter(self.objects)
+
+
+def test_of_a_token_s_certificates_those_that_are_none_or_too_large_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def held(value: bytes) -> dict[Attribute, bytes]:
+        return {Attribute.ID: b"1", Attribute.VALUE: value}
+
+    objects = [held(b""), held(b"x" * (MAX_CERTIFICATE + 1)), held(b"x" * MAX_CERTIFICATE), held(b"y")]
+    found = certificates_on(FakeSession(objects), URI)  # type: ignore[arg-type]
+    assert [der[:1] for _, der in found] == [b"x", b"y"]
+    monkeypatch.setattr(tokens, "MAX_OBJECTS", 3)
+    assert len(certificates_on(FakeSession([held(b"y")] * 9), URI)) == 3  # type: ignore[arg-type]
 
 
 def session(token: FakeToken, ask: Any = unasked) -> object:
