@@ -24,6 +24,7 @@ from benchmarks.registries import distribution, embedded
 from benchmarks.requests import measure_requests
 from benchmarks.rows import Row, as_json, markdown
 from benchmarks.strangers import measure_strangers
+from benchmarks.withdrawal import measure_withdrawal
 from tests.peers import built_peers
 
 from nv2 import __version__
@@ -36,6 +37,7 @@ CONCERNS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "fleet": measure_fleet,
     "envelopes": measure_envelopes,
     "strangers": measure_strangers,
+    "withdrawal": measure_withdrawal,
     "crl": measure_large_crl,
     "blob": measure_blobs,
 }

@@ -32,3 +32,8 @@ def ratio(samples: Samples, one: str, other: str) -> float:
 def middle(samples: Samples, name: str) -> float:
     """The median of what `name` took."""
     return statistics.median(samples[name])
+
+
+def difference(samples: Samples, one: str, other: str) -> float:
+    """The median of what `one` took more than `other` in the same turn."""
+    return statistics.median(a - b for a, b in zip(samples[one], samples[other], strict=True))

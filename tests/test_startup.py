@@ -10,12 +10,19 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from nv2.home.crl_cache import CrlCache
+from nv2.notary.session import Session
+from nv2.oci.reference import LayoutReference
+from nv2.signing import Wish, sign
 from tests.world.ca import CA, pem
+from tests.world.crl import crl
+from tests.world.tsa import TSA
 
 SOURCE = Path(__file__).parent.parent / "src"
 
@@ -169,6 +176,55 @@ def test_a_command_loads_only_what_it_needs(
     assert not heavy, f"nv2 {command} loads {', '.join(heavy)}"
     ours = [name for name in loaded if name.startswith("nv2")]
     assert len(ours) <= MOST, f"nv2 {command} loads {len(ours)} modules of ours"
+
+
+STAMPED = "verify --scope a.example/stamped layout:stamped:v1"
+"""A signature with a timestamp, whose certificates name CRLs that are in the cache."""
+FOR_STAMPED = f"{NO_DENIALS} {ALWAYS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} {NO_NETWORK} nv2.pki.ocsp"
+MOST_STAMPED = 120
+"""Modules of ours, at most, for an image in a layout."""
+
+
+def test_a_timestamp_and_crls_out_of_the_cache_load_no_network_and_nothing_heavy(
+    machine: Path, tmp_path: Path
+) -> None:
+    here = shutil.copytree(machine, tmp_path / "here")
+    _write_image(here / "stamped")
+    _stamp_and_publish(here)
+    code, loaded, said = _run(here, STAMPED)
+    assert code == 0, said
+    assert {"nv2.pki.crl", "nv2.pki.timestamp"} <= set(loaded)
+    heavy = sorted(set(FOR_STAMPED.split()) & set(loaded))
+    assert not heavy, f"it loads {', '.join(heavy)}"
+    ours = [name for name in loaded if name.startswith("nv2")]
+    assert len(ours) <= MOST_STAMPED, f"{len(ours)} modules of ours"
+
+
+def _stamp_and_publish(here: Path) -> None:
+    """Sign the image `stamped` with a timestamp, and put the CRLs that the certificates name in the cache."""
+    now, ca, environ = datetime.now(UTC).replace(microsecond=0), CA("Wabbit"), {"HOME": str(here)}
+    url = "http://crl.example/all"
+    pair, clock = ca.issue("build", "EC-256", crl_urls=(url,)), TSA(authority=ca, crl_urls=(url,))
+    for kind in ("ca", "tsa"):
+        store = here / ".config/notation/truststore/x509" / kind / "any"
+        store.mkdir(parents=True, exist_ok=True)
+        (store / "this.crt").write_bytes(pem([ca.certificate]))
+    policy = here / ".config/notation/trustpolicy.json"
+    document = json.loads(policy.read_text())
+    stamped = {
+        "name": "stamped",
+        "registryScopes": ["a.example/stamped"],
+        "trustStores": ["ca:any", "tsa:any"],
+    }
+    document["trustPolicies"].append({**document["trustPolicies"][0], **stamped})
+    policy.write_text(json.dumps(document))
+    with Session.from_environment(environ=environ) as session:
+        image = session.resolve(LayoutReference(str(here / "stamped"), tag="v1"), push=True)
+        wish = Wish(timestamper=lambda signature, name: clock.token(signature, at=now, hash=name))
+        sign(image.store, image.subject, pair.signer(), wish, now)
+        day = timedelta(days=1)
+        published = crl(ca, this_update=now - day, next_update=now + day)
+        CrlCache(session.paths.crl_cache).store(url, published, None)
 
 
 # fmt: off
