@@ -11,6 +11,8 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from nv2.notary.denials import add_denials, denials_of
 from nv2.notary.machine import Machine
@@ -75,6 +77,17 @@ def test_a_key_that_is_denied_is_trusted_by_nothing(signed: CommandLine, key: st
     said = signed("verify", "-k", "leaf.crt", IMAGE).err
     assert "denial failed: the key of certificate #" in said
     assert "is denied since" in said and "stolen" in said
+
+
+def test_a_key_that_is_written_with_a_compressed_point_is_the_same_key(signed: CommandLine) -> None:
+    key = serialization.load_pem_public_key((signed.directory / "wabbit.pub").read_bytes())
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    usual = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    point = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    algorithm = usual[2:23]
+    (signed.directory / "compressed.der").write_bytes(b"\x30\x39" + algorithm + b"\x03\x22\x00" + point)
+    assert signed(*DENY, "--key", "compressed.der").code == 0
+    assert verdicts(signed) == [1, 1]
 
 
 def test_a_thumbprint_is_looked_for_in_the_signatures_of_the_artifact(signed: CommandLine) -> None:
