@@ -363,3 +363,14 @@ def test_nothing_is_signed_while_the_list_cannot_be_read(signed: CommandLine) ->
     path.write_text("{")
     ended = signed("sign", "-k", "wabbit.key", IMAGE)
     assert (ended.code, "nothing is trusted before the list can be read" in ended.err) == (3, True)
+
+
+def test_a_program_signs_nothing_with_a_key_that_is_denied_here(signed: CommandLine) -> None:
+    key = signed.directory / "wabbit.key"
+    before = len(signed("list", "-o", "json", IMAGE).document["signatures"])
+    assert signed(*DENY, "--key", "leaf.crt").code == 0
+    with pytest.raises(SigningKeyError, match="not signed: the key of certificate #1"):
+        nv2.sign(IMAGE, key=key)
+    with pytest.raises(SigningKeyError, match="not signed: the key of certificate #1"):
+        nv2.sign_blob(signed.directory / "leaf.crt", key=key)
+    assert len(signed("list", "-o", "json", IMAGE).document["signatures"]) == before
