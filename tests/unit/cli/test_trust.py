@@ -14,6 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import nv2
+from nv2.errors import SigningKeyError
 from nv2.notary.denials import add_denials, denials_of
 from nv2.notary.machine import Machine
 from nv2.trust.denial import Denial, DenialKind
