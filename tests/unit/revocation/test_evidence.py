@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from nv2.errors import BadAnswer, InvalidRevocationData, RemoteError, Unreachable
+from nv2.errors import BadAnswer, InvalidRevocationData, Nv2Error, RemoteError, Unreachable
 from nv2.pki.certificate import parse_certificate
-from nv2.pki.crl import MAX_CRL
+from nv2.pki.crl import MAX_CRL, parse_crl
 from nv2.pki.ocsp import MAX_RESPONSE
 from nv2.revocation.evidence import (
     CRL_HEAD_TIMEOUT,
@@ -189,3 +189,22 @@ def test_who_had_no_time_left_to_ask_does_not_answer_for_the_others() -> None:
     with pytest.raises(Unreachable, match="time is over"):
         evidence.ocsp(Over(), RESPONDER, b"q").get()
     assert evidence.ocsp(saying(200, b"yes"), RESPONDER, b"q").get() == b"yes"
+
+
+def test_what_two_certificates_have_in_common_is_stored_once() -> None:
+    stored: list[str] = []
+
+    class Counting:
+        warnings: list[Nv2Error] = []  # noqa: RUF012
+
+        def load(self, url: str) -> None:
+            return None
+
+        def store(self, url: str, base: bytes, delta: bytes | None) -> None:
+            stored.append(url)
+
+    evidence = Evidence(threading.Lock)
+    base, newer = (parse_crl(crl(CA("Wabbit"), number=n)) for n in (1, 2))
+    for found in (base, base, newer):
+        evidence.keep(CRL, found, None, Counting())
+    assert stored == [CRL, CRL]
