@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.world.tsa import TSA
 from nv2.notary.registry_access import Settings
 from nv2.notary.session import Session
 from nv2.oci.reference import parse
-from nv2.signing import Wish, sign
+from nv2.signing import Timestamper, Wish, sign
 
 WARM = 15.0
 """Milliseconds more than without, at most."""
@@ -149,11 +149,11 @@ def _addresses(url: str, names: str, crl: str, ocsp: str) -> dict[str, Any]:
     )
 
 
-def _stamp(clock: TSA, signature: bytes, hash_name: str) -> bytes:
+def _stamp(clock: TSA, signature: bytes, hash_name: str, _: object) -> bytes:
     return clock.token(signature, at=NOW, hash=hash_name)
 
 
-def _sign(bench: Bench, reference: str, pair: Pair, stamp: Callable[[bytes, str], bytes] | None) -> None:
+def _sign(bench: Bench, reference: str, pair: Pair, stamp: Timestamper | None) -> None:
     with Session.from_environment(Settings(), bench.programs.nv2.environment) as session:
         artifact = session.resolve(parse(reference), push=True)
         sign(artifact.store, artifact.subject, pair.signer(), Wish(timestamper=stamp), NOW)

@@ -220,7 +220,7 @@ def _stamp_and_publish(here: Path) -> None:
     policy.write_text(json.dumps(document))
     with Session.from_environment(environ=environ) as session:
         image = session.resolve(LayoutReference(str(here / "stamped"), tag="v1"), push=True)
-        wish = Wish(timestamper=lambda signature, name: clock.token(signature, at=now, hash=name))
+        wish = Wish(timestamper=lambda signature, name, _: clock.token(signature, at=now, hash=name))
         sign(image.store, image.subject, pair.signer(), wish, now)
         day = timedelta(days=1)
         published = crl(ca, this_update=now - day, next_update=now + day)

@@ -25,8 +25,8 @@ from nv2.pki.chain import Chain, check_validity, parse_chain
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
-Timestamper = Callable[[bytes, str], bytes]
-"""A timestamp token for a raw signature; the imprint is made with the hash of that name. Raises `RemoteError`."""
+Timestamper = Callable[[bytes, str, Chain], bytes]
+"""A timestamp token for a raw signature by a chain; the imprint is made with the hash of that name. Raises `RemoteError`."""
 
 
 class Wish(NamedTuple):
@@ -82,14 +82,14 @@ def _sealed(
         made = signer.make(wish.media_type, draft)
         sealed, chain = _checked(made, draft, wish, signing_time)
         _check_heeded(chain, subject, wish)
-        return _stamped(sealed, wish).raw, chain, made.annotations
+        return _stamped(sealed, chain, wish).raw, chain, made.annotations
     holder = cast("Signer", signer)
     chain = parse_chain(holder.chain)
     check_validity(chain, signing_time)
     _check_heeded(chain, subject, wish)
     sealed = seal(wish.media_type, draft, holder.chain, holder.algorithm, holder.sign)
     sealed.open(chain.leaf.public_key)
-    return _stamped(sealed, wish).raw, chain, {}
+    return _stamped(sealed, chain, wish).raw, chain, {}
 
 
 def _check_heeded(chain: Chain, subject: Descriptor, wish: Wish) -> None:
@@ -100,11 +100,11 @@ def _check_heeded(chain: Chain, subject: Descriptor, wish: Wish) -> None:
         )
 
 
-def _stamped(sealed: Envelope, wish: Wish) -> Envelope:
+def _stamped(sealed: Envelope, chain: Chain, wish: Wish) -> Envelope:
     """With a timestamp, if one is wished for and the maker has not added one."""
     if wish.timestamper is None or sealed.unsigned.timestamp:
         return sealed
-    return with_timestamp(sealed, wish.timestamper(sealed.signature, sealed.algorithm.hash))
+    return with_timestamp(sealed, wish.timestamper(sealed.signature, sealed.algorithm.hash, chain))
 
 
 def _checked(made: Made, draft: Draft, wish: Wish, now: datetime) -> tuple[Envelope, Chain]:

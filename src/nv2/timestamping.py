@@ -104,8 +104,8 @@ class TimestampService(NamedTuple):
     nonce: Callable[[], int]
     """Random, positive, at least `timestamp_request.MIN_NONCE` bits; a new one each time."""
 
-    def stamp(self, signature: bytes, hash_name: str) -> bytes:
-        """A timestamp token for the raw `signature`, whose imprint is made with `hash_name`.
+    def stamp(self, signature: bytes, hash_name: str, signer: Chain) -> bytes:
+        """A timestamp token for the raw `signature` by `signer`, whose imprint is made with `hash_name`.
 
         Raises `RemoteError` if there is no answer, or one that would not be trusted.
         """
@@ -114,6 +114,7 @@ class TimestampService(NamedTuple):
         try:
             token, opened = open_reply(reply, signature, hash_name, nonce)
             chain = timestamp_chain(opened, (self.root,))
+            _check_window(signer, opened.info)
         except InvalidTimestamp as e:
             raise BadAnswer(f"the timestamp cannot be used: {e}", at=self.url, hint=e.hint) from None
         status = self.revocation.check(chain, self.now, None)

@@ -15,7 +15,7 @@ from nv2.envelope.envelope import Scheme
 from nv2.errors import BadAnswer, Nv2Error, TrustStoreError, Unreachable
 from nv2.oci import media_types as mt
 from nv2.pki.certificate import Certificate, parse_certificate
-from nv2.pki.chain import Chain
+from nv2.pki.chain import Chain, parse_chain
 from nv2.pki.cms import MAX_SIGNED_DATA
 from nv2.revocation import RevocationChecker, WithoutNetwork
 from nv2.signing import Wish, envelope_of
@@ -39,6 +39,7 @@ EXPIRED = WABBIT.issue("expired", key="EC-256", not_before=SIGNED_AT, not_after=
 CLOCK = TSA("Clock")
 REVOCABLE = TSA("Revocable clock", ocsp_urls=["http://ocsp.example"])
 SECOND = timedelta(seconds=1)
+SIGNER = parse_chain(PAIR.chain)
 PASSED, FAILED, UNKNOWN = Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN
 ALWAYS, AFTER = TimestampWhen.ALWAYS, TimestampWhen.AFTER_CERT_EXPIRY
 DATA: Mapping[str, tuple[bytes, ...]] = {"ca": (PAIR.root,), "tsa": (CLOCK.root, REVOCABLE.root)}
@@ -300,7 +301,7 @@ def test_a_signature_gets_the_timestamp_that_its_verification_wants(media_type: 
 
 def test_a_request_is_bounded_and_carries_no_credentials() -> None:
     transport = FunctionTransport(TSA("Clock").answer)
-    service(CLOCK.answer, transport=transport).stamp(b"x", "sha256")
+    service(CLOCK.answer, transport=transport).stamp(b"x", "sha256", SIGNER)
     (request,) = transport.requests
     assert (request.method, request.url, request.anonymous) == ("POST", URL, True)
     assert (request.limit, request.total_timeout) == (MAX_SIGNED_DATA, REPLY_TIMEOUT) == (1 << 20, 15.0)
@@ -320,13 +321,23 @@ def test_a_request_is_bounded_and_carries_no_credentials() -> None:
 )
 def test_what_is_no_timestamp_is_not_used(answer: Callable[[Request], Response], said: str) -> None:
     with pytest.raises(BadAnswer, match=said):
-        service(answer).stamp(b"x", "sha256")
+        service(answer).stamp(b"x", "sha256", SIGNER)
 
 
 @pytest.mark.parametrize("outcome", [FAILED, UNKNOWN])
 def test_a_revoked_authority_is_found_out_when_signing(outcome: Outcome) -> None:
     with pytest.raises(BadAnswer, match="of the timestamping authority, said the recorder"):
-        service(TSA("Clock").answer, revocation=Recorder(outcome)).stamp(b"x", "sha256")
+        service(TSA("Clock").answer, revocation=Recorder(outcome)).stamp(b"x", "sha256", SIGNER)
+
+
+@pytest.mark.parametrize("at", [EXPIRES, SIGNED_AT])
+def test_a_timestamp_that_would_not_count_for_the_signer_is_not_used(at: datetime) -> None:
+    """Its authority's clock is wrong, or not as sharp as the signer's certificate is short."""
+    clock = TSA("Clock")
+    clock.how = {"at": at}
+    with pytest.raises(BadAnswer, match=r"cannot be used: at the (earliest|latest) it says"):
+        service(clock.answer).stamp(b"x", "sha256", parse_chain(EXPIRED.chain))
+    assert service(clock.answer).stamp(b"x", "sha256", SIGNER)
 
 
 class Cut(io.RawIOBase):
@@ -359,7 +370,7 @@ def test_an_authority_that_does_not_answer_is_said_to_be_one(
     answer: Callable[[Request], Response], said: str
 ) -> None:
     with pytest.raises(Unreachable) as caught:
-        service(answer).stamp(b"x", "sha256")
+        service(answer).stamp(b"x", "sha256", SIGNER)
     assert str(caught.value) == f"{URL}: timestamp: no answer: {said}"
     assert "timestamping authority" in (caught.value.hint or "")
     assert "registry" not in (caught.value.hint or "")

@@ -176,7 +176,7 @@ def test_metadata_are_asked_once_also_when_that_fails() -> None:
 def test_an_envelope_gets_the_timestamp_that_was_asked_for_unless_the_plugin_added_one() -> None:
     asked: list[bytes] = []
 
-    def stamp(signature: bytes, hash_name: str) -> bytes:
+    def stamp(signature: bytes, hash_name: str, _: object) -> bytes:
         asked.append(signature)
         return f"stamped by {hash_name}".encode()
 

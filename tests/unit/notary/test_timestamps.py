@@ -18,6 +18,7 @@ from nv2.notary.signing import sign
 from nv2.notary.timestamps import timestamper
 from nv2.oci import media_types as mt
 from nv2.oci.manifest import MAX_ENVELOPE, parse_manifest
+from nv2.pki.chain import parse_chain
 from nv2.pki.timestamp import parse_token
 from nv2.pki.timestamp_request import MIN_NONCE
 from tests.world.ca import CA, pem
@@ -81,7 +82,7 @@ def test_a_program_signs_a_blob_with_a_timestamp(world: World, media_type: str) 
 
 def test_every_request_has_a_nonce_of_its_own(world: World) -> None:
     stamp = timestamper(world.session, URL, str(world.root))
-    nonces = {parse_token(stamp(b"x", "sha256")).claimed().nonce for _ in range(5)}
+    nonces = {parse_token(stamp(b"x", "sha256", parse_chain(PAIR.chain))).claimed().nonce for _ in range(5)}
     assert len(nonces) == 5
     assert all(nonce is not None and nonce.bit_length() >= MIN_NONCE for nonce in nonces)
 
@@ -103,4 +104,4 @@ def test_a_root_file_that_is_not_there_is_named(world: World) -> None:
 
 def test_a_root_may_be_in_der(world: World) -> None:
     world.root.write_bytes(world.clock.root)
-    assert timestamper(world.session, URL, str(world.root))(b"x", "sha384")
+    assert timestamper(world.session, URL, str(world.root))(b"x", "sha384", parse_chain(PAIR.chain))
