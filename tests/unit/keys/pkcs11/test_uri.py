@@ -89,7 +89,13 @@ def test_only_the_scheme_makes_a_uri() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["pkcs1:token=a?pin-value=s3cret", "pkcs11:token=a?pin-value&s3cret=a", "s3cret"]
+    "text",
+    [
+        "pkcs1:token=a?pin-value=s3cret",
+        "pkcs11:token=a?pin-value&s3cret=a",
+        "s3cret",
+        "pkcs11:token=a?module-name=b?pin-value=s3cret",
+    ],
 )
 def test_an_error_quotes_nothing_that_could_be_a_pin(text: str) -> None:
     with pytest.raises(UsageError) as caught:
