@@ -14,6 +14,8 @@ from nv2.errors import Nv2Error, SigningKeyError
 from nv2.keys.pkcs11 import signer as signing
 from nv2.keys.pkcs11.signer import TokenSigner, open_signer
 from nv2.keys.pkcs11.uri import parse_uri
+from nv2.notary.session import Session
+from nv2.notary.signers import find_signer
 from nv2.pki.certificate import parse_certificate
 from tests.interop.home import KEYS, Home, new_home
 from tests.world.ca import CA, certificate, name_of, pem
@@ -228,6 +230,15 @@ def test_several_threads_take_turns(open_key) -> None:
 def test_a_closed_signer_signs_no_more(tokens) -> None:
     signer = open_signer(parse_uri(tokens.hsm.uri("EC-256")), ask_pin=right_pin)
     signer.close()
+    with pytest.raises(SigningKeyError):
+        signer.sign(b"data")
+
+
+def test_a_key_of_a_session_signs_no_more_when_the_session_has_ended(tokens, tmp_path) -> None:
+    places = {"NOTATION_CONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)}
+    with Session.from_environment(environ=places) as session:
+        signer = find_signer(session, tokens.hsm.uri("EC-256"), None, right_pin)
+        assert signer.sign(b"data")
     with pytest.raises(SigningKeyError):
         signer.sign(b"data")
 
