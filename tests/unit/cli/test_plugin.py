@@ -303,3 +303,13 @@ def test_a_staging_directory_that_cannot_be_made_is_one_error(
     monkeypatch.setattr(home_plugins.tempfile, "mkdtemp", full)
     ended = line("plugin", "install", "--file", "x")
     assert (ended.code, "the disk is full" in ended.err) == (3, True)
+
+
+def test_a_word_of_the_command_line_replaces_the_listed_one(line: CommandLine) -> None:
+    said = json.dumps({**METADATA})
+    asked = line.directory / "asked"
+    script(line.config / "plugins" / "acme", f"cat > '{asked}'\ncat <<END\n{said}\nEND")
+    listed = ("--plugin-config", "region=eu", "--plugin-config", "team=a")
+    assert line("key", "add", "release", "--plugin", "acme", "--id", "k", *listed).code == 0
+    line("sign", "-k", "release", "--plugin-config", "team=b", "layout:absent:v1")
+    assert json.loads(asked.read_text())["pluginConfig"] == {"region": "eu", "team": "b"}
