@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.programs import Program, Run
 from benchmarks.rows import Row, Unit
-from benchmarks.turns import middle, take_turns
+from benchmarks.turns import difference, middle, take_turns
 from tests.world.ca import CA, pem
 from tests.world.crl import NOW, many_entries
 from tests.world.crl import crl as crl_of
@@ -75,12 +75,12 @@ def measure_large_crl(bench: Bench) -> Iterator[Row]:
             what: partial(_wall, partial(program.run, *words), peaks[what])
             for what, (program, words) in programs.items()
         }
-        samples = take_turns(bench.fewer(3), works)
+        samples = take_turns(bench.fewer(5), works)
     beside = ", ".join(
         f"{what} {middle(samples, what):.0f} ms {max(peaks[what]):.0f} MiB" for what in samples
     )
     for what, target in (("first", FIRST), ("cached", CACHED)):
-        spent = middle(samples, what) - middle(samples, "nothing")
+        spent = difference(samples, what, "nothing")
         yield Row(
             f"a CRL of {COUNT:,} entries ({size} MB), {what}",
             Unit.MILLISECONDS,
