@@ -44,7 +44,8 @@ def find_signer(
     path = Path(key or "")
     if not path.exists():
         raise SigningKeyError(
-            f"neither a signing key's name nor a file: {key}", hint=keys.meant_by(str(path)) or _HOW_TO_KEY
+            f"signing key {key} not found, nor a file of this name",
+            hint=keys.meant_by(str(path)) or _HOW_TO_KEY,
         )
     return _from_file(session, path, certificate, passphrase)
 

@@ -81,7 +81,7 @@ def test_an_encrypted_key_is_added_with_its_passphrase(wabbit: CommandLine) -> N
     ("words", "code", "message"),
     [
         (("add",), 2, "either missing key name or unnecessary parameters passed"),
-        (("add", "a", "b"), 2, "accepts at most 1 arguments"),
+        (("add", "a", "b"), 2, "either missing key name or unnecessary parameters passed"),
         (("add", "a"), 2, 'required flag(s) "key-file" not set'),
         (("add", "a", "--plugin", "p", "--id", "i"), 3, "plugin executable file `notation-p` not found"),
         (("add", "a", "--plugin", "../p", "--id", "i"), 3, "cannot be the name of a plugin"),

@@ -204,6 +204,8 @@ def delete(call: Call) -> int:
     return exits.DONE
 
 
+_ADD_ONE = "either missing key name or unnecessary parameters passed"
+
 COMMAND = Group(
     "key",
     "Manage keys used for signing",
@@ -226,7 +228,8 @@ COMMAND = Group(
             ),
             usage="<key_name>",
             arguments=(1, 1),
-            missing="either missing key name or unnecessary parameters passed",
+            missing=_ADD_ONE,
+            too_many=_ADD_ONE,
             description=(
                 "Add a pair of files, or a key in a token, to the list of signing keys. Both stay where they are."
             ),
