@@ -74,7 +74,7 @@ def measure_withdrawal(bench: Bench) -> Iterator[Row]:
                 for name in programs
                 for kind in (PLAIN, *KINDS)
             }
-            samples = take_turns(bench.fewer(3), works)
+            samples = take_turns(bench.fewer(2), works)
             yield from (_row(kind, samples, list(programs), is_cold) for kind in KINDS)
 
 
