@@ -41,7 +41,7 @@ FLOORS = (
     Floor("files",     "files", blind_to="decisions questions verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream content.blob_files "
                        "transport.address_rules transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
-                       "transport.exchange transport.failures transport.http transport.lanes transport.proxies transport.refusals "
+                       "transport.exchange transport.failures transport.http transport.jobs transport.lanes transport.proxies transport.refusals "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
                        "keys.private_keys keys.file keys.generate keys.chains keys.pkcs11.* keys.plugin  "
                        "programs.run programs.plugins.calls  home.*",

@@ -12,9 +12,7 @@ from nv2.errors import Nv2Error, PolicyError, UsageError
 from nv2.files import read_file
 from nv2.home.denials import has_denials
 from nv2.home.policy_file import load_policy
-from nv2.home.signing_keys import load_signing_keys
 from nv2.home.trust_stores import load_store
-from nv2.keys.interface import MAX_KEY_FILE
 from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, LayoutReference
 from nv2.trust.anchors import Anchors, StoreName, Stores
@@ -39,6 +37,10 @@ def trust_in_file(session: Session, key: str) -> TrustChoice:
     whose public half then counts. The file is read at once, but looked into only by `FileAnchors.open`. Raises
     `UsageError`, `SigningKeyError`, `EnvironmentFailure`.
     """
+    # A policy needs neither.
+    from nv2.home.signing_keys import load_signing_keys
+    from nv2.keys.interface import MAX_KEY_FILE
+
     keys = load_signing_keys(session.paths)
     known = keys.find(key)
     if known is None:

@@ -1,4 +1,4 @@
-"""The HTTP transport: requests under way in threads, over connections that all of them share.
+"""The HTTP transport: requests in threads (jobs), over connections that all of them share.
 
 It retries what may be retried, follows redirects without taking credentials along, and says in one
 line why a host cannot be reached. What it does not do: log in (auth), or judge an answer's status.
@@ -6,7 +6,6 @@ line why a host cannot be reached. What it does not do: log in (auth), or judge 
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2._version import __version__
-from nv2.errors import BadAnswer, Unreachable
+from nv2.errors import BadAnswer
 from nv2.transport.interface import (
     CONNECT_TIMEOUT,
     TOTAL_TIMEOUT,
@@ -23,6 +22,7 @@ from nv2.transport.interface import (
     Request,
     Response,
 )
+from nv2.transport.jobs import Job
 from nv2.transport.lanes import Lane
 from nv2.transport.proxies import Proxies
 from nv2.transport.redirects import MAX_REDIRECTS, next_request
@@ -35,16 +35,9 @@ if TYPE_CHECKING:
 
     from nv2.transport.address_rules import Resolve
     from nv2.transport.connections import Connection
-    from nv2.transport.urls import Reach
 
 PER_HOST = 8
 """Requests to one host under way at a time."""
-
-GRACE = 1.0
-"""Seconds that the waiting caller grants the worker to report a time-out by itself."""
-
-NOTICE = 0.5
-"""Seconds. A signal that comes just before a wait does not end it: each wait is short, then Python looks."""
 
 
 class HttpSettings(NamedTuple):
@@ -63,73 +56,6 @@ class HttpSettings(NamedTuple):
 DEFAULTS = HttpSettings()
 
 
-class _Job:
-    """A request under way; keeps the `Pending` protocol."""
-
-    def __init__(self, request: Request, closings: int) -> None:
-        self.request = request
-        self.closings = closings
-        """How often the transport had been closed when this began."""
-        now, timeout = time.monotonic(), request.total_timeout
-        self.deadline = None if timeout is None else now + timeout
-        limits = [limit for limit in (timeout, request.head_timeout) if limit is not None]
-        self.seconds = min(limits, default=math.inf)
-        """Until the head of the answer must be there."""
-        self.head_deadline = now + self.seconds if limits else None
-        self.reach: Reach | None = None
-        """How far those are who answered last, where the request has an address rule."""
-        self.connection: Connection | None = None
-        self._settled = threading.Event()
-        self._lock = threading.Lock()
-        self._given_up = False
-        self._response: Response | None = None
-        self._error: BaseException | None = None
-
-    def run(self, work: Callable[[_Job], Response]) -> None:
-        """Do the work, in a worker. Whatever it raises is raised again where the answer is awaited."""
-        if self._given_up:
-            return
-        try:
-            self._settle(work(self), None)
-        except BaseException as e:
-            self._settle(None, e)
-
-    def _settle(self, response: Response | None, error: BaseException | None) -> None:
-        with self._lock:
-            self._response, self._error, self.connection = response, error, None
-            self._settled.set()
-            unwanted = response if self._given_up else None
-        if unwanted:
-            unwanted.discard()
-
-    def response(self) -> Response:
-        """Wait for the answer. Raises `Unreachable` when the request's time is over, too."""
-        end = math.inf if self.head_deadline is None else max(self.head_deadline, time.monotonic()) + GRACE
-        while not self._settled.wait(NOTICE):
-            if time.monotonic() > end:
-                self._give_up()
-                break
-        if self._error:
-            raise self._error
-        if not self._response:
-            raise Unreachable(f"no answer within {self.seconds:g} seconds", at=self._place)
-        return self._response
-
-    @property
-    def _place(self) -> str:
-        return parse_url(self.request.url).origin.place
-
-    def _give_up(self) -> None:
-        with self._lock:
-            self._given_up = not self._settled.is_set()
-            if self.connection:
-                self.connection.abort()
-
-    def has_time_for(self, seconds: float) -> bool:
-        """Whether waiting so long leaves time for an answer."""
-        return self.head_deadline is None or time.monotonic() + seconds < self.head_deadline
-
-
 class HttpTransport:
     """A `Transport` over HTTP/1.1. One of it serves a whole process."""
 
@@ -146,7 +72,7 @@ class HttpTransport:
 
     def start(self, request: Request) -> Pending:
         """Begin `request` in a worker thread. Raises `BadAnswer` for what is no http or https address."""
-        job = _Job(request, self._closings)
+        job = Job(request, self._closings)
         self._lane(parse_url(request.url).origin).submit(lambda: job.run(self._answer))
         return job
 
@@ -186,7 +112,7 @@ class HttpTransport:
                 self._contexts[origin] = self._contexts[tls]
             return self._contexts[origin]
 
-    def _answer(self, job: _Job) -> Response:
+    def _answer(self, job: Job) -> Response:
         """The answer in the end, after retries (retry.py)."""
         from nv2.transport.failures import Cut
 
@@ -212,7 +138,7 @@ class HttpTransport:
                     self._lane(parse_url(response.url).origin).pause(delay)
             self._sleep(delay or 0.0)
 
-    def _follow(self, request: Request, job: _Job) -> Response:
+    def _follow(self, request: Request, job: Job) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
             response = self._once(request, job)
             try:
@@ -230,7 +156,7 @@ class HttpTransport:
                 request = request._replace(address_rule=narrowed(request.address_rule, job.reach))
         raise BadAnswer(f"more than {MAX_REDIRECTS} redirects", at=job.request.place)
 
-    def _once(self, request: Request, job: _Job) -> Response:
+    def _once(self, request: Request, job: Job) -> Response:
         """One request, one answer; once more if a connection that was kept turns out to be dead."""
         from nv2.transport.failures import Cut
 
@@ -261,7 +187,7 @@ class HttpTransport:
             dial = dialer(rule, origin, self._settings.resolve)
         return open_connection(origin, proxy, lambda: self._tls_context(origin), deadline, dial)
 
-    def _check_address(self, connection: Connection, origin: Origin, request: Request, job: _Job) -> None:
+    def _check_address(self, connection: Connection, origin: Origin, request: Request, job: Job) -> None:
         """Raise `BadAnswer` if `connection`, whoever opened it, ends where the rule of `request` forbids."""
         if request.address_rule is not AddressRule.ANY:
             from nv2.transport.address_rules import check_address
@@ -270,7 +196,7 @@ class HttpTransport:
             address = None if by_proxy else connection.address
             job.reach = check_address(request.address_rule, address or origin.host, origin)
 
-    def _ask(self, connection: Connection, address: Address, request: Request, job: _Job) -> Response:
+    def _ask(self, connection: Connection, address: Address, request: Request, job: Job) -> Response:
         from nv2.transport.exchange import exchange, response_of
 
         job.connection = connection
@@ -289,7 +215,7 @@ class HttpTransport:
         finally:
             job.connection = None
 
-    def _release(self, origin: Origin, job: _Job) -> Callable[[Connection], None] | None:
+    def _release(self, origin: Origin, job: Job) -> Callable[[Connection], None] | None:
         """What keeps the connection for the next request; None if the transport was closed since `job` began."""
         # In this order: a lane that is closed after the question closes what is released to it.
         release = self._lane(origin).release()
