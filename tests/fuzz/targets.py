@@ -54,7 +54,7 @@ from nv2.home.signing_keys import load_signing_keys
 from nv2.inspection import Inspected
 from nv2.keys.pkcs11.uri import parse_uri
 from nv2.notary.attaching import read_descriptor
-from nv2.notary.blobs import format_of, signature_path
+from nv2.notary.signature_files import format_of, signature_path
 from nv2.oci import media_types as mt
 from nv2.oci import reference
 from nv2.oci.descriptor import describe

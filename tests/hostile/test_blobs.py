@@ -13,7 +13,7 @@ import pytest
 from nv2.content.blob_files import BLOCK, Blob
 from nv2.envelope import formats
 from nv2.errors import NotTrusted
-from nv2.notary import blobs
+from nv2.notary import signature_files
 from nv2.notary.blobs import DetachedSignature, verify_blob
 from nv2.notary.trust_in_memory import KeyTrust
 from nv2.oci import media_types as mt
@@ -190,7 +190,7 @@ def test_5_3_7_a_signature_file_that_is_swapped_is_judged_as_it_was_read(
     blob: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read once: what was judged is what was read, whatever stands there a moment later."""
-    read, files = blobs.read_file, []
+    read, files = signature_files.read_file, []
 
     def then_swapped(path: Path, *arguments: Any, **more: Any) -> bytes:
         found = read(path, *arguments, **more)
@@ -199,7 +199,7 @@ def test_5_3_7_a_signature_file_that_is_swapped_is_judged_as_it_was_read(
             path.write_bytes(signature() if STRANGER.leaf in chain_of(found) else signature(pair=STRANGER))
         return found
 
-    monkeypatch.setattr(blobs, "read_file", then_swapped)
+    monkeypatch.setattr(signature_files, "read_file", then_swapped)
     assert [verify(blob).code, verify(blob).code] == [0, 1]
     assert len(files) == 2
 

@@ -59,7 +59,9 @@ def push_blob(address: str, repository: str, data: bytes) -> None:
         _ask(connection, "PUT", f"{path}{joint}digest={digest}", data, kind, 201)
 
 
-def push_manifest(address: str, repository: str, data: bytes, media_type: str, tag: str | None = None) -> None:
+def push_manifest(
+    address: str, repository: str, data: bytes, media_type: str, tag: str | None = None
+) -> None:
     """Push `data` as a manifest, by its digest unless there is a `tag`."""
     with closing(http.client.HTTPConnection(address, timeout=30)) as connection:
         path = f"/v2/{repository}/manifests/{tag or _digest(data)}"

@@ -12,9 +12,9 @@ from nv2.envelope.envelope import Envelope
 from nv2.errors import UsageError
 from nv2.files import read_file, write_atomically
 from nv2.keys.interface import EnvelopeMaker, Signer
-from nv2.notary.denials import parse_envelope, read_envelope
 from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session, using
+from nv2.notary.signature_files import parse_envelope, read_envelope
 from nv2.notary.signers import no_passphrase
 from nv2.notary.signing import Signed, signer_for, stamped_by
 from nv2.oci import media_types as mt
@@ -65,11 +65,6 @@ def sign_descriptor_into(
     """
     data, _ = envelope_of(subject, signer, heeding_denials(session, wish), session.now)
     write_atomically(path, data, 0o644, replace=False)
-
-
-def read_signature(path: Path) -> Envelope:
-    """The envelope in a file. Raises `MalformedEnvelope`, `EnvironmentFailure`."""
-    return read_envelope(path)
 
 
 def attach_signature(

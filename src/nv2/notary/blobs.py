@@ -13,20 +13,20 @@ from nv2.blob_verification import DetachedSignature, judge_blob
 from nv2.content.blob_files import Blob, Readable
 from nv2.envelope.payload import build_payload
 from nv2.errors import NotTrusted, Undecided, UsageError
-from nv2.files import read_file, write_atomically
+from nv2.files import write_atomically
 from nv2.home.policy_file import load_blob_policy
 from nv2.home.trust_stores import load_store
 from nv2.inspection import Inspected, inspect_envelope
 from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.denied_signing import heeding_denials
 from nv2.notary.session import Session, using
+from nv2.notary.signature_files import read_signature
 from nv2.notary.signers import no_passphrase
 from nv2.notary.signing import signer_for, stamped_by
 from nv2.notary.trust_here import FileAnchors, denials_here, trust_in_file
 from nv2.notary.verification_plugins import VerificationPlugins
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
-from nv2.oci.manifest import MAX_ENVELOPE
 from nv2.oci.reference import LayoutReference
 from nv2.pki.certificate import Certificate
 from nv2.signing import NO_METADATA, Wish, envelope_of
@@ -56,39 +56,6 @@ class SignedBlob(NamedTuple):
 
     subject: Descriptor
     signature: DetachedSignature
-
-
-def signature_path(blob: str | Path, media_type: str, directory: str | Path | None = None) -> Path:
-    """Where notation keeps the signature of `blob`: `<name>.<jws|cose>.sig`, beside it or in `directory`."""
-    word = next(word for word, known in mt.ENVELOPES.items() if known == media_type)
-    where = Path(blob).parent if directory is None else Path(directory)
-    return where / f"{Path(blob).name}.{word}.sig"
-
-
-def format_of(path: str | Path) -> str:
-    """The media type of the envelope in a file that is called `path`. Raises `UsageError`, with notation's words."""
-    name = Path(path).name
-    *front, word, ending = ("", *name.split("."))
-    if ending.lower() != "sig":
-        raise UsageError(f"invalid signature filename {name}. The file extension must be .sig")
-    if len(front) < 2:
-        raise UsageError(
-            f"invalid signature filename {name}. "
-            "A valid signature file name must contain signature format and .sig file extension",
-            hint="call it <blob>.jws.sig or <blob>.cose.sig",
-        )
-    if word.lower() not in mt.ENVELOPES:
-        raise UsageError(
-            f'signature format "{word.lower()}" not supported',
-            hint='supported signature envelope formats are "jws" and "cose"',
-        )
-    return mt.ENVELOPES[word.lower()]
-
-
-def read_signature(path: str | Path) -> DetachedSignature:
-    """The signature in a file; its name says the format. Raises `UsageError`, `EnvironmentFailure`."""
-    media_type = format_of(path)
-    return DetachedSignature(read_file(Path(path), MAX_ENVELOPE, "a signature"), media_type)
 
 
 def write_signature(blob: Blob, signed: SignedBlob, path: Path, *, replace: bool = False) -> None:
@@ -244,9 +211,10 @@ def verify_blob(
     """What makes the blob trusted; raises `NotTrusted` or `Undecided`, with every finding, otherwise.
 
     `blob` is a file, or a stream that is read to its end; `signature` a file such as `tool.tar.gz.jws.sig`. `key`
-    names a file or signing key: exactly that is trusted, strictly; `trust` is a `KeyTrust` or
-    `BlobPolicyTrust`. Without either the blob policy of this machine decides. Of a policy it is the statement `policy_name`, or the global one. `content_type` is the media type
-    that must be signed, `user_metadata` what else must be; `plugin_config` goes to verification plugins. Raises `Nv2Error`.
+    names a file or signing key: exactly that is trusted, strictly; `trust` is a `KeyTrust` or `BlobPolicyTrust`. Without
+    either the blob policy of this machine decides. Of a policy it is the statement `policy_name`, or the global one.
+    `content_type` is the media type that must be signed, `user_metadata` what else must be; `plugin_config` goes to
+    verification plugins. Raises `Nv2Error`.
     """
     verdict = evaluate_blob(
         blob,

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nv2.discovery import discover
-from nv2.envelope.envelope import Envelope
-from nv2.envelope.formats import MAX_ENVELOPE, parse
 from nv2.errors import (
     DenialListError,
     InvalidCertificate,
-    MalformedEnvelope,
     NotFound,
     Nv2Error,
     SigningKeyError,
@@ -29,7 +26,7 @@ from nv2.inspection import Inspected, inspect
 from nv2.keys.interface import MAX_KEY_FILE
 from nv2.notary.machine import Machine
 from nv2.notary.session import Session
-from nv2.oci import media_types as mt
+from nv2.notary.signature_files import read_envelope
 from nv2.oci.digest import Digest, is_computable, parse_digest
 from nv2.oci.reference import AnyReference
 from nv2.pki.certificate import Certificate
@@ -235,20 +232,6 @@ def signature_in(path: Path) -> tuple[str, str]:
     chain = parse_chain(envelope.unsigned.certificates)
     envelope.open(chain.leaf.public_key)
     return signature_target(envelope, chain)
-
-
-def read_envelope(path: Path) -> Envelope:
-    """The signature envelope in a file. Raises `MalformedEnvelope`, `EnvironmentFailure`."""
-    return parse_envelope(read_file(path, MAX_ENVELOPE, "a signature envelope"), str(path))
-
-
-def parse_envelope(data: bytes, at: str) -> Envelope:
-    """The signature envelope `data`, whose format its first byte tells, from the place `at`. Raises `MalformedEnvelope`."""
-    media_type = mt.JWS if data.lstrip()[:1] == b"{" else mt.COSE
-    try:
-        return parse(media_type, data)
-    except MalformedEnvelope as e:
-        raise MalformedEnvelope(e.message, at=f"{at}: {e.at}" if e.at else at, hint=e.hint) from None
 
 
 def digest_to_deny(text: str) -> Digest:

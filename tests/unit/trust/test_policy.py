@@ -120,7 +120,9 @@ def test_other_registries_and_ports_are_no_other_spelling() -> None:
 
 def test_where_no_statement_applies_nothing_is_trusted() -> None:
     found = parsed(statement(registryScopes=["a.io/b"]))
-    with pytest.raises(PolicyError, match=r'artifact "a\.io/c" has no applicable oci trust policy statement') as caught:
+    with pytest.raises(
+        PolicyError, match=r'artifact "a\.io/c" has no applicable oci trust policy statement'
+    ) as caught:
         found.statement_for("a.io/c")
     assert caught.value.hint is not None
     assert "a.io/b" in caught.value.hint

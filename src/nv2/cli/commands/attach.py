@@ -8,7 +8,8 @@ from pathlib import Path
 from nv2.cli import options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.signed import report
-from nv2.notary.attaching import attach_signature, read_signature
+from nv2.notary.attaching import attach_signature
+from nv2.notary.signature_files import read_envelope
 from nv2.notary.signing import Signed
 
 
@@ -22,7 +23,7 @@ def run(call: Call) -> int:
     )
     if not wanted:
         raise options.missing_reference()
-    envelope = read_signature(Path(path))
+    envelope = read_envelope(Path(path))
     session = options.session(call)
     force = call.on("force-referrers-tag")
     results = session.each(

@@ -13,12 +13,11 @@ from nv2.errors import UsageError
 from nv2.notary.blobs import (
     SignedBlob,
     check_media_type,
-    format_of,
     open_blob,
     sign_open_blob,
-    signature_path,
     write_signature,
 )
+from nv2.notary.signature_files import format_of, signature_path
 from nv2.oci import media_types as mt
 
 STANDARD_INPUT = "-"

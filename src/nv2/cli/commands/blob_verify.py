@@ -7,7 +7,8 @@ from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, w
 from nv2.cli.commands.blob_sign import only_blob, source
 from nv2.cli.verdicts import advice, say_trusted, say_warnings
 from nv2.errors import UsageError
-from nv2.notary.blobs import blob_failure, blob_trust, evaluate_open_blob, open_blob, read_signature
+from nv2.notary.blobs import blob_failure, blob_trust, evaluate_open_blob, open_blob
+from nv2.notary.signature_files import read_signature
 from nv2.trust.verdict import ArtifactVerdict, Verdict
 
 
