@@ -134,6 +134,6 @@ def _mismatch(why: str) -> ContentMismatch:
 
 
 def _verdict(trust: Trust, subject: Descriptor | None, signature: SignatureVerdict) -> ArtifactVerdict:
-    decisive = signature.judgement.decisive
-    reason = f"{decisive.validation.value}: {decisive.reason}" if decisive else ""
-    return ArtifactVerdict(signature.verdict, trust.level, trust.name, subject, (signature,), (), reason)
+    return ArtifactVerdict(
+        signature.verdict, trust.level, trust.name, subject, (signature,), reason=signature.reason
+    )

@@ -284,8 +284,7 @@ def _reason(found: Discovery, seen: Sequence[SignatureVerdict]) -> str:
         return "no signature is associated with the artifact"
     parts = ["no signature was found"] if not seen else []
     if len(seen) == 1:
-        decisive = seen[0].judgement.decisive
-        parts += [f"{decisive.validation.value}: {decisive.reason}"] if decisive else []
+        parts += [seen[0].reason] if seen[0].reason else []
     elif seen:
         parts.append(f"none of {len(seen)} signatures is trusted")
         undecided = sum(signature.verdict is Verdict.UNDECIDED for signature in seen)

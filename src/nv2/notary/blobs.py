@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,6 @@ from nv2.envelope.payload import build_payload
 from nv2.errors import NotTrusted, Undecided, UsageError
 from nv2.files import write_atomically
 from nv2.home.policy_file import load_blob_policy
-from nv2.home.trust_stores import load_store
 from nv2.inspection import Inspected, inspect_envelope
 from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.denied_signing import heeding_denials
@@ -23,17 +21,15 @@ from nv2.notary.session import Session, using
 from nv2.notary.signature_files import read_signature
 from nv2.notary.signers import no_passphrase
 from nv2.notary.signing import signer_for, stamped_by
-from nv2.notary.trust_here import FileAnchors, denials_here, trust_in_file
+from nv2.notary.trust_here import FileAnchors, denials_here, stores_here, trust_by, trust_in_file
 from nv2.notary.verification_plugins import VerificationPlugins
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.reference import LayoutReference
-from nv2.pki.certificate import Certificate
 from nv2.signing import NO_METADATA, Wish, envelope_of
-from nv2.trust.anchors import StoreName
 from nv2.trust.blob_policy import parse_blob_policy
 from nv2.trust.policy import Statement
-from nv2.trust.trust import Trust, trust_of
+from nv2.trust.trust import Trust
 from nv2.trust.verdict import ArtifactVerdict, Verdict
 from nv2.verification import not_checked
 
@@ -130,15 +126,7 @@ def blob_trust(session: Session, key: str | None, policy_name: str | None) -> Tr
 def _by_policy(session: Session, name: str | None) -> Trust | Statement:
     file = load_blob_policy(session.paths)
     statement = parse_blob_policy(file.data, str(file.path)).statement_for(name)
-    denials = denials_here(session)
-    if statement.level.skips and denials is None:
-        return statement
-
-    @cache
-    def load(store: StoreName) -> tuple[Certificate, ...]:
-        return load_store(session.paths, store)
-
-    return trust_of(statement, load, denials)
+    return trust_by(statement, stores_here(session), denials_here(session))
 
 
 def evaluate_open_blob(

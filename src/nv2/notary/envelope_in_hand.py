@@ -53,10 +53,8 @@ def evaluate_envelope(
         question = Question(subject, found, shared.revocation, shared.now, user_metadata, plugins)
         descriptor = describe(envelope, media_type)
         signature = examine(FoundSignature(descriptor, descriptor, envelope), question).verdict
-    decisive = signature.judgement.decisive
-    reason = f"{decisive.validation.value}: {decisive.reason}" if decisive else ""
     verdict = conclude([signature.verdict])
-    return ArtifactVerdict(verdict, found.level, found.name, subject, (signature,), (), reason)
+    return ArtifactVerdict(verdict, found.level, found.name, subject, (signature,), reason=signature.reason)
 
 
 def verify_envelope(

@@ -145,12 +145,17 @@ def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:
     for warning in file.warnings:
         session.warn(warning)
     policy = parse_policy(file.data, str(file.path))
+    return choice_of(policy, stores_here(session), scope, denials_here(session))
+
+
+def stores_here(session: Session) -> Stores:
+    """The trust stores of this machine, each read once, when it is first asked for."""
 
     @cache
     def load(name: StoreName) -> tuple[Certificate, ...]:
         return load_store(session.paths, name)
 
-    return choice_of(policy, load, scope, denials_here(session))
+    return load
 
 
 def choice_of(
@@ -162,12 +167,16 @@ def choice_of(
     """
 
     def choose(reference: AnyReference) -> Trust | Statement:
-        statement = policy.statement_for(scope or _scope_of(reference))
-        if statement.level.skips and denials is None:
-            return statement
-        return trust_of(statement, load, denials)
+        return trust_by(policy.statement_for(scope or _scope_of(reference)), load, denials)
 
     return choose
+
+
+def trust_by(statement: Statement, load: Stores, denials: DenialList | None) -> Trust | Statement:
+    """What `statement` trusts; itself where its level skips verification, and there are no `denials` to look into."""
+    if statement.level.skips and denials is None:
+        return statement
+    return trust_of(statement, load, denials)
 
 
 def _scope_of(reference: AnyReference) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from nv2.errors import DenialListError, InvalidCertificate, TrustStoreError, UsageError
 from nv2.home.trust_stores import unfit
-from nv2.notary.trust_here import TrustChoice, choice_of
+from nv2.notary.trust_here import TrustChoice, choice_of, trust_by
 from nv2.pki.certificate import Certificate
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.trust.anchors import Anchors, CertificateAnchors, KeyAnchor, parse_store_name
@@ -18,7 +18,7 @@ from nv2.trust.blob_policy import BlobPolicy, parse_blob_policy
 from nv2.trust.denial import DenialList, parse_denials
 from nv2.trust.level import LEVELS
 from nv2.trust.policy import Statement, TrustPolicy, parse_policy
-from nv2.trust.trust import Trust, trust_of
+from nv2.trust.trust import Trust
 
 if TYPE_CHECKING:
     from nv2.trust.anchors import Stores
@@ -133,10 +133,7 @@ class BlobPolicyTrust:
 
     def for_blobs(self, policy_name: str | None) -> Trust | Statement:
         """By the statement `policy_name`, or the global one; a statement where its level skips. Raises `PolicyError`."""
-        statement = self._policy.statement_for(policy_name)
-        if statement.level.skips and self._denials is None:
-            return statement
-        return trust_of(statement, self._load, self._denials)
+        return trust_by(self._policy.statement_for(policy_name), self._load, self._denials)
 
 
 def _loader(stores: Mapping[str, Certificates], statements: Iterable[Statement]) -> Stores:

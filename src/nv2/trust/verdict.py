@@ -79,6 +79,12 @@ class SignatureVerdict(NamedTuple):
         """The verdict of the judgement."""
         return self.judgement.verdict
 
+    @property
+    def reason(self) -> str:
+        """Why it is not trusted, in one line; empty if it is."""
+        decisive = self.judgement.decisive
+        return f"{decisive.validation.value}: {decisive.reason}" if decisive else ""
+
     def to_json(self, level: Level) -> dict[str, Any]:
         """The JSON object, with what `level` does about each finding."""
         return {
