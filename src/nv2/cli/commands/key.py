@@ -4,89 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nv2.cli import exits, passphrase
-from nv2.cli.command import NO_NETWORK_DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, Kind, wants_json
+from nv2.cli import exits
+from nv2.cli.command import NO_NETWORK_DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Group, wants_json
+from nv2.cli.commands import key_add
 from nv2.errors import UsageError
 
 if TYPE_CHECKING:
     from nv2.home.signing_keys import SigningKey
 
-_DEFAULT = Flag("default", "mark as default", Kind.BOOL)
 _VALIDITY = re.compile(r"([0-9]{1,6})([dh])", re.ASCII)
-_PLUGIN_FLAGS = ("id", "plugin-config")
-
-
-def _marked(name: str, default: bool) -> str:
-    return f"{name}: marked as default" if default else name
-
-
-def add(call: Call) -> int:
-    """Add a pair of files, or a key in a token, to the list."""
-    if "pkcs11" in call.changed:
-        return _add_token_key(call)
-    from nv2.notary.keyring import add_key
-    from nv2.notary.machine import Machine
-
-    if "plugin" in call.changed:
-        return _add_plugin_key(call)
-    if stray := [flag for flag in _PLUGIN_FLAGS if flag in call.changed]:
-        raise UsageError(f"--{stray[0]} is for plugins: --plugin names one", hint=_HOW_TO_ADD)
-    key, certificate = call.string("key-file"), call.string("cert-file")
-    if not key:
-        raise UsageError('required flag(s) "key-file" not set', hint=_HOW_TO_ADD)
-    name, default = call.arguments[0], call.on("default")
-    warnings = add_key(
-        Machine.from_environment(),
-        name,
-        Path(key),
-        Path(certificate) if certificate else None,
-        default=default,
-        passphrase=passphrase.passphrase_source(call),
-    )
-    for warning in warnings:
-        call.output.warn(warning)
-    call.output.line(_marked(name, default))
-    return exits.DONE
-
-
-_HOW_TO_ADD = "nv2 key add NAME --key-file FILE --cert-file FILE, or --plugin PLUGIN --id ID"
-
-
-def _add_plugin_key(call: Call) -> int:
-    from nv2.notary.keyring import add_plugin_key
-    from nv2.notary.machine import Machine
-
-    name, default = call.arguments[0], call.on("default")
-    add_plugin_key(
-        Machine.from_environment(),
-        name,
-        call.string("plugin") or "",
-        call.string("id") or "",
-        call.pairs("plugin-config"),
-        default=default,
-    )
-    call.output.line(_marked(name, default))
-    return exits.DONE
-
-
-def _add_token_key(call: Call) -> int:
-    from nv2.notary.keyring import add_token_key
-    from nv2.notary.machine import Machine
-
-    name, default, certificate = call.arguments[0], call.on("default"), call.string("cert-file")
-    add_token_key(
-        Machine.from_environment(),
-        name,
-        call.string("pkcs11") or "",
-        Path(certificate) if certificate else None,
-        default=default,
-        passphrase=passphrase.passphrase_source(call),
-    )
-    call.output.line(_marked(name, default))
-    return exits.DONE
 
 
 def generate(call: Call) -> int:
@@ -146,7 +74,7 @@ def update(call: Call) -> int:
         call.output.warn("--default flag is not set, command did not take effect")
         return exits.DONE
     set_default(Machine.from_environment(), call.arguments[0])
-    call.output.line(_marked(call.arguments[0], True))
+    call.output.line(key_add.marked(call.arguments[0], True))
     return exits.DONE
 
 
@@ -204,46 +132,11 @@ def delete(call: Call) -> int:
     return exits.DONE
 
 
-_ADD_ONE = "either missing key name or unnecessary parameters passed"
-
 COMMAND = Group(
     "key",
     "Manage keys used for signing",
     (
-        Command(
-            "add",
-            "add a key to the list of signing keys",
-            add,
-            flags=(
-                Flag("key-file", "file of the private key: PEM or PKCS#12"),
-                Flag("cert-file", "file of its certificates, when not with the key or beside it"),
-                Flag("pkcs11", "URI of a key in a token: 'pkcs11:token=ci;object=build'"),
-                _DEFAULT,
-                *passphrase.FLAGS,
-                Flag("plugin", "signing plugin name"),
-                Flag("id", "key id (required if --plugin is set)"),
-                Flag("plugin-config", "passed to the plugin as it is", Kind.PAIRS),
-                NO_NETWORK_DEBUG,
-                VERBOSE,
-            ),
-            usage="<key_name>",
-            arguments=(1, 1),
-            missing=_ADD_ONE,
-            too_many=_ADD_ONE,
-            description=(
-                "Add a pair of files, or a key in a token, to the list of signing keys. Both stay where they are."
-            ),
-            examples=(
-                "nv2 key add ci --key-file ci.key --cert-file ci.crt --default",
-                "nv2 key add hsm --pkcs11 'pkcs11:token=ci;object=build?module-name=softhsm2'",
-            ),
-            exclusive=(
-                ("pkcs11", "key-file"),
-                ("pkcs11", "plugin"),
-                ("key-file", "plugin"),
-                ("cert-file", "plugin"),
-            ),
-        ),
+        key_add.COMMAND,
         Command(
             "generate",
             "generate a key with a self-signed certificate",
@@ -254,7 +147,7 @@ COMMAND = Group(
                 ),
                 Flag("key-spec", "RSA-2048, RSA-3072, RSA-4096, EC-256, EC-384 or EC-521", default="EC-256"),
                 Flag("validity", "how long the certificate is valid, such as 30d or 12h", default="365d"),
-                _DEFAULT,
+                key_add.DEFAULT,
             ),
             usage="<key_name>",
             arguments=(1, 1),
@@ -279,7 +172,7 @@ COMMAND = Group(
             "update",
             "update a key in the list of signing keys",
             update,
-            flags=(_DEFAULT, NO_NETWORK_DEBUG, VERBOSE),
+            flags=(key_add.DEFAULT, NO_NETWORK_DEBUG, VERBOSE),
             usage="<key_name>",
             arguments=(1, None),
             missing="missing key name",
