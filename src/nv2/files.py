@@ -33,7 +33,7 @@ _REASONS: dict[int, tuple[str, str | None]] = {
     errno.EPERM: ("operation not permitted", _RIGHTS),
     errno.EISDIR: ("is a directory where a file belongs", "name a file"),
     errno.ENOTDIR: ("a file stands where a directory belongs", None),
-    errno.EEXIST: ("exists already", None),
+    errno.EEXIST: ("exists already", "choose another name; nothing was overwritten"),
     errno.ELOOP: ("is a symbolic link, which is not followed here", "put the file itself there"),
     errno.ENOSPC: ("the disk is full", _SPACE),
     errno.EDQUOT: ("the disk quota is used up", _SPACE),

@@ -96,7 +96,8 @@ def _check_heeded(chain: Chain, subject: Descriptor, wish: Wish) -> None:
     refusal = wish.refusal(chain, subject.digest) if wish.refusal else None
     if refusal is not None:
         raise SigningKeyError(
-            f"not signed: {refusal}", hint="'nv2 trust denials' shows what is denied; sign with another key"
+            f"not signed: {refusal}",
+            hint="nobody here would count it; 'nv2 trust denials' shows what is denied",
         )
 
 

@@ -31,6 +31,8 @@ MAX_DESCRIPTOR = 16 * 1024 * 1024
 _BUILT = "containerimage.descriptor"
 """Where `docker buildx build --metadata-file` has the descriptor of what it built."""
 
+_HOW = "artifacts are signed by the descriptor of their manifest: oras manifest fetch --descriptor REF"
+
 
 def read_descriptor(path: Path) -> Descriptor:
     """The descriptor of a manifest in a file: as `oras manifest fetch --descriptor` prints it, or buildx.
@@ -38,8 +40,12 @@ def read_descriptor(path: Path) -> Descriptor:
     Raises `UsageError`, `EnvironmentFailure`.
     """
     data = read_file(path, MAX_DESCRIPTOR, "a descriptor")
-    fields = Fields.of(strict_json.loads(data, UsageError, at=str(path)), "", UsageError)
-    found = parse_descriptor(fields.object(_BUILT) or fields)
+    try:
+        fields = Fields.of(strict_json.loads(data, UsageError), "", UsageError)
+        found = parse_descriptor(fields.object(_BUILT) or fields)
+    except UsageError as e:
+        at = f"{path}: {e.at}" if e.at else str(path)
+        raise UsageError(e.message, at=at, hint=e.hint or _HOW) from None
     return _signable(found, str(path))
 
 
@@ -49,7 +55,7 @@ def _signable(subject: Descriptor, at: str) -> Descriptor:
         raise UsageError(
             f"describes no manifest, but {subject.media_type!r}",
             at=at,
-            hint="artifacts are signed by the descriptor of their manifest: oras manifest fetch --descriptor REF",
+            hint=_HOW,
         )
     if not is_computable(subject.digest):
         raise UsageError("has a digest that nobody could check", at=at, hint="use sha256 or sha512")

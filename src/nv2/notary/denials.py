@@ -35,6 +35,7 @@ from nv2.pki.pem import certificates_from, public_key_from
 from nv2.strict_json import ErrorType
 from nv2.trust.denial import Denial, DenialList, parse_denials, signature_target, spki_hash
 
+_A_LIST = "a list is what 'nv2 trust denials --output json' prints on another machine"
 _HEX = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 SPKI = "spki:"
 """Before the SHA-256 of a SubjectPublicKeyInfo, which looks like a certificate's thumbprint."""
@@ -115,7 +116,7 @@ def read_document(path: Path) -> tuple[Denial, ...]:
     data = read_file(path, MAX_DENIALS, "a list of denials")
 
     def error(message: str, *, at: str | None = None, hint: str | None = None) -> Nv2Error:
-        return UsageError(message, at=f"{path}: {at}" if at else str(path), hint=hint)
+        return UsageError(message, at=f"{path}: {at}" if at else str(path), hint=hint or _A_LIST)
 
     return parse_denials(data, error).denials
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from nv2.errors import EnvironmentFailure, Nv2Error, SigningKeyError, UsageError
+from nv2.errors import EnvironmentFailure, InvalidCertificate, Nv2Error, SigningKeyError, UsageError
 from nv2.files import FILE_MODE, delete_file, read_file, write_atomically
 from nv2.home.paths import check_name
 from nv2.home.signing_keys import SigningKey, SigningKeys, change_signing_keys, load_signing_keys
@@ -56,7 +56,18 @@ def add_key(
     signer = load_key(key, cert_path=certificate, passphrase=passphrase)
     entry = SigningKey(name, str(key.absolute()), str(signer.chain_path.absolute()))
     change_signing_keys(machine.paths, machine.lock, lambda keys: keys.add(entry, default=default))
-    return signer.warnings
+    return (*signer.warnings, *_invalid_now(signer.chain, signer.chain_path, machine.now))
+
+
+def _invalid_now(chain: tuple[bytes, ...], place: Path, now: datetime) -> tuple[str, ...]:
+    """A warning if `chain` cannot sign at `now`: it is listed all the same, since it may have to wait for its time."""
+    from nv2.pki.chain import check_validity, parse_chain
+
+    try:
+        check_validity(parse_chain(chain), now)
+    except InvalidCertificate as e:
+        return (f"{place}: {e}; as long as that is so, nothing is signed with it",)
+    return ()
 
 
 def add_token_key(

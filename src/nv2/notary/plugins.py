@@ -145,7 +145,9 @@ def _check_later(name: str, version: str, before: str) -> None:
     place = f"plugin {name}"
     new, old = rank_of(version, place), rank_of(before, place)
     if new == old:
-        raise PluginError(f"plugin {name} with version {before} already exists")
+        raise PluginError(
+            f"plugin {name} with version {before} already exists", hint="--force replaces it all the same"
+        )
     if new < old:
         raise PluginError(
             f"failed to install plugin {name}. The installing plugin version {version} is lower than the existing "

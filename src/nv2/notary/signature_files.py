@@ -15,6 +15,10 @@ from nv2.errors import MalformedEnvelope, UsageError
 from nv2.files import read_file
 from nv2.oci import media_types as mt
 
+_AN_ENVELOPE = (
+    "a signature envelope is JWS or COSE, such as 'nv2 sign --descriptor' and 'nv2 blob sign' write"
+)
+
 
 def signature_path(blob: str | Path, media_type: str, directory: str | Path | None = None) -> Path:
     """Where notation keeps the signature of `blob`: `<name>.<jws|cose>.sig`, beside it or in `directory`."""
@@ -60,4 +64,5 @@ def parse_envelope(data: bytes, at: str) -> Envelope:
     try:
         return parse(media_type, data)
     except MalformedEnvelope as e:
-        raise MalformedEnvelope(e.message, at=f"{at}: {e.at}" if e.at else at, hint=e.hint) from None
+        place = f"{at}: {e.at}" if e.at else at
+        raise MalformedEnvelope(e.message, at=place, hint=e.hint or _AN_ENVELOPE) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
@@ -180,7 +181,11 @@ def _spec_of(chain: Sequence[bytes]) -> str:
 
 def _where(error: Exception) -> str:
     """What went wrong without the error's own text, which may quote a PIN or a token."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    steps = traceback.extract_tb(error.__traceback__)
+    # Where the function that was registered gave up, and not where in a library of it.
+    outside = (step.filename for step in steps if os.path.dirname(step.filename) != os.path.dirname(__file__))
+    theirs = next(outside, steps[-1].filename)
+    place = next(step for step in reversed(steps) if step.filename == theirs)
     return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
 
 

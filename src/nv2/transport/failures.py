@@ -69,7 +69,7 @@ PROXY_HINT = (
 )
 
 _BY_NUMBER = {
-    errno.ECONNREFUSED: ("the connection was refused", "is the registry running, and is the port right?"),
+    errno.ECONNREFUSED: ("the connection was refused", "is the server running, and is the port right?"),
     errno.EHOSTUNREACH: ("there is no way to the host", None),
     errno.ENETUNREACH: ("there is no way to the network", None),
 }

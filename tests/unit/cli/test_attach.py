@@ -82,7 +82,10 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
         (json.dumps({**IMAGE_JSON, "digest": "sha256:12"}), "64 lower-case hexadecimal digits"),
         (json.dumps({**IMAGE_JSON, "digest": "md5:12"}), "a digest that nobody could check"),
         (json.dumps({**IMAGE_JSON, "mediaType": LAYER}), "describes no manifest"),
-        (json.dumps({"schemaVersion": 2, "mediaType": mt.IMAGE_MANIFEST}), "size: an integer is missing"),
+        (
+            json.dumps({"schemaVersion": 2, "mediaType": mt.IMAGE_MANIFEST}),
+            "image.json: size: an integer is missing",
+        ),
     ],
 )
 def test_what_describes_no_manifest_is_not_signed(described: CommandLine, text: str, message: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from datetime import UTC, datetime
 
 import pytest
 
@@ -75,6 +76,14 @@ def test_an_encrypted_key_is_added_with_its_passphrase(wabbit: CommandLine) -> N
     ended = wabbit("key", "add", "again", "--key-file", "locked.pem", "--passphrase-file", "word")
     assert ended.code == 3
     assert "the passphrase is wrong" in ended.err
+
+
+def test_a_pair_that_has_expired_is_added_with_a_warning(wabbit: CommandLine) -> None:
+    pair = self_signed("late", key="EC-256", not_after=datetime(2025, 1, 1, tzinfo=UTC))
+    (wabbit.directory / "late.pem").write_bytes(pair.pem_key() + pair.pem_chain())
+    ended = wabbit("key", "add", "late", "--key-file", "late.pem")
+    assert ended.code == 0
+    assert "expired at 2025-01-01T00:00:00Z; as long as that is so, nothing is signed with it" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_the_list_is_shown_and_handed_on(signed: CommandLine, tmp_path: Path) ->
     stored.unlink()
     assert verdicts(signed) == [0, 0]
     ended = signed("trust", "deny", "--import", "denials.json")
-    assert ended.out == "Imported 1 denials; 0 were on the list already\n"
+    assert ended.out == "Added to the list: 1; on it already: 0\n"
     assert verdicts(signed) == [1, 1]
     assert signed("trust", "denials").out == shown.out
 

@@ -276,6 +276,18 @@ def test_what_a_function_raises_becomes_the_contracts_error(error: Exception, sa
     assert SECRET not in told
 
 
+def test_an_unexpected_error_is_placed_in_the_function_and_not_in_a_library_of_it(tmp_path: Path) -> None:
+    plugin = new()
+
+    def open_key(key_id: str, config: Any) -> Any:
+        return (tmp_path / "nothing").read_bytes()
+
+    plugin.signer(open_key)
+    line = open_key.__code__.co_firstlineno + 1
+    told = refusal(plugin, "describe-key", keyId="k")
+    assert told == f"ERROR: unexpected FileNotFoundError in open_key, line {line}"
+
+
 def test_a_key_of_a_kind_that_cannot_sign_is_an_error() -> None:
     plugin = new()
     plugin.describe_key(lambda _: "EC-224")

@@ -54,7 +54,10 @@ def only_blob(call: Call) -> str:
     """The blob of the call; as `notation`, only the first positional counts. Raises `UsageError`."""
     name = call.arguments[0]
     if len(call.arguments) > 1 and call.output.program != "notation":
-        raise UsageError(f"takes one blob, not {len(call.arguments)}")
+        raise UsageError(
+            f"takes one blob, not {len(call.arguments)}",
+            hint="one at a time; 'nv2 blob verify' is given the signature with -s",
+        )
     if not name:
         raise UsageError("blob path cannot be empty")
     return name

@@ -37,9 +37,7 @@ def deny(call: Call) -> int:
     if as_json:
         _show_json(call, merged)
     elif path is not None:
-        call.output.line(
-            f"Imported {len(merged.added)} denials; {len(merged.known)} were on the list already"
-        )
+        call.output.line(f"Added to the list: {len(merged.added)}; on it already: {len(merged.known)}")
     else:
         _show(call, merged)
     return exits.DONE

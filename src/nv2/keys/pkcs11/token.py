@@ -31,7 +31,7 @@ MAX_CERTIFICATE = 64 * 1024
 SHOWN = 10
 """Labels in a hint."""
 
-_INSTALL = "install it: pip install 'nv2[hsm]'"
+_INSTALL = "install it where nv2 is: pip install python-pkcs11"
 _LOCKED = "the PIN of the token is locked"
 _UNLOCK = "its security officer can set a new one"
 

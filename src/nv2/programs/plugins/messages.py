@@ -216,7 +216,7 @@ def read_error(data: bytes, at: str, status: int) -> PluginError:
 
 def _without_document(data: bytes, at: str, status: int) -> PluginError:
     how = f"ended with exit code {status}" if status >= 0 else f"was ended by signal {-status}"
-    said = one_line(data.decode("utf-8", "replace").strip())
+    said = one_line(" ".join(data.decode("utf-8", "replace").split()))
     message = f"{how}, and said: {said}" if said else f"{how}, and said nothing"
     return PluginError(
         message, at=at, hint="a plugin that fails says why, as JSON on standard error; ask its publisher"

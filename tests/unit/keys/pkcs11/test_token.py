@@ -111,4 +111,4 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pkcs11", None)
     with pytest.raises(SigningKeyError) as caught:
         load_module(Path("/usr/lib/x.so"), URI)
-    assert "pip install 'nv2[hsm]'" in (caught.value.hint or "")
+    assert "pip install python-pkcs11" in (caught.value.hint or "")
