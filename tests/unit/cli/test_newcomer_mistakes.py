@@ -402,7 +402,8 @@ class _Clock:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
-def test_a_file_that_may_not_be_read_is_named(wabbit: CommandLine) -> None:
+def test_a_file_that_may_not_be_read_is_named(wabbit: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTATION_CONFIG", "config")  # the directories above are the owner's alone
     (wabbit.directory / "wabbit.key").chmod(0)
     wabbit.directory.chmod(0o755)
     with _as_nobody():
