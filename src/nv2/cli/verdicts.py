@@ -11,7 +11,7 @@ from nv2.cli.output import Output
 from nv2.errors import Nv2Error
 from nv2.notary.verification import Evaluated, failure
 from nv2.oci.reference import AnyReference
-from nv2.trust.verdict import ArtifactVerdict, SignatureVerdict, Verdict
+from nv2.trust.verdict import USABLE, ArtifactVerdict, SignatureVerdict, Verdict
 
 Results = Iterable[tuple[AnyReference, "Evaluated | Nv2Error"]]
 
@@ -24,7 +24,7 @@ def report_text(call: Call, results: Results) -> int:
 def _show(call: Call, evaluated: Evaluated) -> int:
     output, verdict = call.output, evaluated.verdict
     say_warnings(output, verdict)
-    if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+    if verdict.verdict in USABLE:
         say_trusted(output, evaluated.artifact.shown, verdict)
     else:
         output.error(failure(evaluated))

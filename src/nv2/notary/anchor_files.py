@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nv2.errors import InvalidCertificate, UsageError
 from nv2.pki.certificate import Certificate
+from nv2.pki.chain import signing_certificates
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.trust.anchors import Anchors, CertificateAnchors, KeyAnchor
 
@@ -40,15 +41,14 @@ def anchor_of(data: bytes, name: str, path: str) -> Anchors:
     It is the one that issued no other: the file may hold its issuers too, in any order, and none of them is meant.
     """
     found = _certificates(data, path)
-    issuers = {each.issuer_der for each in found if not each.is_self_issued}
-    leaves = [each for each in found if each.subject_der not in issuers]
+    leaves = signing_certificates(found)
     if len(leaves) != 1:
         raise UsageError(
             f"cannot tell the signing certificate of {name!r} among {len(found)}",
             at=path,
             hint="name a file with the signing certificate alone",
         )
-    return CertificateAnchors((leaves[0],))
+    return CertificateAnchors(leaves)
 
 
 def _certificates(data: bytes, path: str) -> tuple[Certificate, ...]:

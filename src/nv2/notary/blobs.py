@@ -21,22 +21,20 @@ from nv2.notary.session import Session, using
 from nv2.notary.signature_files import read_signature
 from nv2.notary.signers import no_passphrase
 from nv2.notary.signing import signer_for, stamped_by
-from nv2.notary.trust_here import FileAnchors, denials_here, stores_here, trust_by, trust_in_file
+from nv2.notary.trust_here import NOWHERE, FileAnchors, denials_here, stores_here, trust_by, trust_in_file
 from nv2.notary.verification_plugins import VerificationPlugins
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
-from nv2.oci.reference import LayoutReference
 from nv2.signing import NO_METADATA, Wish, envelope_of
 from nv2.trust.blob_policy import parse_blob_policy
 from nv2.trust.policy import Statement
 from nv2.trust.trust import Trust
-from nv2.trust.verdict import ArtifactVerdict, Verdict
+from nv2.trust.verdict import USABLE, ArtifactVerdict, Verdict
 from nv2.verification import not_checked
 
 if TYPE_CHECKING:
     from nv2.notary.trust_in_memory import GivenBlobTrust
 
-_NOWHERE = LayoutReference("")
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}(\s*;\s*{_WORD}=({_WORD}|\"[^\"\\]*\"))*", re.ASCII)
 """RFC 9110, 8.3.1, without escapes in quoted values."""
@@ -117,7 +115,7 @@ def blob_trust(session: Session, key: str | None, policy_name: str | None) -> Tr
         return _by_policy(session, policy_name)
     if policy_name is not None:
         raise UsageError("a name chooses a policy statement, and with a key no policy is read")
-    trust = trust_in_file(session, key)(_NOWHERE)
+    trust = trust_in_file(session, key)(NOWHERE)
     if isinstance(trust, Trust) and isinstance(trust.anchors, FileAnchors):
         trust.anchors.open()
     return trust
@@ -215,7 +213,7 @@ def verify_blob(
         plugin_config=plugin_config,
         session=session,
     )
-    if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+    if verdict.verdict in USABLE:
         return verdict
     raise blob_failure(verdict)
 

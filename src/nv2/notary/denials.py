@@ -30,7 +30,7 @@ from nv2.notary.signature_files import read_envelope
 from nv2.oci.digest import Digest, is_computable, parse_digest
 from nv2.oci.reference import AnyReference
 from nv2.pki.certificate import Certificate
-from nv2.pki.chain import parse_chain
+from nv2.pki.chain import parse_chain, signing_certificates
 from nv2.pki.pem import certificates_from, public_key_from
 from nv2.strict_json import ErrorType
 from nv2.trust.denial import Denial, DenialList, parse_denials, signature_target, spki_hash
@@ -156,9 +156,7 @@ def _key_in(data: bytes, path: Path) -> str:
         found = certificates_from(data, str(path))
     except InvalidCertificate as e:
         raise UsageError(e.message, at=str(path), hint=_WHICH) from None
-    # Of a chain the signing certificate is meant: the one that issued no other.
-    issuers = {each.issuer_der for each in found if not each.is_self_issued}
-    leaves = [each for each in found if each.subject_der not in issuers]
+    leaves = signing_certificates(found)  # of a chain, the one that signs is meant
     if len(leaves) != 1:
         raise UsageError(
             f"holds {len(found)} certificates, and one key is denied at a time",

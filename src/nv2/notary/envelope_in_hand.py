@@ -10,16 +10,14 @@ from pathlib import Path
 
 from nv2.errors import UsageError
 from nv2.notary.session import Session, using
+from nv2.notary.trust_here import NOWHERE
 from nv2.notary.trust_in_memory import GivenTrust
 from nv2.notary.verification import chosen, failure_about, plugin_finder
 from nv2.oci.descriptor import Descriptor, describe
-from nv2.oci.reference import LayoutReference
 from nv2.opening import FoundSignature
 from nv2.trust.trust import NO_METADATA, Trust
-from nv2.trust.verdict import ArtifactVerdict, Verdict, conclude
+from nv2.trust.verdict import USABLE, ArtifactVerdict, conclude
 from nv2.verification import Question, examine, foregone, not_checked
-
-_NOWHERE = LayoutReference("")
 
 
 def evaluate_envelope(
@@ -44,7 +42,7 @@ def evaluate_envelope(
             hint="say which policy statement applies: scope='<registry>/<repository>'",
         )
     with using(session) as shared:
-        found = chosen(shared, key, trust, scope)(_NOWHERE)
+        found = chosen(shared, key, trust, scope)(NOWHERE)
         if not isinstance(found, Trust):
             return not_checked(found)
         if (decided := foregone(found, subject)) is not None:
@@ -79,6 +77,6 @@ def verify_envelope(
         user_metadata=user_metadata,
         session=session,
     )
-    if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+    if verdict.verdict in USABLE:
         return verdict
     raise failure_about(subject.digest, verdict)

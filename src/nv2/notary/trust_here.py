@@ -30,6 +30,10 @@ TrustChoice = Callable[[AnyReference], "Trust | Statement"]
 """What is trusted for a reference; a statement where its level skips verification."""
 
 
+NOWHERE = LayoutReference("")
+"""To choose trust for what is in no registry."""
+
+
 def trust_in_file(session: Session, key: str) -> TrustChoice:
     """Exactly what `key` names is trusted, strictly; no policy is read.
 

@@ -15,7 +15,7 @@ from nv2.notary.trust_here import FileAnchors, FileTrust, TrustChoice, trust_by_
 from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, parse
 from nv2.trust.trust import MAX_SIGNATURES, NO_METADATA, Trust
-from nv2.trust.verdict import ArtifactVerdict, Verdict
+from nv2.trust.verdict import USABLE, ArtifactVerdict, Verdict
 
 if TYPE_CHECKING:
     from nv2.content.interface import Store
@@ -241,6 +241,6 @@ def verify(
         session=session,
         all_signatures=False,
     )
-    if evaluated.verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+    if evaluated.verdict.verdict in USABLE:
         return evaluated
     raise failure(evaluated)

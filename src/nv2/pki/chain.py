@@ -6,6 +6,7 @@ is a question about an instant: `check_validity`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -42,6 +43,13 @@ class Chain(NamedTuple):
     def thumbprints(self) -> tuple[str, ...]:
         """SHA-256 of each certificate, lower-case hexadecimal."""
         return tuple(certificate.thumbprint for certificate in self.certificates)
+
+
+def signing_certificates(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    """Those that issued none of the others: one, if `certificates` are a chain, in whatever order."""
+    found = tuple(certificates)
+    issuers = {each.issuer_der for each in found if not each.is_self_issued}
+    return tuple(each for each in found if each.subject_der not in issuers)
 
 
 def parse_chain(ders: tuple[bytes, ...]) -> Chain:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from nv2.errors import InvalidCertificate, InvalidTimestamp
 from nv2.pki import ber, der
 from nv2.pki.certificate import Certificate, extensions_of
+from nv2.pki.public_keys import USUAL_SIGNATURES
 from nv2.pki.public_keys import check_signature as check_key_signature
 from nv2.plain_text import quoted
 
@@ -41,14 +42,7 @@ _MGF1 = bytes.fromhex("06092a864886f70d010108")
 _RSA, _PSS = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"
 _SHA256_WITH_RSA = "1.2.840.113549.1.1.11"
 
-_HASH_OF = {
-    _SHA256_WITH_RSA: "sha256",
-    "1.2.840.113549.1.1.12": "sha384",
-    "1.2.840.113549.1.1.13": "sha512",
-    "1.2.840.10045.4.3.2": "sha256",
-    "1.2.840.10045.4.3.3": "sha384",
-    "1.2.840.10045.4.3.4": "sha512",
-}
+_HASH_OF = dict(USUAL_SIGNATURES.values())
 """Signature algorithms that name their hash: it must be the one of the signer."""
 
 _NULL = der.Element(0x05, b"", b"\x05\x00")

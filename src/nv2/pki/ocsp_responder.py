@@ -16,10 +16,9 @@ from nv2.pki import der
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.ocsp_cert_id import key_bits
 from nv2.pki.ocsp_response import OcspResponse
-from nv2.pki.profile import check_strength, check_work
+from nv2.pki.profile import OCSP_SIGNING, check_strength, check_work
 from nv2.pki.public_keys import check_signature
 
-OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
 NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
 """The extension `id-pkix-ocsp-nocheck` (4.2.2.2.1)."""
 

@@ -37,15 +37,15 @@ FORBIDDEN_KEY_USAGES = (
     "decipherOnly",
 )
 
-TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
+TIME_STAMPING, OCSP_SIGNING = "1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9"
 
 FORBIDDEN_EXTENDED_KEY_USAGES = {
     "2.5.29.37.0": "anyExtendedKeyUsage",
     "1.3.6.1.5.5.7.3.1": "serverAuth",
     "1.3.6.1.5.5.7.3.2": "clientAuth",
     "1.3.6.1.5.5.7.3.4": "emailProtection",
-    "1.3.6.1.5.5.7.3.8": "timeStamping",
-    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+    TIME_STAMPING: "timeStamping",
+    OCSP_SIGNING: "OCSPSigning",
 }
 
 

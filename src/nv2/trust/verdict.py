@@ -56,6 +56,10 @@ class Verdict(Enum):
     """The level is skip: nobody looked."""
 
 
+USABLE = (Verdict.TRUSTED, Verdict.NOT_CHECKED)
+"""Verdicts of an artifact that may be used: the policy says so."""
+
+
 class Judgement(NamedTuple):
     """The verdict of one signature, the findings it rests on, and those that only warn."""
 

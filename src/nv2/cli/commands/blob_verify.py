@@ -9,7 +9,7 @@ from nv2.cli.verdicts import advice, say_trusted, say_warnings
 from nv2.errors import UsageError
 from nv2.notary.blobs import blob_failure, blob_trust, evaluate_open_blob, open_blob
 from nv2.notary.signature_files import read_signature
-from nv2.trust.verdict import ArtifactVerdict, Verdict
+from nv2.trust.verdict import USABLE, ArtifactVerdict
 
 
 def run(call: Call) -> int:
@@ -45,7 +45,7 @@ def run(call: Call) -> int:
 
 def _show(call: Call, name: str, verdict: ArtifactVerdict) -> None:
     say_warnings(call.output, verdict)
-    if verdict.verdict in (Verdict.TRUSTED, Verdict.NOT_CHECKED):
+    if verdict.verdict in USABLE:
         say_trusted(call.output, name, verdict)
         return
     call.output.error(blob_failure(verdict))
