@@ -15,7 +15,7 @@ from itertools import pairwise
 from nv2.pki.certificate_status import CertificateStatus, Status
 from nv2.pki.chain import MAX_SUBJECT, Chain, place
 from nv2.pki.profile import TIME_STAMPING
-from nv2.plain_text import one_line
+from nv2.plain_text import one_line, rfc3339
 from nv2.revocation.caches import Caches
 from nv2.revocation.circumstances import Circumstances, Inquiry, Link
 from nv2.revocation.evidence import Evidence, NewLock
@@ -143,6 +143,12 @@ def finding_of(chain: Chain, statuses: Sequence[CertificateStatus | None]) -> Fi
 
 def _notes(chain: Chain, statuses: Sequence[CertificateStatus | None]) -> list[str]:
     return [
-        f"{place(i, certificate)} {f'is good, {status.reason}' if status else 'names no OCSP responder and no CRL'}"
+        f"{place(i, certificate)} {_good(status) if status else 'names no OCSP responder and no CRL'}"
         for i, (certificate, status) in enumerate(zip(chain.certificates, statuses, strict=False), 1)
     ]
+
+
+def _good(status: CertificateStatus) -> str:
+    """Who said so, and until when nobody is asked again."""
+    until = f", until {rfc3339(status.fresh_until)}" if status.fresh_until else ""
+    return f"is good, {status.reason}{until}"

@@ -13,13 +13,14 @@ from cryptography import x509
 from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.pki.certificate import parse_certificate
 from nv2.pki.chain import Chain, parse_chain
+from nv2.plain_text import rfc3339
 from nv2.revocation.caches import Caches
 from nv2.revocation.circumstances import MAX_ADDRESSES
 from nv2.revocation.online import OnlineRevocation
 from nv2.trust.level import Validation
 from nv2.trust.verdict import Finding, Outcome
 from tests.world.ca import CA, TIME_STAMPING, Pair, name_of
-from tests.world.crl import HOLD, NOW, REMOVED, Revoked, crl, points
+from tests.world.crl import HOLD, NEXT_UPDATE, NOW, REMOVED, Revoked, crl, points
 from tests.world.publishing import Publishing, Service
 from tests.world.rounds import Rounds
 
@@ -78,7 +79,10 @@ def check(
 def test_a_certificate_that_no_crl_lists_is_good_and_it_is_said_who_told() -> None:
     finding, published = check(chain_of(BUILDS), {BUILDS: crl(root)})
     assert (finding.validation, finding.outcome) == (Validation.REVOCATION, Outcome.PASSED)
-    assert finding.reason == f"certificate #1 ({_subject()}) is good, by CRL at {BUILDS}"
+    assert (
+        finding.reason
+        == f"certificate #1 ({_subject()}) is good, by CRL at {BUILDS}, until {rfc3339(NEXT_UPDATE)}"
+    )
     assert published.asked == [BUILDS]
 
 
