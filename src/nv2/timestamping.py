@@ -147,4 +147,5 @@ class TimestampService(NamedTuple):
         raise BadAnswer(
             f"no timestamp: status {response.status}, {response.content_type or 'no content type'}",
             at=request.place,
+            hint=_ADVICE,
         )

@@ -75,7 +75,8 @@ def test_only_a_later_version_takes_the_place_of_another(line: CommandLine) -> N
     for version in ("1.9.0", "1.10.0"):
         script(line.directory / version, version=version)
     line("plugin", "install", "--file", "1.9.0")
-    assert "already exists" in line("plugin", "install", "--file", "1.9.0").err
+    again = line("plugin", "install", "--file", "1.9.0").err
+    assert "already exists" in again and "--force" in again
     updated = line("plugin", "install", "--file", "1.10.0")
     assert updated.out == "Successfully updated plugin acme from version 1.9.0 to 1.10.0\n"
     refused = line("plugin", "install", "--file", "1.9.0")
@@ -105,7 +106,7 @@ def test_a_version_that_cannot_be_compared_is_installed_first_and_replaced_by_fo
 BAD = {
     # what the candidate does                      what is said
     "name is another":      ({"name": "other"},              "must be 'notation-other' instead of 'notation-acme'"),
-    "fails":                ("echo no >&2; exit 1",          "ended with exit code 1, and said: no"),
+    "fails":                ("echo no >&2; echo way >&2; exit 1", "ended with exit code 1, and said: no way"),
     "prints nothing":       ("exit 0",                       "not JSON"),
     "floods":               ("yes",                          "printed more than"),
     "cannot be started":    ("#",                            "cannot be started"),

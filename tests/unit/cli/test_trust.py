@@ -192,6 +192,7 @@ def test_a_list_that_is_none_is_not_taken_in(signed: CommandLine) -> None:
     (signed.directory / "bad.json").write_text('{"schema": "nv2.trust.denials/v1", "denials": [{}]}')
     ended = signed("trust", "deny", "--import", "bad.json")
     assert (ended.code, ended.error_lines[0]) == (2, "Error: bad.json: denials[0].kind: a string is missing")
+    assert "trust denials --output json" in ended.err
     assert not (signed.config / "nv2").exists()
 
 
