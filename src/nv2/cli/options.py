@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from typing import BinaryIO
 
 from nv2.cli.command import Call, Flag, Kind
 from nv2.errors import InvalidReference, UsageError
@@ -15,8 +17,16 @@ REFERENCE = Flag("reference", "artifact, instead of the positional argument; may
 OCI_LAYOUT = Flag("oci-layout", "the reference names an OCI image layout directory", Kind.BOOL)
 PLUGIN_CONFIG = Flag("plugin-config", "passed to plugins as it is", Kind.PAIRS)
 USER_METADATA = "user-metadata"
+DEMANDED_METADATA = Flag(USER_METADATA, "{key}={value} pairs that must be in the signature", Kind.PAIRS, "m")
+TRUSTED_KEY = Flag("key", "trust exactly this: file of a certificate or key, or a key's name", short="k")
+FORCE_REFERRERS_TAG = Flag(
+    "force-referrers-tag", "store by the referrers tag, whatever the registry can", Kind.BOOL
+)
 ALLOW_REFERRERS_API = Flag("allow-referrers-api", "accepted for older scripts", Kind.BOOL, hidden=True)
 MAX_SIGNATURES = Flag("max-signatures", "how many signatures to examine at most", Kind.INT, default=100)
+
+STANDARD_INPUT = "-"
+"""In place of the file of a blob."""
 
 CONNECTION = (
     Flag("username", "user name for the registry (default $NOTATION_USERNAME)", short="u"),
@@ -93,6 +103,24 @@ def missing_reference() -> UsageError:
         "missing reference to the artifact",
         hint="name it as <registry>/<repository>@<digest>, or as layout:<directory>@<digest>",
     )
+
+
+def only_blob(call: Call) -> str:
+    """The blob of the call; as `notation`, only the first positional counts. Raises `UsageError`."""
+    name = call.arguments[0]
+    if len(call.arguments) > 1 and call.output.program != "notation":
+        raise UsageError(
+            f"takes one blob, not {len(call.arguments)}",
+            hint="one at a time; 'nv2 blob verify' is given the signature with -s",
+        )
+    if not name:
+        raise UsageError("blob path cannot be empty")
+    return name
+
+
+def blob_source(name: str) -> tuple[str | BinaryIO, str]:
+    """What to read, and what to call it: the file `name`, or standard input for `-`."""
+    return (sys.stdin.buffer, "standard input") if name == STANDARD_INPUT else (name, name)
 
 
 def with_name(reference: AnyReference, text: str) -> AnyReference:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nv2.cli import options
-from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
+from nv2.cli.command import DEBUG, OUTPUT, Call, Command, wants_json
 from nv2.cli.signed import report
 from nv2.notary.attaching import attach_signature
 from nv2.notary.signature_files import read_envelope
@@ -43,7 +43,7 @@ COMMAND = Command(
     run,
     flags=(
         options.REFERENCE,
-        Flag("force-referrers-tag", "store by the referrers tag, whatever the registry can", Kind.BOOL),
+        options.FORCE_REFERRERS_TAG,
         options.OCI_LAYOUT,
         *options.CONNECTION,
         OUTPUT,

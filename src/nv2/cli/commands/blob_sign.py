@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import BinaryIO
 
 from nv2.cli import exits, options, signing_flags
 from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
@@ -20,21 +18,20 @@ from nv2.notary.blobs import (
 from nv2.notary.signature_files import format_of, signature_path
 from nv2.oci import media_types as mt
 
-STANDARD_INPUT = "-"
 _EXISTS = "The signature file already exists, do you want to overwrite it?"
 
 
 def run(call: Call) -> int:
     """Sign one file, or what comes on standard input."""
     as_json = wants_json(call)
-    name = only_blob(call)
+    name = options.only_blob(call)
     content_type = call.string("media-type") or ""
     check_media_type(content_type)
     session = options.session_without_registry(call)
     wish = signing_flags.wish_of(call, session)
     path = _signature_path(call, name, wish.media_type)
     signer = signing_flags.signer_of(call, session)
-    with open_blob(*source(name)) as blob:
+    with open_blob(*options.blob_source(name)) as blob:
         signed = sign_open_blob(session, blob, signer, wish, content_type)
         replace = os.path.lexists(path)
         if replace and not _may_replace(call):
@@ -50,24 +47,6 @@ def run(call: Call) -> int:
     return exits.DONE
 
 
-def only_blob(call: Call) -> str:
-    """The blob of the call; as `notation`, only the first positional counts. Raises `UsageError`."""
-    name = call.arguments[0]
-    if len(call.arguments) > 1 and call.output.program != "notation":
-        raise UsageError(
-            f"takes one blob, not {len(call.arguments)}",
-            hint="one at a time; 'nv2 blob verify' is given the signature with -s",
-        )
-    if not name:
-        raise UsageError("blob path cannot be empty")
-    return name
-
-
-def source(name: str) -> tuple[str | BinaryIO, str]:
-    """What to read, and what to call it: the file `name`, or standard input for `-`."""
-    return (sys.stdin.buffer, "standard input") if name == STANDARD_INPUT else (name, name)
-
-
 def _signature_path(call: Call, name: str, media_type: str) -> Path:
     given, directory = call.string("signature-file"), call.string("signature-directory")
     if given is not None:
@@ -79,7 +58,7 @@ def _signature_path(call: Call, name: str, media_type: str) -> Path:
         return Path(given)
     if directory == "":
         raise UsageError("signature directory cannot be empty")
-    if name == STANDARD_INPUT:
+    if name == options.STANDARD_INPUT:
         raise UsageError(
             "standard input has no name to derive the signature's from",
             hint="say where the signature goes: --signature-file <blob>.jws.sig",

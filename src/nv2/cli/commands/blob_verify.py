@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nv2.cli import exits, options
-from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
-from nv2.cli.commands.blob_sign import only_blob, source
+from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, wants_json
 from nv2.cli.verdicts import advice, say_trusted, say_warnings
 from nv2.errors import UsageError
 from nv2.notary.blobs import blob_failure, blob_trust, evaluate_open_blob, open_blob
@@ -15,7 +14,7 @@ from nv2.trust.verdict import USABLE, ArtifactVerdict
 def run(call: Call) -> int:
     """Judge one file, or what comes on standard input, by one signature."""
     as_json = wants_json(call)
-    name = only_blob(call)
+    name = options.only_blob(call)
     path = call.string("signature")
     if not path:
         raise UsageError("filepath of the signature cannot be empty", hint="name it: --signature FILE")
@@ -25,7 +24,7 @@ def run(call: Call) -> int:
     session = options.session_without_registry(call)
     trust = blob_trust(session, call.string("key"), call.string("policy-name"))
     signature = read_signature(path)
-    with open_blob(*source(name)) as blob:
+    with open_blob(*options.blob_source(name)) as blob:
         verdict = evaluate_open_blob(
             session,
             blob,
@@ -61,10 +60,10 @@ COMMAND = Command(
     run,
     flags=(
         Flag("signature", "file of the signature: {blob file name}.{jws|cose}.sig", short="s"),
-        Flag("key", "trust exactly this: file of a certificate or key, or a key's name", short="k"),
+        options.TRUSTED_KEY,
         Flag("media-type", "media type that must be signed (default: any)"),
         Flag("policy-name", "statement of the blob policy (default: the global one)"),
-        Flag(options.USER_METADATA, "{key}={value} pairs that must be in the signature", Kind.PAIRS, "m"),
+        options.DEMANDED_METADATA,
         OUTPUT,
         options.PLUGIN_CONFIG,
         DEBUG,

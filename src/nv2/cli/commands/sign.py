@@ -101,7 +101,7 @@ COMMAND = Command(
         Flag("signature-file", "new file for the signature, with --descriptor"),
         Flag("recursive", "sign its children too, and what refers to any of them", Kind.BOOL),
         *signing_flags.ENVELOPE,
-        Flag("force-referrers-tag", "store by the referrers tag, whatever the registry can", Kind.BOOL),
+        options.FORCE_REFERRERS_TAG,
         options.OCI_LAYOUT,
         *options.CONNECTION,
         OUTPUT,

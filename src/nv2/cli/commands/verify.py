@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nv2.cli import options
-from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, Kind, wants_json
+from nv2.cli.command import DEBUG, OUTPUT, VERBOSE, Call, Command, Flag, wants_json
 from nv2.errors import UsageError
 from nv2.notary.session import Session
 
@@ -57,13 +57,9 @@ COMMAND = Command(
     "verify artifacts against a key or the trust policy",
     run,
     flags=(
-        Flag(
-            "key",
-            "trust exactly this: file of a certificate or key, or a key's name",
-            short="k",
-        ),
+        options.TRUSTED_KEY,
         options.REFERENCE,
-        Flag(options.USER_METADATA, "{key}={value} pairs that must be in the signature", Kind.PAIRS, "m"),
+        options.DEMANDED_METADATA,
         options.MAX_SIGNATURES,
         options.OCI_LAYOUT,
         Flag("scope", "choose the policy statement by this scope, not the repository"),
