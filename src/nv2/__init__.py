@@ -51,6 +51,7 @@ _PUBLIC = {
     "list_signatures": ("nv2.notary.listing", "list_signatures"),
     "open_key": ("nv2.notary.single_keys", "open_key"),
     "parse_reference": ("nv2.oci.reference", "parse"),
+    "plan_copy": ("nv2.notary.copying", "plan_copy"),
     "sign": ("nv2.notary.signing", "sign"),
     "sign_blob": ("nv2.notary.blobs", "sign_blob"),
     "sign_descriptor": ("nv2.notary.attaching", "sign_descriptor"),
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from nv2.errors import NotTrusted, Nv2Error, PartlySigned, Undecided
     from nv2.notary.attaching import attach, sign_descriptor
     from nv2.notary.blobs import SignedBlob, evaluate_blob, sign_blob, verify_blob
-    from nv2.notary.copying import Copied, copy
+    from nv2.notary.copying import Copied, copy, plan_copy
     from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
     from nv2.notary.inspection import Inspection, inspect_signatures
     from nv2.notary.listing import Listed, list_signatures
@@ -139,6 +140,7 @@ __all__ = [
     "list_signatures",
     "open_key",
     "parse_reference",
+    "plan_copy",
     "sign",
     "sign_blob",
     "sign_descriptor",

@@ -123,6 +123,9 @@ class Store(Source, Pusher, Tagger, Attacher, Protocol):
 class Mounter(Protocol):
     """An optional power: take a blob from another repository of the same registry."""
 
+    def would_mount(self, source: object) -> bool:
+        """Whether `mount` would ask for a blob of `source`, the other store, at all. Asks nobody."""
+
     def mount(self, descriptor: Descriptor, source: object) -> bool:
         """Whether the blob is here now without having been sent; `source` is the other store."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.copying import CopyResult
 from nv2.copying import copy as copy_content
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.threads import at_once
 from nv2.oci.reference import AnyReference, LayoutReference, parse
+
+if TYPE_CHECKING:
+    from nv2.content.interface import Store
 
 
 class Copied(NamedTuple):
@@ -26,13 +29,37 @@ def copy(
 
     A destination without a tag takes the tag of the source, if it has one.
     """
+    with using(session) as shared:
+        found, target = _ends(shared, source, destination)
+        store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
+        copied = _copied(found, target, store)
+        shared.pass_on_warnings(store)
+    return copied
+
+
+def plan_copy(
+    source: str | AnyReference, destination: str | AnyReference, *, session: Session | None = None
+) -> Copied:
+    """What `copy` would do now; nothing is written. Blobs of the source are not read.
+
+    What the result calls mounted is what the registry would be asked to take from its other repository.
+    """
+    with using(session) as shared:
+        found, target = _ends(shared, source, destination)
+        return _copied(found, target, shared.rehearsal(target))
+
+
+def _ends(
+    session: Session, source: str | AnyReference, destination: str | AnyReference
+) -> tuple[Artifact, AnyReference]:
+    """What to copy, and where to."""
     wanted = parse(source) if isinstance(source, str) else source
     target = parse(destination) if isinstance(destination, str) else destination
     target = target._replace(tag=target.tag or wanted.tag, digest=None)
-    with using(session) as shared:
-        shared.check_registries(wanted, target)
-        found = shared.resolve(wanted)
-        store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
-        result = copy_content(found.store, store, found.subject.digest, target.tag, execute=at_once)
-        shared.pass_on_warnings(store)
+    session.check_registries(wanted, target)
+    return session.resolve(wanted), target
+
+
+def _copied(found: Artifact, target: AnyReference, store: Store) -> Copied:
+    result = copy_content(found.store, store, found.subject.digest, target.tag, execute=at_once)
     return Copied(found, target, result)

@@ -156,6 +156,19 @@ class Session:
             journal=self._journal() if push else None,
         )
 
+    def rehearsal(self, reference: AnyReference) -> Store:
+        """As `store` for a destination that `create` would make, but what is written to it goes nowhere."""
+        from nv2.rehearsal import Rehearsal
+
+        if isinstance(reference, LayoutReference) and reference.name not in self._stores:
+            from nv2.content.layout.directory import is_blank
+
+            if is_blank(reference.directory):
+                from nv2.content.memory import MemoryStore
+
+                return MemoryStore()
+        return Rehearsal(self.store(reference))
+
     @property
     def revocation(self) -> OnDemand:
         """Who is asked about revocation: one for all signatures of the run, so that nothing is asked twice."""

@@ -42,6 +42,9 @@ class Mounting(MemoryStore):
         super().__init__()
         self.origin = origin
 
+    def would_mount(self, source: object) -> bool:
+        return source is self.origin
+
     def mount(self, descriptor: Descriptor, source: object) -> bool:
         if source is self.origin:
             self.contents[descriptor.digest] = self.origin.contents[descriptor.digest]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nv2.cli import exits, options
-from nv2.cli.command import DEBUG, OUTPUT, Call, Command, wants_json
+from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.errors import UsageError
-from nv2.notary.copying import Copied, copy
+from nv2.notary.copying import Copied, copy, plan_copy
 
 
 def run(call: Call) -> int:
@@ -15,7 +15,8 @@ def run(call: Call) -> int:
     destination = options.read_reference(call, call.arguments[1])
     if destination.digest is not None:
         raise UsageError("a destination is named by tag or not at all", at=str(destination))
-    copied = copy(source, destination, session=options.session(call))
+    go = plan_copy if call.on("dry-run") else copy
+    copied = go(source, destination, session=options.session(call))
     if as_json:
         _print_json(call, copied)
     else:
@@ -27,14 +28,17 @@ def run(call: Call) -> int:
 
 def _print(call: Call, copied: Copied) -> None:
     result = copied.result
-    call.output.line(f"Copied {copied.source.shown} to {copied.destination}")
+    rehearsed = call.on("dry-run")
+    verb = "Would copy" if rehearsed else "Copied"
+    call.output.line(f"{verb} {copied.source.shown} to {copied.destination}")
     counts = (
-        ("copied", result.copied),
-        ("mounted", result.mounted),
+        ("to copy" if rehearsed else "copied", result.copied),
+        ("to mount" if rehearsed else "mounted", result.mounted),
         ("there already", result.skipped),
         ("left out", result.left),
     )
-    call.output.line(", ".join(f"{len(found)} {word}" for word, found in counts if found))
+    said = ", ".join(f"{len(found)} {word}" for word, found in counts if found)
+    call.output.line(f"{said}; {result.bytes_sent} bytes to send" if rehearsed else said)
 
 
 def _print_json(call: Call, copied: Copied) -> None:
@@ -44,6 +48,7 @@ def _print_json(call: Call, copied: Copied) -> None:
             "schema": COMMAND.schema,
             "source": copied.source.shown,
             "destination": str(copied.destination),
+            "dryRun": call.on("dry-run"),
             "artifact": copied.source.subject.to_json(),
             "copied": [item.to_json() for item in result.copied],
             "mounted": [item.to_json() for item in result.mounted],
@@ -58,7 +63,12 @@ COMMAND = Command(
     "copy",
     "copy an artifact with its signatures",
     run,
-    flags=(*options.CONNECTION, OUTPUT, DEBUG),
+    flags=(
+        Flag("dry-run", "say what would be copied, and write nothing", Kind.BOOL),
+        *options.CONNECTION,
+        OUTPUT,
+        DEBUG,
+    ),
     usage="<source> <destination>",
     arguments=(2, 2),
     missing="names a source and a destination",

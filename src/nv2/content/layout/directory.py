@@ -26,6 +26,11 @@ CHUNK = 1024 * 1024
 """Bytes of a blob in memory at a time."""
 
 
+def is_blank(name: str) -> bool:
+    """Whether `LayoutDirectory.create` would make a new layout there. Raises `EnvironmentFailure`."""
+    return not LayoutFiles(name).names()
+
+
 class LayoutDirectory:
     """What `LayoutStore` needs of the disk. `name` is the directory as the user wrote it."""
 

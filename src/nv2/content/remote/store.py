@@ -213,9 +213,13 @@ class RemoteStore:
         check_pushed(response, descriptor, self._endpoint.name)
         self._pushed[descriptor.digest] = response.headers.get("oci-subject", "").strip()
 
+    def would_mount(self, source: object) -> bool:
+        """Whether `source` is a repository of the same registry."""
+        return isinstance(source, RemoteStore) and source.registry == self.registry
+
     def mount(self, descriptor: Descriptor, source: object) -> bool:
         """Whether the registry took the blob over from `source`, another repository of it."""
-        if not isinstance(source, RemoteStore) or source.registry != self.registry:
+        if not isinstance(source, RemoteStore) or not self.would_mount(source):
             return False
         return self._uploads.mount(descriptor, source.repository)
 

@@ -1,0 +1,55 @@
+"""`copy` and its options."""
+
+from __future__ import annotations
+
+import json
+
+from tests.unit.cli.command_line import CommandLine
+from tests.unit.cli.conftest import IMAGE
+from tests.unit.content.remote.registry_world import World
+from tests.world.artifacts import push_image
+
+OUTCOMES = ("copied", "mounted", "skipped", "left", "problems")
+
+
+def test_a_dry_run_lists_what_the_copy_copies_and_makes_no_layout(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    planned = wabbit("copy", "--dry-run", IMAGE, "layout:there:v1", "-o", "json")
+    assert planned.code == 0, planned.err
+    assert not (wabbit.directory / "there").exists()
+    copied = wabbit("copy", IMAGE, "layout:there:v1", "-o", "json").document
+    assert (planned.document["dryRun"], copied["dryRun"]) == (True, False)
+    assert [planned.document[word] for word in OUTCOMES] == [copied[word] for word in OUTCOMES]
+    assert len(copied["copied"]) == 6
+
+
+def test_a_dry_run_skips_what_a_layout_has_and_leaves_the_layout_as_it_is(wabbit: CommandLine) -> None:
+    wabbit("copy", IMAGE, "layout:there:v1")
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    before = (wabbit.directory / "there" / "index.json").read_bytes()
+    planned = wabbit("copy", "--dry-run", IMAGE, "layout:there:v2", "-o", "json").document
+    assert (len(planned["copied"]), len(planned["skipped"])) == (3, 3)
+    assert (wabbit.directory / "there" / "index.json").read_bytes() == before
+
+
+def test_a_dry_run_asks_a_registry_and_sends_it_nothing(wabbit: CommandLine) -> None:
+    world = World()
+    wabbit.reach(registry := world.registry)
+    image = push_image(world.store(), b"layer")
+    registry.requests.clear()
+    words = ("copy", "--dry-run", f"{registry.host}/app@{image.digest}", f"{registry.host}/other:v1")
+    planned = wabbit(*words, "-o", "json")
+    assert (len(planned.document["copied"]), len(planned.document["mounted"])) == (1, 2)
+    assert {request.method for request in registry.requests} <= {"GET", "HEAD"}
+    said = wabbit(*words).out.splitlines()
+    assert said[0] == f"Would copy {registry.host}/app@{image.digest} to {registry.host}/other:v1"
+    assert said[1] == f"1 to copy, 2 to mount; {image.size} bytes to send"
+
+
+def test_a_dry_run_into_a_directory_of_something_else_fails_as_the_copy_does(wabbit: CommandLine) -> None:
+    (wabbit.directory / "full").mkdir()
+    (wabbit.directory / "full" / "letter.txt").write_text("dear wabbit")
+    for words in ((), ("--dry-run",)):
+        ended = wabbit("copy", *words, IMAGE, "layout:full:v1", "-o", "json")
+        assert ended.code == 3
+        assert json.loads(ended.out)["schema"] == "nv2.copy/v1"
