@@ -153,6 +153,7 @@ class _SignerRevocation(NamedTuple):
             self._checker().begin(self.chain, self.question.now, signed_at)
 
     def finding(self, signed_at: datetime | None) -> Finding:
+        """About the chain of a signature made by `signed_at`, if that is authentic; not asked where the level skips it."""
         if self._is_skipped:
             return Finding(Validation.REVOCATION, Outcome.NOT_ASKED, "the level skips it")
         return self._checker().check(self.chain, self.question.now, signed_at)

@@ -90,7 +90,7 @@ def references(call: Call) -> tuple[AnyReference, ...]:
 
 
 def only_reference(call: Call) -> AnyReference:
-    """The one reference of a command that takes one."""
+    """The one reference of a command that takes one. Raises `UsageError` otherwise."""
     found = references(call)
     if len(found) > 1:
         raise UsageError(f"takes one reference, not {len(found)}")

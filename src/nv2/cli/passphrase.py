@@ -22,7 +22,10 @@ _WAYS = tuple(flag.name for flag in FLAGS)
 
 
 def passphrase_source(call: Call) -> Callable[[str], bytes]:
-    """A function from the key's name to its passphrase, asked only for an encrypted key or a token with a PIN."""
+    """A function from the key's name to its passphrase, asked only for an encrypted key or a token with a PIN.
+
+    Raises `UsageError` for flags that contradict; the function raises `SigningKeyError`, `EnvironmentFailure`.
+    """
     given = [name for name in _WAYS if name in call.changed]
     if len(given) > 1:
         raise UsageError(f"give --{given[0]} or --{given[1]}, not both")

@@ -60,7 +60,7 @@ def existing_blob_policy(paths: Paths) -> Path | None:
 
 
 def load_blob_policy(paths: Paths, *, follow: bool = False) -> PolicyFile:
-    """As `load_policy`, for blobs."""
+    """As `load_policy`, for blobs. Raises `PolicyError`."""
     path = existing_blob_policy(paths)
     if path is None:
         raise PolicyError("blob trust policy is not present", at=str(paths.blob_policy), hint=BLOB_ABSENT)

@@ -89,7 +89,10 @@ class SigningKeys(NamedTuple):
         return self._replace(keys=(*self.keys, key), default=key.name if default else self.default)
 
     def remove(self, names: Iterable[str]) -> SigningKeys:
-        """Without `names`, all of which must be there. Removing the default leaves none."""
+        """Without `names`, all of which must be there. Removing the default leaves none.
+
+        Raises `SigningKeyError`, and `UsageError` for a name that comes twice.
+        """
         gone = [self.get(name).name for name in names]
         if twice := [name for name in gone if gone.count(name) > 1]:
             raise UsageError(f"signing key {twice[0]} is named twice")

@@ -44,7 +44,10 @@ class RawKey:
         return self._plugin.describe_key(self._key_id)
 
     def make(self, media_type: str, draft: Draft) -> Made:
-        """Let the plugin sign, and build the envelope. The signing agent names the plugin, as notation's does."""
+        """Let the plugin sign, and build the envelope. The signing agent names the plugin, as notation's does.
+
+        Raises `PluginError`, and `UsageError` for a draft that makes no envelope.
+        """
         answers: list[RawSignature] = []
 
         def sign(data: bytes) -> bytes:
@@ -75,13 +78,13 @@ class EnvelopeKey:
 
     @property
     def algorithm(self) -> Algorithm:
-        """Not known before it signs."""
+        """Not known before it signs. Raises `SigningKeyError`."""
         raise SigningKeyError(
             f"the plugin {self._plugin.name!r} lacks the signature generator capability required for blob signing"
         )
 
     def make(self, media_type: str, draft: Draft) -> Made:
-        """Ask the plugin for all of it. Signing time and signing agent are its own."""
+        """Ask the plugin for all of it. Signing time and signing agent are its own. Raises `PluginError`."""
         about = draft.attributes
         seconds = int((about.expiry - about.signing_time).total_seconds()) if about.expiry else None
         made = self._plugin.generate_envelope(

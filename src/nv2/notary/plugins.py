@@ -103,8 +103,8 @@ def install(
     """Install the plugin in the package `source`: a directory, an archive, or the executable alone.
 
     It is run, from a private directory, only to say its name and version. A version that is not later than the
-    installed one is refused without `force`; so is one that cannot be compared with it. If this fails, the plugin is what it was before. Raises
-    `PluginError`, `EnvironmentFailure`.
+    installed one is refused without `force`; so is one that cannot be compared with it. If this fails, the plugin is
+    what it was before. Raises `PluginError`, `EnvironmentFailure`.
     """
     with staging(paths) as staged:
         directory = staged / "plugin"

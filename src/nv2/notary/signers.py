@@ -31,9 +31,7 @@ def find_signer(
 ) -> Signer | EnvelopeMaker:
     """The signer that `key` names; `certificate` is the file of its chain when it is elsewhere.
 
-    `plugin_config` replaces, word by word, what the list of keys says to a plugin.
-
-    A signer in a token ends with `session`. Raises `SigningKeyError`, `UsageError`, `EnvironmentFailure`.
+    `plugin_config` replaces, word by word, what the list of keys says to a plugin. A signer in a token ends with `session`. Raises `SigningKeyError`, `UsageError`, `EnvironmentFailure`.
     """
     keys = load_signing_keys(session.paths)
     known = keys.get_default() if key is None else keys.find(key)

@@ -82,7 +82,8 @@ class PolicyTrust:
 
     `document` is the JSON of a `trustpolicy.json`. `stores` has the certificates of every store that it names,
     by `type:name` such as `ca:wabbit-networks`; the rules for stores on disk apply. `name` is what messages call the
-    policy. `denials` is as for `KeyTrust`. Raises `PolicyError`, `TrustStoreError`, `DenialListError` (trust-store-trust-policy, "Trust Store", "OCI Trust Policy").
+    policy. `denials` is as for `KeyTrust`. Raises `PolicyError`, `TrustStoreError`, `DenialListError`
+    (trust-store-trust-policy, "Trust Store", "OCI Trust Policy").
     """
 
     needs_scope = True

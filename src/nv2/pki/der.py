@@ -1,7 +1,7 @@
 """A strict reader of DER (X.690, 10): definite, minimal lengths; one way to write a thing.
 
-It walks what `cryptography` has no accessor for: raw names, and single extensions. What it does not
-do: know any ASN.1 type beyond its tag.
+It walks what `cryptography` has no accessor for: raw names, and single extensions. Whatever reads here
+raises `NotDer`. What it does not do: know any ASN.1 type beyond its tag.
 """
 
 from __future__ import annotations

@@ -127,12 +127,12 @@ def read_request(data: bytes, *, contract: bool = True) -> Fields:
 
 
 def describe_key(fields: Fields) -> DescribeKey:
-    """The request of `describe-key`."""
+    """The request of `describe-key`. Raises `UsageError`, as the others."""
     return DescribeKey(_text(fields, "keyId"), _config(fields))
 
 
 def generate_signature(fields: Fields) -> GenerateSignature:
-    """The request of `generate-signature`."""
+    """The request of `generate-signature`. Raises `UsageError`."""
     spec, name = _text(fields, "keySpec"), _text(fields, "hashAlgorithm")
     if spec not in BY_KEY:
         raise UsageError(f"unknown key spec {quoted(spec)}", at="keySpec")
@@ -145,7 +145,7 @@ def generate_signature(fields: Fields) -> GenerateSignature:
 
 
 def generate_envelope(fields: Fields) -> GenerateEnvelope:
-    """The request of `generate-envelope`."""
+    """The request of `generate-envelope`. Raises `UsageError`."""
     seconds = fields.get("expiryDurationInSeconds", int)
     try:
         expiry = timedelta(seconds=seconds) if seconds else None
@@ -162,7 +162,7 @@ def generate_envelope(fields: Fields) -> GenerateEnvelope:
 
 
 def verify_signature(fields: Fields) -> VerifySignature:
-    """The request of `verify-signature`."""
+    """The request of `verify-signature`. Raises `UsageError`."""
     signature, policy = _object(fields, "signature"), _object(fields, "trustPolicy")
     critical = _object(signature, "criticalAttributes")
     wanted = _strings(policy, "signatureVerification")

@@ -60,7 +60,10 @@ class TokenSigner:
         """What the owner of the key should hear; no reason not to sign."""
 
     def sign(self, data: bytes) -> bytes:
-        """The raw signature of `data` (`keys.interface.Signer.sign`), one at a time: a session has one operation."""
+        """The raw signature of `data` (`keys.interface.Signer.sign`), one at a time: a session has one operation.
+
+        Raises `SigningKeyError`.
+        """
         from pkcs11 import Attribute
 
         with self._turn, tokens.located(self._uri):
