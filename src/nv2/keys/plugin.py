@@ -7,8 +7,9 @@ a `Signer`. What this module does not do: believe the plugin. Whoever asked for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 from nv2.envelope.algorithms import Algorithm
 from nv2.envelope.envelope import Draft
@@ -18,7 +19,7 @@ from nv2.keys.interface import EnvelopeMaker, Made
 from nv2.programs.contract import Capability
 from nv2.programs.plugins.interface import RawSignature, SigningPlugin
 
-NOTHING: dict[str, str] = {}
+_NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 
 
 def plugin_key(plugin: SigningPlugin, key_id: str) -> EnvelopeMaker:
@@ -61,7 +62,9 @@ class RawKey:
         named = draft._replace(signing_agent=f"{draft.signing_agent} {about.name}/{about.version}")
         try:
             return Made(
-                seal(media_type, named, chain(), self.algorithm, sign).raw, NOTHING, f"plugin {about.name}"
+                seal(media_type, named, chain(), self.algorithm, sign).raw,
+                _NO_ANNOTATIONS,
+                f"plugin {about.name}",
             )
         except UsageError as e:
             if not answers:
