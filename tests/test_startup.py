@@ -65,6 +65,7 @@ COMMANDS = (
     ("version",                          0,   f"{NOTHING_HEAVY} json pathlib"),
     ("no-such-command",                  2,   NOTHING_HEAVY),
     ("list layout:image:v1",             0,   NOTHING_HEAVY),
+    ("tree layout:image:v1",             0,   NOTHING_HEAVY),
     ("copy layout:image:v1 layout:copy:v1", 0, NOTHING_HEAVY),
     ("key list",                         0,   f"{ALWAYS} {NO_NETWORK} {NO_PROGRAMS}"),
     ("verify --scope a.example/b layout:image:v1", 1,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),

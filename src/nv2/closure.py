@@ -8,7 +8,7 @@ What this module does not do: read blobs, or say whether a signature is good.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -36,6 +36,10 @@ UNUSABLE = (ArtifactError, NotFound, BadAnswer)
 """What a source raises when one piece of content cannot be had, rather than nothing at all."""
 
 T = TypeVar("T")
+
+
+Types = Set[str] | None
+"""Artifact types of the referrers that are followed; None for all, an empty set for none."""
 
 
 class Execute(Protocol):
@@ -83,23 +87,33 @@ class Closure(NamedTuple):
     root: Descriptor
     nodes: Mapping[Digest, Node]
     problems: tuple[str, ...]
-    """Referrers that were left out, one line each."""
+    """Referrers that were left out, and parts if it need not be whole, one line each."""
+    others: tuple[Descriptor, ...] = ()
+    """Referrers of types that were not asked for. What refers to them is unknown."""
 
 
-def closure_of(source: Source, root: Descriptor, execute: Execute = in_order) -> Closure:
-    """Everything that belongs to the manifest `root`.
+def closure_of(
+    source: Source,
+    root: Descriptor,
+    execute: Execute = in_order,
+    *,
+    whole: bool = True,
+    types: Types = None,
+) -> Closure:
+    """Everything that belongs to the manifest `root`; of what refers to it, at every level, only `types`.
 
     Raises `ArtifactError` or `NotFound` for a required manifest that is missing, malformed, too large, or
-    if there are too many; and what the source raises when it cannot answer.
+    if there are too many; and what the source raises when it cannot answer. Unless it must be `whole`, that
+    is a problem too, but for `root` itself.
     """
-    walk = _Walk(source, execute)
+    walk = _Walk(source, execute, whole=whole, types=types)
     added = walk.follow([root])
     for _ in range(MAX_ROUNDS):
         if not (added := walk.rise(added)):
             break
     else:
         walk.report(f"{added[0].descriptor.digest}: what refers to it is left out, after {MAX_ROUNDS} levels")
-    return Closure(root, walk.nodes, tuple(walk.problems))
+    return Closure(root, walk.nodes, tuple(walk.problems), tuple(walk.others.values()))
 
 
 _Claims = dict[Digest, set[Digest]]
@@ -109,11 +123,14 @@ _Claims = dict[Digest, set[Digest]]
 class _Walk:
     """The nodes found so far. A node is entered once, by digest."""
 
-    def __init__(self, source: Source, execute: Execute) -> None:
+    def __init__(self, source: Source, execute: Execute, *, whole: bool, types: Types) -> None:
         self.nodes: dict[Digest, Node] = {}
         self.problems: dict[str, None] = {}
+        self.others: dict[Digest, Descriptor] = {}
         self._source = source
         self._execute = execute
+        self._whole = whole
+        self._types = types
         self._room = MAX_TOTAL
 
     def report(self, problem: str) -> None:
@@ -134,6 +151,8 @@ class _Walk:
 
     def rise(self, subjects: Sequence[Node]) -> list[Node]:
         """Enter everything that refers to `subjects`; the new nodes."""
+        if self._types is not None and not self._types:
+            return []
         claims: _Claims = {}
         wanted: list[Descriptor] = []
         jobs = [partial(self._source.referrers, subject.descriptor) for subject in subjects]
@@ -179,11 +198,15 @@ class _Walk:
             except UNUSABLE as e:
                 self._fail(e, required=required)
                 continue
-            if self.nodes.setdefault(descriptor.digest, node) is node:
+            # By what the manifest says, not the listing, whose entries may have no type or a wrong one.
+            if descriptor.digest in claims and self._types is not None and node.manifest.kind not in self._types:
+                self.others[descriptor.digest] = descriptor
+            elif self.nodes.setdefault(descriptor.digest, node) is node:
                 yield node
 
     def _fail(self, error: Nv2Error, *, required: bool) -> None:
-        if required:
+        # As long as nothing was entered it is the root that failed.
+        if required and (self._whole or not self.nodes):
             raise error
         self.report(str(error))
 

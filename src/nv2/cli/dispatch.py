@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": Entry("nv2.cli.commands.verify", "verify artifacts against a key or the trust policy"),
     "list": Entry("nv2.cli.commands.list", "list the signatures of an artifact", ("ls",)),
     "inspect": Entry("nv2.cli.commands.inspect", "show what the signatures of an artifact say"),
+    "tree": Entry("nv2.cli.commands.tree", "show everything that belongs to an artifact"),
     "copy": Entry("nv2.cli.commands.copy", "copy an artifact with its signatures", ("cp",)),
     "key": Entry("nv2.cli.commands.key", "manage signing keys"),
     "cert": Entry("nv2.cli.commands.cert", "manage trusted certificates", ("certificate",)),

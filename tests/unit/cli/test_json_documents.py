@@ -20,6 +20,7 @@ FAILURES = (
     # words                                                     schema               code
     (("list", ABSENT),                                          "nv2.list/v1",       3),
     (("inspect", ABSENT),                                       "nv2.inspect/v1",    3),
+    (("tree", ABSENT),                                          "nv2.tree/v1",       3),
     (("copy", ABSENT, "layout:there:v1"),                       "nv2.copy/v1",       3),
     (("verify", "-k", "absent.crt", IMAGE),                     "nv2.verify/v1",     3),
     (("verify", "--scope", "a.example/b", IMAGE),               "nv2.verify/v1",     3),
@@ -114,7 +115,7 @@ def test_every_document_has_a_schema_that_its_page_names(name: str, command: Com
 
 
 READING = {"verify", "list", "inspect", "key list", "cert list", "cert show", "policy show", "version"} | {
-    *("blob verify", "blob inspect", "blob policy show", "plugin list", "trust denials"),
+    *("blob verify", "blob inspect", "blob policy show", "plugin list", "trust denials", "tree"),
 }
 SIGNING = {"sign", "attach", "copy", "blob sign", "trust deny"}
 
