@@ -199,7 +199,11 @@ class _Walk:
                 self._fail(e, required=required)
                 continue
             # By what the manifest says, not the listing, whose entries may have no type or a wrong one.
-            if descriptor.digest in claims and self._types is not None and node.manifest.kind not in self._types:
+            if (
+                descriptor.digest in claims
+                and self._types is not None
+                and node.manifest.kind not in self._types
+            ):
                 self.others[descriptor.digest] = descriptor
             elif self.nodes.setdefault(descriptor.digest, node) is node:
                 yield node

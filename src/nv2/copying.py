@@ -13,7 +13,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import BinaryIO, NamedTuple
 
-from nv2.closure import UNUSABLE, Closure, Execute, Node, closure_of, in_order, is_foreign
+from nv2.closure import UNUSABLE, Closure, Execute, Node, Types, closure_of, in_order, is_foreign
 from nv2.content.interface import Source, Store, can_mount, opener
 from nv2.errors import ContentMismatch, Nv2Error
 from nv2.oci.descriptor import Descriptor
@@ -29,7 +29,8 @@ class Outcome(Enum):
     SKIPPED = "skipped"
     """It was there already."""
     LEFT = "left"
-    """Not meant to be copied: foreign layers, and the subject of an artifact that is itself a referrer."""
+    """Not meant to be copied: foreign layers, the subject of an artifact that is itself a referrer, and referrers
+    of types that were not asked for."""
 
 
 class CopyEvent(NamedTuple):
@@ -67,16 +68,20 @@ def copy(
     name: str,
     tag: str | None,
     *,
+    referrer_types: Types = None,
     execute: Execute = in_order,
     progress: Callable[[CopyEvent], None] = _nobody,
 ) -> CopyResult:
     """Copy what `name` (a tag or digest) names in `source` to `destination`, and let `tag` name it there.
 
+    Of what refers to it, at every level, only `referrer_types` come along (None: all; with an empty set the
+    source is not asked for referrers); what refers to one that stays behind stays behind, too.
+
     `execute` may do jobs at once in threads; `progress` is called in the caller's. Raises `NotFound` and
     `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
     raise. A referrer that is not whole is a problem of the result.
     """
-    closure = closure_of(source, source.resolve(name), execute)
+    closure = closure_of(source, source.resolve(name), execute, types=referrer_types)
     work = _Copy(source, destination, closure, execute, progress)
     work.copy_blobs()
     work.copy_manifests()
@@ -168,6 +173,7 @@ class _Copy:
     def result(self) -> CopyResult:
         """What was done."""
         copied, mounted, skipped, left = (tuple(self._ledger[outcome]) for outcome in Outcome)
+        left += self._closure.others
         sent = sum(descriptor.size for descriptor in copied)
         return CopyResult(self._closure.root, copied, mounted, skipped, left, tuple(self._problems), sent)
 

@@ -11,6 +11,7 @@ from nv2.notary.threads import at_once
 from nv2.oci.reference import AnyReference, LayoutReference, parse
 
 if TYPE_CHECKING:
+    from nv2.closure import Types
     from nv2.content.interface import Store
 
 
@@ -23,22 +24,31 @@ class Copied(NamedTuple):
 
 
 def copy(
-    source: str | AnyReference, destination: str | AnyReference, *, session: Session | None = None
+    source: str | AnyReference,
+    destination: str | AnyReference,
+    *,
+    referrer_types: Types = None,
+    session: Session | None = None,
 ) -> Copied:
     """Copy the artifact with everything that belongs to it and refers to it; the tag is written last.
 
-    A destination without a tag takes the tag of the source, if it has one.
+    A destination without a tag takes the tag of the source, if it has one. `referrer_types` are the artifact types
+    of the referrers that come along: None for all, an empty set for none.
     """
     with using(session) as shared:
         found, target = _ends(shared, source, destination)
         store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
-        copied = _copied(found, target, store)
+        copied = _copied(found, target, store, referrer_types)
         shared.pass_on_warnings(store)
     return copied
 
 
 def plan_copy(
-    source: str | AnyReference, destination: str | AnyReference, *, session: Session | None = None
+    source: str | AnyReference,
+    destination: str | AnyReference,
+    *,
+    referrer_types: Types = None,
+    session: Session | None = None,
 ) -> Copied:
     """What `copy` would do now; nothing is written. Blobs of the source are not read.
 
@@ -46,7 +56,7 @@ def plan_copy(
     """
     with using(session) as shared:
         found, target = _ends(shared, source, destination)
-        return _copied(found, target, shared.rehearsal(target))
+        return _copied(found, target, shared.rehearsal(target), referrer_types)
 
 
 def _ends(
@@ -60,6 +70,7 @@ def _ends(
     return session.resolve(wanted), target
 
 
-def _copied(found: Artifact, target: AnyReference, store: Store) -> Copied:
-    result = copy_content(found.store, store, found.subject.digest, target.tag, execute=at_once)
+def _copied(found: Artifact, target: AnyReference, store: Store, types: Types) -> Copied:
+    name = found.subject.digest
+    result = copy_content(found.store, store, name, target.tag, referrer_types=types, execute=at_once)
     return Copied(found, target, result)

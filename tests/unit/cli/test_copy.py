@@ -53,3 +53,28 @@ def test_a_dry_run_into_a_directory_of_something_else_fails_as_the_copy_does(wab
         ended = wabbit("copy", *words, IMAGE, "layout:full:v1", "-o", "json")
         assert ended.code == 3
         assert json.loads(ended.out)["schema"] == "nv2.copy/v1"
+
+
+SIGNATURE = "application/vnd.cncf.notary.signature"
+
+
+def test_without_referrers_a_copy_has_no_signatures(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    ended = wabbit("copy", "--no-referrers", IMAGE, "layout:there:v1", "-o", "json")
+    assert (ended.code, len(ended.document["copied"])) == (0, 3)
+    assert wabbit("list", "-o", "json", "layout:there:v1").document["signatures"] == []
+
+
+def test_referrers_come_along_by_their_type_and_others_are_left(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    ended = wabbit("copy", "--referrer-type", "application/spdx+json", IMAGE, "layout:there:v1", "-o", "json")
+    assert (ended.code, len(ended.document["copied"]), len(ended.document["left"])) == (0, 3, 1)
+    types = ("--referrer-type", "application/spdx+json", "--referrer-type", SIGNATURE)
+    assert wabbit("copy", *types, IMAGE, "layout:there:v1").code == 0
+    assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
+
+
+def test_a_copy_has_no_referrers_or_those_of_some_types_but_not_both(wabbit: CommandLine) -> None:
+    ended = wabbit("copy", "--no-referrers", "--referrer-type", SIGNATURE, IMAGE, "layout:there:v1")
+    assert ended.code == 2
+    assert wabbit("copy", "--referrer-type", "", IMAGE, "layout:there:v1").code == 2

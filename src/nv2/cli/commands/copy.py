@@ -16,7 +16,7 @@ def run(call: Call) -> int:
     if destination.digest is not None:
         raise UsageError("a destination is named by tag or not at all", at=str(destination))
     go = plan_copy if call.on("dry-run") else copy
-    copied = go(source, destination, session=options.session(call))
+    copied = go(source, destination, referrer_types=_types(call), session=options.session(call))
     if as_json:
         _print_json(call, copied)
     else:
@@ -24,6 +24,16 @@ def run(call: Call) -> int:
     for problem in copied.result.problems:
         call.output.warn(problem)
     return exits.PARTLY if copied.result.problems else exits.DONE
+
+
+def _types(call: Call) -> frozenset[str] | None:
+    """Of which types referrers come along: of all, if nothing was said."""
+    if call.on("no-referrers"):
+        return frozenset()
+    types = frozenset(call.strings("referrer-type"))
+    if "" in types:
+        raise UsageError("the value of --referrer-type is empty", hint="--no-referrers copies no referrers")
+    return types or None
 
 
 def _print(call: Call, copied: Copied) -> None:
@@ -65,10 +75,13 @@ COMMAND = Command(
     run,
     flags=(
         Flag("dry-run", "say what would be copied, and write nothing", Kind.BOOL),
+        Flag("no-referrers", "leave signatures and all other referrers behind", Kind.BOOL),
+        Flag("referrer-type", "copy only referrers of this artifact type; may repeat", Kind.STRINGS),
         *options.CONNECTION,
         OUTPUT,
         DEBUG,
     ),
+    exclusive=(("no-referrers", "referrer-type"),),
     usage="<source> <destination>",
     arguments=(2, 2),
     missing="names a source and a destination",
