@@ -1,4 +1,4 @@
-"""What every content store promises (`content.interface`), asked of each: memory, layout, registries.
+"""What every content store promises (`content.interface`), asked of each: memory, layouts, registries.
 
 A registry is one in memory, the embedded one over loopback HTTP, and real ones of other projects.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from nv2.content.interface import Store, opener
+from nv2.content.interface import Referrers, Store, opener
 from nv2.content.layout.store import LayoutStore
 from nv2.content.memory import MemoryStore
 from nv2.content.remote.store import RemoteStore
@@ -50,6 +52,39 @@ def layout(directory: Path) -> Store:
     return LayoutStore(directory / "layout", create=True, lock=thread_lock())
 
 
+class Packed(LayoutStore):
+    """Writes to a directory, and reads all of it from a tar archive that is packed anew each time."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, create=True, lock=thread_lock())
+        self._packed_from = directory
+
+    def _packed(self) -> LayoutStore:
+        archive = self._packed_from.with_suffix(".tar")
+        with tarfile.open(archive, "w") as file:
+            file.add(self._packed_from, ".")
+        return LayoutStore(archive, lock=thread_lock())
+
+    def resolve(self, name: str) -> Descriptor:
+        return self._packed().resolve(name)
+
+    def fetch(self, descriptor: Descriptor, limit: int) -> bytes:
+        return self._packed().fetch(descriptor, limit)
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        return self._packed().open(descriptor)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        return self._packed().exists(descriptor)
+
+    def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
+        return self._packed().referrers(subject, artifact_type)
+
+
+def packed(directory: Path) -> Store:
+    return Packed(directory / "layout")
+
+
 def remote(directory: Path, *, referrers_api: bool) -> Store:
     registry = Registry(referrers_api=referrers_api)
     return RemoteStore(
@@ -65,6 +100,7 @@ def remote(directory: Path, *, referrers_api: bool) -> Store:
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": memory,
     "layout": layout,
+    "layout in an archive": packed,
     "registry": partial(remote, referrers_api=True),
     "registry without referrers API": partial(remote, referrers_api=False),
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import tarfile
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Iterable
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +303,22 @@ def indexes() -> tuple[bytes, ...]:
 
 def layout_manifests() -> tuple[bytes, ...]:
     return (*manifests(), *indexes())
+
+
+def layout_archives() -> tuple[bytes, ...]:
+    """A layout as a tar archive, in each form of tar, with a name that is too long for a header."""
+    return tuple(_layout_archive(form) for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
+
+
+def _layout_archive(form: int) -> bytes:
+    names = ("./oci-layout", "index.json", "blobs/sha256/" + "0" * 64, "blobs/sha512/" + "0" * 128)
+    with tarfile.open(fileobj=(made := BytesIO()), mode="w", format=form) as archive:
+        archive.addfile(tarfile.TarInfo("blobs/"))
+        for name in names:
+            header = tarfile.TarInfo(name)
+            header.size = len(LAYOUT_FILE)
+            archive.addfile(header, BytesIO(LAYOUT_FILE))
+    return made.getvalue()
 
 
 def layout_indexes() -> tuple[bytes, ...]:

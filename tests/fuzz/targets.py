@@ -21,6 +21,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from nv2.cli.inspected import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
+from nv2.content.layout.tar_index import index_members
 from nv2.envelope import formats
 from nv2.envelope.algorithms import ALGORITHMS
 from nv2.envelope.envelope import Envelope
@@ -458,6 +459,24 @@ def _layout_manifest(data: bytes) -> None:
             path.unlink()
 
 
+def _with_checksum(block: bytes) -> bytes:
+    spaces = block[:148] + b" " * 8 + block[156:]
+    return block[:148] + b"%06o\0 " % sum(spaces) + block[156:]
+
+
+def _layout_archive(data: bytes) -> None:
+    """The bytes are an archive, of which only the checksums are made right: what is found lies in it, one by one."""
+    blocks = (data[start : start + 512] for start in range(0, len(data), 512))
+    data = b"".join(_with_checksum(block) if any(block) else block for block in blocks)
+    members = index_members(BytesIO(data), len(data), "image.tar")
+    ends = 0
+    for name, member in sorted(members.items(), key=lambda item: item[1].offset):
+        assert name == "blobs" or name in ("oci-layout", "index.json") or name.startswith("blobs/")
+        assert ".." not in name.split("/")
+        assert ends <= member.offset <= member.offset + member.size <= len(data)
+        ends = member.offset + member.size
+
+
 _CONFIG_BYTES = 16 * 1024
 _ENVELOPE_BYTES = 16 * 1024
 
@@ -512,5 +531,6 @@ TARGETS: dict[str, Target] = {
     "signingkeys.json": Target(_signing_keys, (SigningKeyError,), _CONFIG_BYTES, seeds.signing_keys),
     "layout-index": Target(_layout_index, _LAYOUT_ERRORS, _CONFIG_BYTES, seeds.layout_indexes),
     "layout-file": Target(_layout_file, (MalformedManifest, BadAnswer), 8192, lambda: (seeds.LAYOUT_FILE,)),
+    "layout-archive": Target(_layout_archive, (MalformedManifest, BadAnswer), 16384, seeds.layout_archives),
     "layout-manifest": Target(_layout_manifest, _LAYOUT_ERRORS, 8192, seeds.layout_manifests),
 }

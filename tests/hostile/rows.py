@@ -11,6 +11,7 @@ _PACKAGES = "unit/home/test_plugin_packages"
 _SIGNING = "unit/keys/test_plugin"
 _INSTALL = "unit/cli/test_plugin"
 _FUZZ = "fuzz/test_targets"
+_ARCHIVE = "unit/content/layout/test_archive"
 
 # fmt: off
 ROWS: Mapping[str, tuple[str, ...]] = {
@@ -62,6 +63,10 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "5.2 download above the limit":          ("signing_plugins: more than the limit",),
     "5.2 slow drip":                         ("revocation: test_an_answer_that_drips_ends_with_its_time", "unit/notary/test_plugins: test_a_package_is_fetched_without_credentials_and_gone_afterwards"),
     "5.2 atomic installation":               (f"{_INSTALL}: test_5_2_a_candidate_that_is_no_plugin_leaves_the_one_before", f"{_INSTALL}: test_5_2_what_fails_at_the_last_step_leaves_the_one_before"),
+    "5.2 layout in a tar: names":            (f"{_ARCHIVE}: a name with ..", f"{_ARCHIVE}: an absolute name", f"{_ARCHIVE}: an empty name"),
+    "5.2 layout in a tar: links, devices":   (f"{_ARCHIVE}: a symbolic link", f"{_ARCHIVE}: a link for a directory", f"{_ARCHIVE}: a hard link", f"{_ARCHIVE}: a device", f"{_ARCHIVE}: a pipe"),
+    "5.2 layout in a tar: two readings":     (f"{_ARCHIVE}: index.json twice", f"{_ARCHIVE}: index.json twice, spelt differently", f"{_ARCHIVE}: a sparse file in an extension", f"{_ARCHIVE}: a link with content", f"{_FUZZ}: layout-archive"),
+    "5.2 layout in a tar: limits":           (f"{_ARCHIVE}: test_an_archive_above_the_limits_is_not_indexed", f"{_ARCHIVE}: gzip", f"{_ARCHIVE}: cut off"),
     # a malicious registry, or somebody between
     "5.3.1 endless pages":                   ("registry: pages of the listing without end", "registry: a listing without end"),
     "5.3.1 Link loops":                      ("registry: a page of the listing that names itself as the next", "registry: pages of the listing that go round in a circle"),

@@ -126,6 +126,19 @@ def test_a_layout_that_nv2_copied_is_read_by_oras_and_notation(
     programs.home.notation("verify", "--oci-layout", *SCOPE, f"{tmp_path}/there@{digest}")
 
 
+def test_an_archive_is_one_thing_to_nv2_and_to_oras(programs: Programs, tmp_path: Path) -> None:
+    image_layout(tmp_path / "image", "net-monitor")
+    programs.home.nv2("sign", "-k", "EC-256", f"layout:{tmp_path}/image:v1")
+    packed = f"{tmp_path}/image.tar"
+    peers.run("tar", "-C", f"{tmp_path}/image", "-cf", packed, ".", home=tmp_path)
+    ours = programs.listed(f"layout:{packed}:v1")
+    assert len(ours) == 1
+    assert programs.discovered("--oci-layout", f"{packed}:v1") == ours
+    programs.home.nv2("verify", *SCOPE, f"layout:{packed}:v1")
+    programs.home.nv2("copy", f"layout:{packed}:v1", f"layout:{tmp_path}/there:v1")
+    assert programs.discovered("--oci-layout", f"{tmp_path}/there:v1") == ours
+
+
 def test_the_served_registry_is_one_to_oras_and_notation(
     programs: Programs, served: str, tmp_path: Path
 ) -> None:

@@ -136,7 +136,7 @@ class Session:
         if isinstance(reference, LayoutReference):
             from nv2.content.layout.store import LayoutStore  # registries are what is asked most
 
-            layout = LayoutStore(Path(reference.directory), create=create, lock=self._lock)
+            layout = LayoutStore(Path(reference.directory), create=create, push=push, lock=self._lock)
             if push:
                 self._written.append(layout)
             return layout

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from nv2 import strict_json
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Lock, Opener
-from nv2.content.layout.files import LayoutFiles
+from nv2.content.layout.files import Files, LayoutFiles
 from nv2.content.layout.index import EMPTY_INDEX, MAX_INDEX, LayoutIndex, parse_index
 from nv2.errors import EnvironmentFailure, MalformedManifest, NotFound
 from nv2.oci.descriptor import Descriptor
@@ -28,15 +28,18 @@ CHUNK = 1024 * 1024
 
 def is_blank(name: str) -> bool:
     """Whether `LayoutDirectory.create` would make a new layout there. Raises `EnvironmentFailure`."""
-    return not LayoutFiles(name).names()
+    return not _files(name, writing=True).names()
 
 
 class LayoutDirectory:
-    """What `LayoutStore` needs of the disk. `name` is the directory as the user wrote it."""
+    """What `LayoutStore` needs of the disk. `name` is the directory, or a tar archive, as the user wrote it.
 
-    def __init__(self, name: str, lock: Lock) -> None:
+    Raises `EnvironmentFailure` for `writing` to an archive, and for reading what `ArchiveFiles` does.
+    """
+
+    def __init__(self, name: str, lock: Lock, *, writing: bool = False) -> None:
         self.name = name
-        self._files = LayoutFiles(name)
+        self._files = _files(name, writing=writing)
         self._lock = lock
         self._last: tuple[bytes, LayoutIndex] | None = None
         self._listed: tuple[object, frozenset[Digest]] | None = None
@@ -64,7 +67,7 @@ class LayoutDirectory:
 
     def check(self) -> None:
         """Raise `EnvironmentFailure` if there is no layout, `MalformedManifest` if it is of another version."""
-        if not os.path.isdir(self.name):
+        if not os.path.isdir(self.name) and not os.path.isfile(self.name):
             raise _no_directory(self.name)
         try:
             data = self._files.read(LAYOUT_FILE, MAX_LAYOUT_FILE)
@@ -72,7 +75,7 @@ class LayoutDirectory:
             raise EnvironmentFailure(
                 f"not an OCI image layout: it has no file {LAYOUT_FILE}",
                 at=self.name,
-                hint="docker buildx, oras, skopeo and nv2 copy can write one",
+                hint="docker buildx, docker save of Docker 25 or later, oras, skopeo and nv2 copy can write one",
             ) from None
         at = self._files.path(LAYOUT_FILE)
         fields = Fields.of(strict_json.loads(data, MalformedManifest, at=at), at, MalformedManifest)
@@ -154,6 +157,17 @@ def checked(descriptor: Descriptor, source: Opener) -> Iterator[bytes]:
             yield chunk
 
 
+def _files(name: str, *, writing: bool) -> Files:
+    """The files of a directory, or of an archive where one is, or, if `writing`, would be by its name."""
+    if os.path.isfile(name) or (writing and name.endswith(".tar") and not os.path.exists(name)):
+        from nv2.content.layout.archive import ArchiveFiles, read_only  # most layouts are directories
+
+        if writing:
+            raise read_only(name)
+        return ArchiveFiles(name)
+    return LayoutFiles(name)
+
+
 def _path(digest: Digest) -> str:
     algorithm, _, encoded = digest.partition(":")
     return f"{BLOBS}/{algorithm}/{encoded}"
@@ -162,7 +176,7 @@ def _path(digest: Digest) -> str:
 def _no_directory(name: str) -> EnvironmentFailure:
     if os.path.exists(name):
         return EnvironmentFailure(
-            "is a file; a layout is a directory", at=name, hint="unpack the archive and name the directory"
+            "a layout is a directory or a tar archive; this is neither", at=name, hint="name one of these"
         )
     return EnvironmentFailure(
         "no such directory", at=name, hint="a reference to a layout is DIR:TAG or DIR@DIGEST"

@@ -7,8 +7,9 @@ import errno
 import os
 import stat
 import threading
+from abc import abstractmethod
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from nv2.errors import BadAnswer, EnvironmentFailure, MalformedManifest, NotFound
 
@@ -34,7 +35,81 @@ def failure(error: OSError, path: str) -> EnvironmentFailure:
     return EnvironmentFailure(reason, at=path, hint=_HINTS.get(error.errno or 0))
 
 
-class LayoutFiles:
+def open_regular(path: str) -> BinaryIO:
+    """The file at `path` as a stream. Raises `NotFound`, `MalformedManifest` if it is no regular file."""
+    try:
+        descriptor = os.open(path, _READ)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound("no such file", at=path) from None
+    except OSError as e:
+        raise failure(e, path) from e
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise MalformedManifest("not a regular file", at=path)
+    return open(descriptor, "rb", buffering=0)
+
+
+class Files(Protocol):
+    """The files of a layout, in a directory or in an archive, named by relative paths with `/`."""
+
+    root: str
+
+    @abstractmethod
+    def open(self, relative: str) -> BinaryIO:
+        """The file as a stream. Raises `NotFound`."""
+
+    @abstractmethod
+    def size(self, relative: str) -> int | None:
+        """Bytes of a regular file, or None if there is none."""
+
+    @abstractmethod
+    def look(self, relative: str) -> object:
+        """What changes when somebody writes the file anew."""
+
+    @abstractmethod
+    def names(self, relative: str = "") -> list[str]:
+        """Names in a directory; empty if there is none."""
+
+    @abstractmethod
+    def path(self, relative: str) -> str:
+        """The path for messages."""
+
+    @abstractmethod
+    def write(self, relative: str, chunks: Iterable[bytes]) -> None:
+        """Write the file whole or not at all."""
+
+    @abstractmethod
+    def make_directory(self, relative: str) -> None:
+        """Make a directory and those above it, if they are not there."""
+
+    @abstractmethod
+    def sync(self, relative: str) -> None:
+        """Bring the names in a directory to disk, where the system can."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write nothing more, and remove what is half-written, though other threads are at it."""
+
+    def read(self, relative: str, limit: int) -> bytes:
+        """The whole file. Raises also `BadAnswer` if it has more than `limit` bytes."""
+        data = self.read_start(relative, limit + 1)
+        if len(data) > limit:
+            raise BadAnswer(f"has more than {limit} bytes", at=self.path(relative))
+        return data
+
+    def read_start(self, relative: str, count: int) -> bytes:
+        """The first `count` bytes, or as many as there are."""
+        data = bytearray()
+        with self.open(relative) as stream:
+            try:
+                while len(data) < count and (chunk := stream.read(count - len(data))):
+                    data += chunk
+            except OSError as e:
+                raise failure(e, self.path(relative)) from e
+        return bytes(data)
+
+
+class LayoutFiles(Files):
     """The files below `root`, named by relative paths with `/`.
 
     Links inside the directory work; one that leads out of it is refused with `MalformedManifest`:
@@ -57,35 +132,7 @@ class LayoutFiles:
 
     def open(self, relative: str) -> BinaryIO:
         """The file as a stream. Raises `NotFound`, `MalformedManifest` if it is no regular file."""
-        path = self._inside(relative)
-        try:
-            descriptor = os.open(path, _READ)
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFound("no such file", at=path) from None
-        except OSError as e:
-            raise failure(e, path) from e
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise MalformedManifest("not a regular file", at=path)
-        return open(descriptor, "rb", buffering=0)
-
-    def read(self, relative: str, limit: int) -> bytes:
-        """The whole file. Raises also `BadAnswer` if it has more than `limit` bytes."""
-        data = self.read_start(relative, limit + 1)
-        if len(data) > limit:
-            raise BadAnswer(f"has more than {limit} bytes", at=self.path(relative))
-        return data
-
-    def read_start(self, relative: str, count: int) -> bytes:
-        """The first `count` bytes, or as many as there are."""
-        data = bytearray()
-        with self.open(relative) as stream:
-            try:
-                while len(data) < count and (chunk := stream.read(count - len(data))):
-                    data += chunk
-            except OSError as e:
-                raise failure(e, self.path(relative)) from e
-        return bytes(data)
+        return open_regular(self._inside(relative))
 
     def size(self, relative: str) -> int | None:
         """Bytes of a regular file, or None if there is none."""

@@ -1,4 +1,4 @@
-"""A content store in a directory: an OCI image layout (image-spec, "Image Layout").
+"""A content store in a directory or a tar archive: an OCI image layout (image-spec, "Image Layout").
 
 Written so that oras and notation read it: every manifest stands in index.json. Opening and reading never
 creates or changes anything. Other programs write layouts without any lock; among those that share nv2's,
@@ -35,15 +35,16 @@ SHOWN_TAGS = 5
 
 
 class LayoutStore:
-    """Keeps `content.interface.Store` for the layout in `directory`.
+    """Keeps `content.interface.Store` for the layout in `directory`, which may be a plain tar archive to read.
 
     `create` makes a new layout if the directory is absent or empty. `lock` is held while index.json is
-    read, edited and written. Raises `EnvironmentFailure` if there is no layout, `MalformedManifest` if it
-    is of an unknown version.
+    read, edited and written. Raises `EnvironmentFailure` if there is no layout, or if it is in an archive and
+    `push` or `create` say that it will be written; `MalformedManifest` if it is of an unknown version, or in
+    an archive that cannot be read.
     """
 
-    def __init__(self, directory: Path, *, create: bool = False, lock: Lock) -> None:
-        self._directory = LayoutDirectory(os.fspath(directory), lock)
+    def __init__(self, directory: Path, *, create: bool = False, push: bool = False, lock: Lock) -> None:
+        self._directory = LayoutDirectory(os.fspath(directory), lock, writing=create or push)
         self._walked: tuple[LayoutIndex, Walked] | None = None
         if create:
             self._directory.create()

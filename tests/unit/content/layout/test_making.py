@@ -65,9 +65,9 @@ def test_a_missing_directory_is_not_made_by_reading(directory: Path) -> None:
 def test_a_file_is_not_a_layout(tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     archive.write_bytes(b"tar")
-    with pytest.raises(EnvironmentFailure) as caught:
+    with pytest.raises(MalformedManifest) as caught:
         reopened(archive)
-    assert caught.value.hint == "unpack the archive and name the directory"
+    assert caught.value.hint == "a layout is a directory or a tar archive of one"
     with pytest.raises(EnvironmentFailure):
         LayoutStore(archive, create=True, lock=thread_lock())
 
