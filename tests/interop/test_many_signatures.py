@@ -40,6 +40,7 @@ def _peak_of(words: list[str], home: Home) -> tuple[str, int]:
         )
         # Of this child alone: what `resource` says of children is the peak of the largest there ever was.
         _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
         assert status == 0
         printed.seek(0)
         return printed.read(), usage.ru_maxrss * 1024
