@@ -80,10 +80,12 @@ def test_a_long_way_through_indexes_does_not_make_a_deep_tree(wabbit: CommandLin
     chained = [push_index(store, [])]
     for _ in range(1_200):
         chained.append(push_index(store, [chained[-1]]))
-    whole = push_index(store, chained)
+    # Every one of them is near by way of the first child, and far by way of the second.
+    whole = push_index(store, [push_index(store, chained), chained[-1]])
     ended = wabbit("tree", f"layout:image@{whole.digest}")
     assert ended.code == 0, ended.err[:500]
-    assert len(ended.out.splitlines()) == 2 + 1_201 + 1_200
+    assert len(ended.out.splitlines()) == 2 + 2 + 1_201 + 1_200
+    assert max(row.index("part") for row in ended.out.splitlines()[2:]) == 12
 
 
 def test_what_is_missing_is_named_the_rest_is_shown_and_the_exit_code_is_4(wabbit: CommandLine) -> None:
