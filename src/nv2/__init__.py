@@ -42,6 +42,7 @@ _PUBLIC = {
     "Verdict": ("nv2.trust.verdict", "Verdict"),
     "attach": ("nv2.notary.attaching", "attach"),
     "copy": ("nv2.notary.copying", "copy"),
+    "copy_signatures": ("nv2.notary.copying", "copy_signatures"),
     "describe": ("nv2.oci.descriptor", "describe"),
     "errors": ("nv2", "errors"),
     "evaluate": ("nv2.notary.verification", "evaluate"),
@@ -52,6 +53,7 @@ _PUBLIC = {
     "open_key": ("nv2.notary.single_keys", "open_key"),
     "parse_reference": ("nv2.oci.reference", "parse"),
     "plan_copy": ("nv2.notary.copying", "plan_copy"),
+    "plan_copy_signatures": ("nv2.notary.copying", "plan_copy_signatures"),
     "sign": ("nv2.notary.signing", "sign"),
     "sign_blob": ("nv2.notary.blobs", "sign_blob"),
     "sign_descriptor": ("nv2.notary.attaching", "sign_descriptor"),
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
     from nv2.errors import NotTrusted, Nv2Error, PartlySigned, Undecided
     from nv2.notary.attaching import attach, sign_descriptor
     from nv2.notary.blobs import SignedBlob, evaluate_blob, sign_blob, verify_blob
-    from nv2.notary.copying import Copied, copy, plan_copy
+    from nv2.notary.copying import Copied, copy, copy_signatures, plan_copy, plan_copy_signatures
     from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
     from nv2.notary.inspection import Inspection, inspect_signatures
     from nv2.notary.listing import Listed, list_signatures
@@ -131,6 +133,7 @@ __all__ = [
     "__version__",
     "attach",
     "copy",
+    "copy_signatures",
     "describe",
     "errors",
     "evaluate",
@@ -141,6 +144,7 @@ __all__ = [
     "open_key",
     "parse_reference",
     "plan_copy",
+    "plan_copy_signatures",
     "sign",
     "sign_blob",
     "sign_descriptor",

@@ -7,7 +7,7 @@ run again: what is there is skipped, but never taken as a sign that its parts ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from enum import Enum
 from functools import partial
 from graphlib import TopologicalSorter
@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from nv2.closure import UNUSABLE, Closure, Execute, Node, Types, closure_of, in_order, is_foreign
 from nv2.content.interface import Source, Store, can_mount, opener
-from nv2.errors import ContentMismatch, Nv2Error
+from nv2.errors import ContentMismatch, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 from nv2.plain_text import one_line
@@ -91,6 +91,46 @@ def copy(
     return work.result()
 
 
+def follow_up(
+    source: Source,
+    destination: Store,
+    name: str,
+    *,
+    referrer_types: Types,
+    execute: Execute = in_order,
+    progress: Callable[[CopyEvent], None] = _nobody,
+) -> CopyResult:
+    """Copy referrers of what somebody else copied, and nothing of the artifact itself; no tag is written.
+
+    Referrers of a part that is not in `destination` are left, as is that part. Raises `NotFound` if the artifact
+    is not there, and what `copy` raises.
+    """
+    closure = closure_of(source, source.resolve(name), execute, types=referrer_types)
+    parts = [node.descriptor for node in closure.nodes.values() if node.required]
+    found = execute([partial(destination.exists, part) for part in parts])
+    there = frozenset(part.digest for part, is_there in zip(parts, found, strict=True) if is_there)
+    if closure.root.digest not in there:
+        raise NotFound("not at the destination", at=closure.root.digest, hint="copy the artifact there first")
+    work = _Copy(source, destination, _about(there, closure), execute, progress, there)
+    work.copy_blobs()
+    work.copy_manifests()
+    work.attach()
+    return work.result()
+
+
+def _about(there: Set[Digest], closure: Closure) -> Closure:
+    """What of `closure` is `there` or refers to it; the rest are others."""
+    kept: dict[Digest, Node] = {}
+    others = list(closure.others)
+    for digest, node in closure.nodes.items():  # a subject stands before what refers to it
+        subject = node.manifest.subject
+        if digest in there if node.required else subject is None or subject.digest in kept:
+            kept[digest] = node
+        else:
+            others.append(node.descriptor)
+    return closure._replace(nodes=kept, others=tuple(others))
+
+
 _Key = tuple[Digest, int, bool]
 """What tells one blob from another. A referrer may lie about size or kind of a blob that others need."""
 
@@ -109,12 +149,14 @@ class _Copy:
         closure: Closure,
         execute: Execute,
         progress: Callable[[CopyEvent], None],
+        there: Set[Digest] = frozenset(),
     ) -> None:
         self._source = source
         self._destination = destination
         self._closure = closure
         self._execute = execute
         self._progress = progress
+        self._there = there
         self._dropped: set[Digest] = set()
         self._problems = list(closure.problems)
         self._ledger: dict[Outcome, list[Descriptor]] = {outcome: [] for outcome in Outcome}
@@ -124,9 +166,10 @@ class _Copy:
         """Every blob that is not there; a referrer of which one cannot be had is dropped."""
         nodes = self._closure.nodes
         blobs: dict[_Key, Descriptor] = {}
-        for blob in (blob for node in nodes.values() for blob in node.blobs):
+        sent = [node for digest, node in nodes.items() if digest not in self._there]
+        for blob in (blob for node in sent for blob in node.blobs):
             blobs.setdefault(_key(blob), blob)
-        needed = {_key(blob) for node in nodes.values() if node.required for blob in node.blobs}
+        needed = {_key(blob) for node in sent if node.required for blob in node.blobs}
         self._total = len(blobs) + len(nodes)
         faults: dict[_Key, Nv2Error] = {}
         jobs = [partial(self._copy_blob, blob) for blob in blobs.values()]
@@ -137,7 +180,7 @@ class _Copy:
                 raise outcome
             else:
                 faults[key] = outcome
-        for node in nodes.values():
+        for node in sent:
             if fault := next((faults[_key(blob)] for blob in node.blobs if _key(blob) in faults), None):
                 self._drop(node, str(fault))
 
@@ -159,7 +202,7 @@ class _Copy:
         groups: dict[Digest, tuple[Descriptor, list[Descriptor]]] = {}
         for node in self._closure.nodes.values():
             subject = node.manifest.subject
-            if subject and node.descriptor.digest not in self._dropped:
+            if subject and node.descriptor.digest not in self._dropped | self._there:
                 known = self._closure.nodes.get(subject.digest)
                 group = groups.setdefault(subject.digest, (known.descriptor if known else subject, []))
                 group[1].append(node.as_referrer)
@@ -195,7 +238,7 @@ class _Copy:
         return Outcome.COPIED
 
     def _copy_manifest(self, node: Node) -> Outcome:
-        if self._destination.exists(node.descriptor):
+        if node.descriptor.digest in self._there or self._destination.exists(node.descriptor):
             return Outcome.SKIPPED
         self._destination.push(node.descriptor, opener(node.data))
         return Outcome.COPIED

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from nv2.copying import CopyResult
+from nv2.copying import CopyResult, follow_up
 from nv2.copying import copy as copy_content
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.threads import at_once
+from nv2.oci import media_types as mt
 from nv2.oci.reference import AnyReference, LayoutReference, parse
 
 if TYPE_CHECKING:
@@ -59,6 +60,31 @@ def plan_copy(
         return _copied(found, target, shared.rehearsal(target), referrer_types)
 
 
+def copy_signatures(
+    source: str | AnyReference, destination: str | AnyReference, *, session: Session | None = None
+) -> Copied:
+    """Copy only the signatures of what another tool has copied; what they sign must be there, by digest.
+
+    Signatures of a part that is not at the destination are left. No tag is written. Raises `NotFound` if the
+    artifact is not there.
+    """
+    with using(session) as shared:
+        found, target = _ends(shared, source, destination)
+        store = shared.store(target, push=True)
+        copied = _followed(found, target, store)
+        shared.pass_on_warnings(store)
+    return copied
+
+
+def plan_copy_signatures(
+    source: str | AnyReference, destination: str | AnyReference, *, session: Session | None = None
+) -> Copied:
+    """What `copy_signatures` would do now; nothing is written."""
+    with using(session) as shared:
+        found, target = _ends(shared, source, destination)
+        return _followed(found, target, shared.rehearsal(target))
+
+
 def _ends(
     session: Session, source: str | AnyReference, destination: str | AnyReference
 ) -> tuple[Artifact, AnyReference]:
@@ -74,3 +100,9 @@ def _copied(found: Artifact, target: AnyReference, store: Store, types: Types) -
     name = found.subject.digest
     result = copy_content(found.store, store, name, target.tag, referrer_types=types, execute=at_once)
     return Copied(found, target, result)
+
+
+def _followed(found: Artifact, target: AnyReference, store: Store) -> Copied:
+    types = frozenset((mt.SIGNATURE,))
+    result = follow_up(found.store, store, found.subject.digest, referrer_types=types, execute=at_once)
+    return Copied(found, target._replace(tag=None), result)

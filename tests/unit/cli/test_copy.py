@@ -78,3 +78,21 @@ def test_a_copy_has_no_referrers_or_those_of_some_types_but_not_both(wabbit: Com
     ended = wabbit("copy", "--no-referrers", "--referrer-type", SIGNATURE, IMAGE, "layout:there:v1")
     assert ended.code == 2
     assert wabbit("copy", "--referrer-type", "", IMAGE, "layout:there:v1").code == 2
+
+
+def test_signatures_follow_an_artifact_that_was_copied_without_them(wabbit: CommandLine) -> None:
+    wabbit("copy", IMAGE, "layout:there:v1")
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    planned = wabbit("copy", "--signatures-only", "--dry-run", IMAGE, "layout:there", "-o", "json").document
+    assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 1
+    copied = wabbit("copy", "--signatures-only", IMAGE, "layout:there", "-o", "json").document
+    assert [planned[word] for word in OUTCOMES] == [copied[word] for word in OUTCOMES]
+    assert (len(copied["copied"]), copied["destination"]) == (3, "layout:there")
+    assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
+
+
+def test_signatures_alone_go_nowhere_where_the_artifact_is_not(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    for words in ((), ("--dry-run",)):
+        assert wabbit("copy", "--signatures-only", *words, IMAGE, "layout:there:v1").code == 3
+    assert not (wabbit.directory / "there").exists()

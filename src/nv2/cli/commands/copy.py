@@ -5,7 +5,8 @@ from __future__ import annotations
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.errors import UsageError
-from nv2.notary.copying import Copied, copy, plan_copy
+from nv2.notary.copying import Copied, copy, copy_signatures, plan_copy, plan_copy_signatures
+from nv2.oci.reference import AnyReference
 
 
 def run(call: Call) -> int:
@@ -15,8 +16,7 @@ def run(call: Call) -> int:
     destination = options.read_reference(call, call.arguments[1])
     if destination.digest is not None:
         raise UsageError("a destination is named by tag or not at all", at=str(destination))
-    go = plan_copy if call.on("dry-run") else copy
-    copied = go(source, destination, referrer_types=_types(call), session=options.session(call))
+    copied = _copy(call, source, destination)
     if as_json:
         _print_json(call, copied)
     else:
@@ -24,6 +24,15 @@ def run(call: Call) -> int:
     for problem in copied.result.problems:
         call.output.warn(problem)
     return exits.PARTLY if copied.result.problems else exits.DONE
+
+
+def _copy(call: Call, source: AnyReference, destination: AnyReference) -> Copied:
+    rehearsed = call.on("dry-run")
+    if call.on("signatures-only"):
+        follow = plan_copy_signatures if rehearsed else copy_signatures
+        return follow(source, destination, session=options.session(call))
+    go = plan_copy if rehearsed else copy
+    return go(source, destination, referrer_types=_types(call), session=options.session(call))
 
 
 def _types(call: Call) -> frozenset[str] | None:
@@ -77,11 +86,12 @@ COMMAND = Command(
         Flag("dry-run", "say what would be copied, and write nothing", Kind.BOOL),
         Flag("no-referrers", "leave signatures and all other referrers behind", Kind.BOOL),
         Flag("referrer-type", "copy only referrers of this artifact type; may repeat", Kind.STRINGS),
+        Flag("signatures-only", "copy only signatures of what is at the destination already", Kind.BOOL),
         *options.CONNECTION,
         OUTPUT,
         DEBUG,
     ),
-    exclusive=(("no-referrers", "referrer-type"),),
+    exclusive=(("no-referrers", "referrer-type", "signatures-only"),),
     usage="<source> <destination>",
     arguments=(2, 2),
     missing="names a source and a destination",
