@@ -245,3 +245,11 @@ def test_an_archive_above_the_limits_is_not_indexed(
     monkeypatch.setattr(tar_index, limit, value)
     with pytest.raises(BadAnswer, match=message):
         reopened(archive)
+
+
+def test_a_size_beyond_every_disk_is_refused(store: LayoutStore, directory: Path, archive: Path) -> None:
+    pack(directory, archive)
+    header = member("blobs/sha256/00", size=2**80).tobuf(tarfile.GNU_FORMAT)
+    archive.write_bytes(header + archive.read_bytes())
+    with pytest.raises(MalformedManifest, match="ends in the middle of a file"):
+        reopened(archive)
