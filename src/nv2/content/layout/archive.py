@@ -32,7 +32,7 @@ class ArchiveFiles(Files):
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
-        with self._open() as stream:
+        with open_regular(self.root) as stream:
             try:
                 _refuse_compressed(stream, root)
                 found = os.fstat(stream.fileno())
@@ -46,12 +46,13 @@ class ArchiveFiles(Files):
         member = self._members.get(relative)
         if member is None:
             raise NotFound("no such file", at=self.path(relative))
-        stream = self._open()
+        try:
+            stream = open_regular(self.root)
+        except NotFound:
+            raise self._changed() from None
         if _identity(os.fstat(stream.fileno())) != self._identity:
             stream.close()
-            raise EnvironmentFailure(
-                "the archive changed while it was read", at=self.root, hint="run the command again"
-            )
+            raise self._changed()
         return _Window(stream, member.offset, member.size)
 
     def size(self, relative: str) -> int | None:
@@ -87,8 +88,10 @@ class ArchiveFiles(Files):
     def close(self) -> None:
         """Nothing is being written."""
 
-    def _open(self) -> BinaryIO:
-        return open_regular(self.root)
+    def _changed(self) -> EnvironmentFailure:
+        return EnvironmentFailure(
+            "the archive changed while it was read", at=self.root, hint="run the command again"
+        )
 
 
 def read_only(name: str) -> EnvironmentFailure:

@@ -120,6 +120,9 @@ def test_an_archive_that_is_replaced_meanwhile_is_read_no_further(
     os.replace(tmp_path / "new.tar", archive)
     with pytest.raises(EnvironmentFailure, match="changed while it was read"):
         opened.resolve(image.digest)
+    archive.unlink()
+    with pytest.raises(EnvironmentFailure, match="changed while it was read"):
+        opened.fetch(image, 1000)
 
 
 def sparse(name: str) -> tarfile.TarInfo:
