@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
+
+from nv2.notary import verification
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
 from tests.unit.content.remote.registry_world import World
@@ -96,3 +100,81 @@ def test_signatures_alone_go_nowhere_where_the_artifact_is_not(wabbit: CommandLi
     for words in ((), ("--dry-run",)):
         assert wabbit("copy", "--signatures-only", *words, IMAGE, "layout:there:v1").code == 3
     assert not (wabbit.directory / "there").exists()
+
+
+def policy(line: CommandLine, **statement: object) -> None:
+    """`root.crt` is trusted for the scope that the tests below use."""
+    whole = {
+        "name": "images",
+        "registryScopes": [VERIFYING[-1]],
+        "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:wabbit"],
+        "trustedIdentities": ["*"],
+        **statement,
+    }
+    store = line.config / "truststore" / "x509" / "ca" / "wabbit"
+    store.mkdir(parents=True, exist_ok=True)
+    (store / "root.crt").write_bytes((line.directory / "root.crt").read_bytes())
+    (line.config / "trustpolicy.json").write_text(json.dumps({"version": "1.0", "trustPolicies": [whole]}))
+
+
+VERIFYING = ("copy", "--verify", "--scope", "registry.example.com/image")
+
+
+def test_what_the_policy_trusts_is_copied(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    policy(wabbit)
+    ended = wabbit(*VERIFYING, IMAGE, "layout:there")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0].startswith("Successfully verified signature for image@sha256:")
+    assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
+    again = wabbit(*VERIFYING, IMAGE, "layout:there:v1", "-o", "json")
+    assert (again.code, again.document["copied"]) == (0, [])
+
+
+@pytest.mark.parametrize("more", [(), ("-o", "json"), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("signed", "statement", "code"),
+    [
+        (False, {}, 1),
+        (True, {"trustedIdentities": ["x509.subject:C=US,ST=WA,O=acme-rockets.io"]}, 1),
+        (True, {"trustStores": ["ca:absent"]}, 3),
+        (True, {"registryScopes": ["registry.example.com/other"]}, 3),
+    ],
+    ids=["unsigned", "another signer", "no trust store", "no statement"],
+)
+def test_what_the_policy_does_not_trust_never_arrives(
+    wabbit: CommandLine, more: tuple[str, ...], signed: bool, statement: dict[str, object], code: int
+) -> None:
+    if signed:
+        wabbit("sign", "-k", "wabbit.key", IMAGE)
+    policy(wabbit, **statement)
+    judged = wabbit("verify", *VERIFYING[2:], IMAGE)
+    ended = wabbit(*VERIFYING, IMAGE, "layout:there:v1", *more)
+    assert (ended.code, judged.code) == (code, code), ended.err
+    assert not (wabbit.directory / "there").exists()
+    if "json" in more:
+        assert (ended.document["schema"], "error" in ended.document) == ("nv2.copy/v1", True)
+
+
+def test_what_was_judged_is_copied_though_the_tag_moves(
+    wabbit: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    policy(wabbit)
+    judge = verification.evaluate
+
+    def judge_and_move(*words: Any, **more: Any) -> Any:
+        evaluated = judge(*words, **more)
+        other = push_image(evaluated.artifact.store, b"unsigned")
+        evaluated.artifact.store.tag(other, "v1")
+        return evaluated
+
+    monkeypatch.setattr(verification, "evaluate", judge_and_move)
+    assert wabbit(*VERIFYING, IMAGE, "layout:there").code == 0
+    assert wabbit("verify", "-k", "leaf.crt", IMAGE).code == 1
+    assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
+
+
+def test_a_scope_without_a_policy_to_read_is_a_mistake(wabbit: CommandLine) -> None:
+    assert wabbit("copy", "--scope", "registry.example.com/image", IMAGE, "layout:there").code == 2

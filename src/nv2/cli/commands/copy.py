@@ -6,6 +6,7 @@ from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.errors import UsageError
 from nv2.notary.copying import Copied, copy, copy_signatures, plan_copy, plan_copy_signatures
+from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference
 
 
@@ -16,7 +17,14 @@ def run(call: Call) -> int:
     destination = options.read_reference(call, call.arguments[1])
     if destination.digest is not None:
         raise UsageError("a destination is named by tag or not at all", at=str(destination))
-    copied = _copy(call, source, destination)
+    if call.string("scope") is not None and not call.on("verify"):
+        raise UsageError("--scope chooses a policy statement; without --verify no policy is read")
+    session = options.session(call)
+    if call.on("verify"):
+        code, source = _verified(call, session, source, quiet=as_json)
+        if code != exits.DONE:
+            return code
+    copied = _copy(call, session, source, destination)
     if as_json:
         _print_json(call, copied)
     else:
@@ -26,13 +34,26 @@ def run(call: Call) -> int:
     return exits.PARTLY if copied.result.problems else exits.DONE
 
 
-def _copy(call: Call, source: AnyReference, destination: AnyReference) -> Copied:
+def _verified(call: Call, session: Session, source: AnyReference, *, quiet: bool) -> tuple[int, AnyReference]:
+    """What `nv2 verify` says and exits with, and `source` by the digest that was judged: its tag may move."""
+    from nv2.cli.verdicts import report_text
+    from nv2.notary.verification import evaluate, failure
+    from nv2.trust.verdict import USABLE
+
+    evaluated = evaluate(source, scope=call.string("scope"), session=session, all_signatures=False)
+    if quiet and evaluated.verdict.verdict not in USABLE:
+        raise failure(evaluated)
+    code = exits.DONE if quiet else report_text(call, [(source, evaluated)])
+    return code, source._replace(digest=evaluated.artifact.subject.digest)
+
+
+def _copy(call: Call, session: Session, source: AnyReference, destination: AnyReference) -> Copied:
     rehearsed = call.on("dry-run")
     if call.on("signatures-only"):
         follow = plan_copy_signatures if rehearsed else copy_signatures
-        return follow(source, destination, session=options.session(call))
+        return follow(source, destination, session=session)
     go = plan_copy if rehearsed else copy
-    return go(source, destination, referrer_types=_types(call), session=options.session(call))
+    return go(source, destination, referrer_types=_types(call), session=session)
 
 
 def _types(call: Call) -> frozenset[str] | None:
@@ -86,7 +107,9 @@ COMMAND = Command(
         Flag("dry-run", "say what would be copied, and write nothing", Kind.BOOL),
         Flag("no-referrers", "leave signatures and all other referrers behind", Kind.BOOL),
         Flag("referrer-type", "copy only referrers of this artifact type; may repeat", Kind.STRINGS),
-        Flag("signatures-only", "copy only signatures of what is at the destination already", Kind.BOOL),
+        Flag("signatures-only", "copy only signatures of what is there already", Kind.BOOL),
+        Flag("verify", "copy only what the trust policy trusts; exit as verify", Kind.BOOL),
+        Flag("scope", "with --verify: choose the policy statement by this scope"),
         *options.CONNECTION,
         OUTPUT,
         DEBUG,
