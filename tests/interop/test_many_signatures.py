@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,18 +31,27 @@ def home(tmp_path_factory: pytest.TempPathFactory, notation: Path) -> Home:
     return home
 
 
+MEASURED = """
+import os, sys
+process = os.posix_spawn(sys.executable, [sys.executable, "-I", "-m", "nv2.cli", *sys.argv[1:]], os.environ)
+_, status, usage = os.wait4(process, 0)
+print(usage.ru_maxrss, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Run by a small process: Linux counts the memory of whoever starts a program to that program's peak."""
+
+
 def _peak_of(words: list[str], home: Home) -> tuple[str, int]:
     """What nv2 prints, and its peak resident memory in bytes."""
-    with (home.directory / "printed").open("w+") as printed:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "nv2.cli", *words], env=home.environment(), stdout=printed
-        )
-        # Of this child alone: what `resource` says of children is the peak of the largest there ever was.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-        assert status == 0
-        printed.seek(0)
-        return printed.read(), usage.ru_maxrss * 1024
+    finished = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", MEASURED, *words],
+        env=home.environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout, int(finished.stderr.split()[-1]) * 1024
 
 
 @pytest.mark.parametrize("registry", ["distribution31", "olareg"])
