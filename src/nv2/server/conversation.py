@@ -105,7 +105,7 @@ class Conversation(BaseHTTPRequestHandler):
         except ValueError:
             raise BadMessage(414, f"more than {MAX_FIELDS} parameters") from None
         headers = {name.lower(): " ".join(value.split()) for name, value in self.headers.items()}
-        return Call(self.command, unquote(path), body, headers, fields)
+        return Call(self.command, unquote(path), body, headers, fields, peer=str(self.client_address[0]))
 
     def _send(self, answer: Answer, body: Body) -> None:
         if not self._is_read(body):

@@ -5,7 +5,8 @@ What this module does not do: touch a socket. Any `Call` can be made by hand, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -47,6 +48,10 @@ class Call(NamedTuple):
     body: Body
     headers: Mapping[str, str] = NO_HEADERS
     query: Mapping[str, tuple[str, ...]] = NO_QUERY
+    peer: str = ""
+    """The address of who asks, as the connection has it."""
+    user: str = ""
+    """Who asks, once a layer has made sure of it; empty for somebody unknown."""
 
     def first(self, key: str) -> str | None:
         """The first value of `key` in the query, or None if it is absent or empty."""
@@ -80,10 +85,28 @@ class Answer(NamedTuple):
             self.body.file.close()
 
 
+Respond = Callable[[Call], Answer]
+"""What answers a request."""
+
+Layer = Callable[[Call, Respond], Answer]
+"""What stands before it: a layer answers by itself, or passes a request on, changed or not, and may change the answer."""
+
+
+def layered(respond: Respond, layers: Sequence[Layer]) -> Respond:
+    """`respond` behind `layers`, the first of them outermost."""
+    for layer in reversed(layers):
+        respond = partial(_through, layer, respond)
+    return respond
+
+
+def _through(layer: Layer, respond: Respond, call: Call) -> Answer:
+    return layer(call, respond)
+
+
 class Application(NamedTuple):
     """What stands behind a listener."""
 
-    respond: Callable[[Call], Answer]
+    respond: Respond
     refuse: Callable[[int, str], Answer]
     """Puts a status and a reason into the words of this application, when there is no valid `Call`."""
     log: Callable[[str], None]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import nv2
-from nv2.cli.commands.registry import read_address
+from nv2.cli.commands.registry_serve import read_address
 from nv2.errors import UsageError
 
 SOURCE = str(Path(nv2.__file__).parent.parent)

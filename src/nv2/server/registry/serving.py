@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from nv2.server.listener import Listener
 from nv2.server.loopback import check_loopback
-from nv2.server.messages import Application
+from nv2.server.messages import Application, Layer, layered
 from nv2.server.registry import routes
 from nv2.server.registry.limits import Limits
 from nv2.server.registry.storage import Storage
@@ -58,21 +58,21 @@ def serve(
     *,
     warn: Callable[[str], None] | None = None,
     limits: Limits | None = None,
+    layers: Sequence[Layer] = (),
 ) -> RunningRegistry:
     """Serve the registry in `directory`, which is made if it is not there, until it is closed.
 
     `host` is a loopback address or `localhost`, `port` 0 takes any that is free. `log` is given one line per
-    request, `warn` (by default `log`) one per failure of the registry itself. Raises `UsageError` for an address
-    that other machines can reach or a directory that cannot be a registry's, `ConfigurationError` if its index
-    cannot be used, `EnvironmentFailure` if the machine refuses.
+    request, `warn` (by default `log`) one per failure of the registry itself. `layers` stand before it, the first
+    outermost. Raises `UsageError` for an address that other machines can reach or a directory that cannot be a
+    registry's, `ConfigurationError` if its index cannot be used, `EnvironmentFailure` if the machine refuses.
     """
     tell, complain = _one_at_a_time(log or _silence), _one_at_a_time(warn or log or _silence)
     check_loopback(host, port)  # before a directory is made
     storage = Storage(directory, limits)
     try:
-        application = Application(
-            lambda call: routes.respond(storage, call, complain), routes.refuse, tell, complain
-        )
+        respond = layered(lambda call: routes.respond(storage, call, complain), layers)
+        application = Application(respond, routes.refuse, tell, complain)
         listener = Listener(host, port, application)
     except BaseException:
         storage.close()
