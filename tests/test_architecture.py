@@ -37,15 +37,16 @@ FLOORS = (
                        "programs programs.interface programs.contract programs.plugins programs.plugins.interface "
                        "programs.plugins.messages programs.plugins.versions", pure=True, blind_to="decisions"),
     Floor("questions", "discovery opening revocation revocation.* plugin_verification timestamping closure rehearsal", pure=True),
-    Floor("verbs",     "verification signing recursive_signing copying inspection graph blob_verification", pure=True),
-    Floor("files",     "files", blind_to="decisions questions verbs"),
+    Floor("verbs",     "verification signing recursive_signing copying.* inspection graph blob_verification", pure=True),
+    Floor("compound-verbs", "bundling bundling.*", pure=True),
+    Floor("files",     "files", blind_to="decisions questions verbs compound-verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream content.blob_files "
                        "transport.address_rules transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
                        "transport.exchange transport.failures transport.http transport.jobs transport.lanes transport.proxies transport.refusals "
                        "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
                        "keys.private_keys keys.file keys.generate keys.chains keys.pkcs11.* keys.plugin  "
                        "programs.run programs.plugins.calls  home.*",
-                       blind_to="decisions questions verbs"),
+                       blind_to="decisions questions verbs compound-verbs"),
     Floor("wiring",    "notary.*"),
     Floor("public",    ROOT),
     Floor("faces",     "cli.* server.* plugin plugin.*", blind_to="adapters"),
