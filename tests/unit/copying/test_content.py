@@ -121,7 +121,7 @@ def test_foreign_layers_are_left_and_reported(source: MemoryStore, destination: 
         source, {"config": config.to_json(), "layers": [foreign.to_json()]}, mt.DOCKER_MANIFEST
     )
     result = copy(source, destination, image.digest, None)
-    assert result.left == (foreign,)
+    assert [item.descriptor for item in result.left] == [foreign]
     assert destination.resolve(image.digest) == image
 
 
@@ -131,7 +131,7 @@ def test_the_subject_of_what_is_copied_is_left_and_reported(
     image = push_image(source, b"layer")
     signature = attach_referrer(source, image)
     result = copy(source, destination, signature.digest, None)
-    assert digests(*result.left) == {image.digest}
+    assert digests(*(item.descriptor for item in result.left)) == {image.digest}
     assert not destination.exists(image)
     assert destination.referrers(image).descriptors == (signature,)
 

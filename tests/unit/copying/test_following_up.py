@@ -42,7 +42,10 @@ def test_signatures_of_every_level_follow_and_nothing_else_is_written(
         signatures[0].digest: digests(signatures[2]),
     }
     assert destination.tags == {}
-    assert (digests(*result.skipped), digests(*result.left)) == (digests(index, child), digests(sbom))
+    assert (digests(*result.skipped), digests(*(item.descriptor for item in result.left))) == (
+        digests(index, child),
+        digests(sbom),
+    )
     assert [event.done for event in events] == list(range(1, events[-1].total + 1))
 
 
@@ -67,7 +70,10 @@ def test_signatures_of_an_image_that_is_not_there_are_left_with_it(
     push_as_others_do(source, destination, here, index)
     result = follow_up(source, destination, index.digest, referrer_types=SIGNATURES)
     assert set(destination.manifests) == digests(here, index, wanted)
-    assert (digests(*result.left), result.problems) == (digests(absent, left, upon), ())
+    assert (digests(*(item.descriptor for item in result.left)), result.problems) == (
+        digests(absent, left, upon),
+        (),
+    )
 
 
 def test_an_artifact_that_refers_to_another_is_not_listed_anew(

@@ -93,7 +93,7 @@ def _print_json(call: Call, copied: Copied) -> None:
             "copied": [item.to_json() for item in result.copied],
             "mounted": [item.to_json() for item in result.mounted],
             "skipped": [item.to_json() for item in result.skipped],
-            "left": [item.to_json() for item in result.left],
+            "left": [item.descriptor.to_json() | {"reason": item.reason} for item in result.left],
             "problems": list(result.problems),
         }
     )

@@ -1,0 +1,161 @@
+"""The work of a copy, step by step: blobs, manifests, lists of referrers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from functools import partial
+from graphlib import TopologicalSorter
+from typing import BinaryIO
+
+from nv2.closure import UNUSABLE, Closure, Execute, Node, is_foreign
+from nv2.content.interface import Source, Store, can_mount, opener
+from nv2.copying.results import OTHER_TYPE, SUBJECT, CopyResult, Ledger, Listener, Outcome
+from nv2.errors import ContentMismatch, Nv2Error
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
+from nv2.plain_text import one_line
+
+_Key = tuple[Digest, int, bool]
+"""What tells one blob from another. A referrer may lie about size or kind of a blob that others need."""
+
+
+def _key(blob: Descriptor) -> _Key:
+    return blob.digest, blob.size, is_foreign(blob)
+
+
+class Work:
+    """One copy under way: the ledger of what was done, and the referrers that cannot be copied."""
+
+    def __init__(
+        self,
+        source: Source,
+        destination: Store,
+        closure: Closure,
+        execute: Execute,
+        progress: Listener,
+        there: Set[Digest] = frozenset(),
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._closure = closure
+        self._execute = execute
+        self._there = there
+        self._dropped: set[Digest] = set()
+        self.ledger = Ledger(progress, closure.problems)
+
+    def do(self) -> None:
+        """All but the tag, in the order in which nobody sees a part of it."""
+        self._copy_blobs()
+        self._copy_manifests()
+        self._attach()
+
+    def _copy_blobs(self) -> None:
+        """Every blob that is not there; a referrer of which one cannot be had is dropped."""
+        nodes = self._closure.nodes
+        blobs: dict[_Key, Descriptor] = {}
+        sent = [node for digest, node in nodes.items() if digest not in self._there]
+        for blob in (blob for node in sent for blob in node.blobs):
+            blobs.setdefault(_key(blob), blob)
+        needed = {_key(blob) for node in sent if node.required for blob in node.blobs}
+        self.ledger.total = len(blobs) + len(nodes)
+        faults: dict[_Key, Nv2Error] = {}
+        jobs = [partial(self._copy_blob, blob) for blob in blobs.values()]
+        for (key, blob), outcome in zip(blobs.items(), self._execute(jobs), strict=True):
+            if isinstance(outcome, Outcome):
+                self.ledger.enter(outcome, blob)
+            elif key in needed:
+                raise outcome
+            else:
+                faults[key] = outcome
+        for node in sent:
+            if fault := next((faults[_key(blob)] for blob in node.blobs if _key(blob) in faults), None):
+                self._drop(node, str(fault))
+
+    def _copy_manifests(self) -> None:
+        """Every manifest that is not there, after its children and its subject."""
+        nodes = self._closure.nodes
+        sorter = TopologicalSorter({digest: self._before(node) for digest, node in nodes.items()})
+        sorter.prepare()
+        while sorter.is_active():
+            ready = sorter.get_ready()
+            whole = [nodes[digest] for digest in ready if self._is_whole(nodes[digest])]
+            jobs = [partial(self._copy_manifest, node) for node in whole]
+            for node, outcome in zip(whole, self._execute(jobs), strict=True):
+                self.ledger.enter(outcome, node.descriptor)
+            sorter.done(*ready)
+
+    def _attach(self) -> None:
+        """List the referrers, all of one subject at once; those that were there too: they may not be listed."""
+        groups: dict[Digest, tuple[Descriptor, list[Descriptor]]] = {}
+        for node in self._closure.nodes.values():
+            subject = node.manifest.subject
+            if subject and node.descriptor.digest not in self._dropped | self._there:
+                known = self._closure.nodes.get(subject.digest)
+                group = groups.setdefault(subject.digest, (known.descriptor if known else subject, []))
+                group[1].append(node.as_referrer)
+        jobs = [partial(self._destination.attach, subject, listed) for subject, listed in groups.values()]
+        for _ in self._execute(jobs):
+            pass
+        for subject, _listed in groups.values():
+            if subject.digest not in self._closure.nodes:
+                self.ledger.leave(subject, SUBJECT)
+
+    def result(self) -> CopyResult:
+        """What was done."""
+        for descriptor in self._closure.others:
+            self.ledger.leave(descriptor, OTHER_TYPE)
+        return self.ledger.result(self._closure.root)
+
+    def _copy_blob(self, blob: Descriptor) -> Outcome | Nv2Error:
+        """What became of `blob`, or why the source cannot give it. Whatever else is wrong is raised."""
+        if is_foreign(blob):
+            return Outcome.LEFT
+        if self._destination.exists(blob):
+            return Outcome.SKIPPED
+        if can_mount(self._destination) and self._destination.mount(blob, self._source):
+            return Outcome.MOUNTED
+        faults: list[Nv2Error] = []
+        try:
+            self._destination.push(blob, partial(_open, self._source, blob, faults))
+        except Nv2Error as e:
+            if e in faults or isinstance(e, ContentMismatch):
+                return e
+            raise
+        return Outcome.COPIED
+
+    def _copy_manifest(self, node: Node) -> Outcome:
+        if node.descriptor.digest in self._there or self._destination.exists(node.descriptor):
+            return Outcome.SKIPPED
+        self._destination.push(node.descriptor, opener(node.data))
+        return Outcome.COPIED
+
+    def _before(self, node: Node) -> Iterator[Digest]:
+        """What must be there before `node`."""
+        subject = node.manifest.subject
+        needed = (*node.children, *((subject.digest,) if subject else ()))
+        return (digest for digest in needed if digest in self._closure.nodes)
+
+    def _is_whole(self, node: Node) -> bool:
+        """Whether `node` can be copied: a referrer cannot without its children, or without its subject."""
+        if node.descriptor.digest in self._dropped:
+            return False
+        missing = {digest for digest in node.children if digest not in self._closure.nodes}
+        missing |= self._dropped.intersection(self._before(node))
+        if missing and not node.required:
+            self._drop(node, f"{min(missing)} is left out")
+            return False
+        return True
+
+    def _drop(self, node: Node, reason: str) -> None:
+        self._dropped.add(node.descriptor.digest)
+        self.ledger.problems.append(one_line(f"{node.descriptor.digest}: left out: {reason}"))
+        self.ledger.total -= 1
+
+
+def _open(source: Source, blob: Descriptor, faults: list[Nv2Error]) -> BinaryIO:
+    """The content; what is wrong with it goes into `faults` too, to tell it from what the destination says."""
+    try:
+        return source.open(blob)
+    except UNUSABLE as e:
+        faults.append(e)
+        raise
