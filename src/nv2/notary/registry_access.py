@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from nv2.content.remote.endpoint import base_url
 from nv2.errors import CredentialError
 from nv2.home.config import Config
+from nv2.oci.reference import api_host
 from nv2.transport.auth import Authenticated
 from nv2.transport.http import HttpSettings, HttpTransport
 from nv2.transport.interface import Transport
@@ -152,7 +153,7 @@ class RegistryAccess:
         if self._explicit is None:
             return
         with self._lock:
-            found = self._registries.union(registries)
+            found = self._registries.union(map(api_host, registries))
             if len(found) > 1:
                 raise _two_registries(*sorted(found)[:2])
             self._registries = found

@@ -23,6 +23,9 @@ _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]{{1,5}})?", re.ASCII)
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
+DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+"""The names of Docker Hub, the usual one first. The API answers at the last one."""
+
 EXPECTED = "expected <registry>/<repository>:<tag> or <registry>/<repository>@<digest>"
 
 
@@ -143,6 +146,16 @@ def is_repository(text: str) -> bool:
     """Whether `text` is `registry/repository` and nothing more: what a scope must be."""
     registry, slash, repository = text.partition("/")
     return bool(slash and _REGISTRY.fullmatch(registry) and _REPOSITORY.fullmatch(repository))
+
+
+def api_host(registry: str) -> str:
+    """The host that speaks the API for `registry`: another one than its name for Docker Hub only."""
+    return DOCKER_HUB[-1] if registry in DOCKER_HUB else registry
+
+
+def api_repository(registry: str, repository: str) -> str:
+    """What `registry` calls `repository`: on Docker Hub, `alpine` is `library/alpine` (distribution/reference)."""
+    return f"library/{repository}" if registry in DOCKER_HUB and "/" not in repository else repository
 
 
 def is_tag(text: str) -> bool:

@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 
 from nv2 import strict_json
 from nv2.errors import CredentialError, EnvironmentFailure
+from nv2.oci.reference import DOCKER_HUB as _DOCKER_HUB_HOSTS
 from nv2.plain_text import one_line
 from nv2.programs.interface import Finished, Programs
 from nv2.strict_json import Fields
 
 DOCKER_HUB = "https://index.docker.io/v1/"
 """The name under which Docker keeps the credentials of Docker Hub."""
-
-_DOCKER_HUB_HOSTS = ("docker.io", "registry-1.docker.io", "index.docker.io")
 
 IDENTITY_USER = "<token>"
 """The user name that says: the secret is an identity token (docker-credential-helpers)."""

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from nv2 import strict_json
 from nv2.errors import PolicyError
-from nv2.oci.reference import is_repository
+from nv2.oci.reference import DOCKER_HUB, api_repository, is_repository
 from nv2.strict_json import Fields
 from nv2.trust.anchors import StoreName, parse_store_name
 from nv2.trust.identity import Identity, parse_identities
@@ -25,8 +25,6 @@ GLOBAL = "*"
 
 P = TypeVar("P")
 S = TypeVar("S")
-
-_DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 
 class TimestampWhen(Enum):
@@ -80,12 +78,14 @@ class TrustPolicy(NamedTuple):
 
 
 def _canonical(scope: str) -> tuple[str, str, str]:
-    """Host, port and repository: case of the host, the port of https, and names of Docker Hub make no difference."""
+    """Host, port and repository: case of the host, the port of https, names of Docker Hub, and the `library/` that is
+    understood there make no difference."""
     registry, _, repository = scope.lower().partition("/")
     host, colon, port = registry.rpartition(":")
     if not colon or registry.endswith("]"):
         host, port = registry, "443"
-    return _DOCKER_HUB[0] if host in _DOCKER_HUB else host, port.lstrip("0"), repository
+    hub = DOCKER_HUB[0] if host in DOCKER_HUB else host
+    return hub, port.lstrip("0"), api_repository(hub, repository)
 
 
 def parse_policy(data: bytes, at: str) -> TrustPolicy:

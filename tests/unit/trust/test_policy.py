@@ -102,6 +102,9 @@ def test_an_exact_scope_beats_the_global_one() -> None:
         ("[2001:DB8::1]/net", "[2001:db8::1]/net"),
         ("docker.io/acme/net", "index.docker.io/acme/net"),
         ("docker.io/acme/net", "registry-1.docker.io/acme/net"),
+        ("docker.io/library/alpine", "docker.io/alpine"),
+        ("docker.io/alpine", "docker.io/library/alpine"),
+        ("docker.io/library/alpine", "index.docker.io/alpine"),
     ],
 )
 def test_another_spelling_of_a_scope_does_not_lead_to_the_global_statement(scope: str, other: str) -> None:
@@ -116,6 +119,11 @@ def test_other_registries_and_ports_are_no_other_spelling() -> None:
     found = parsed(statement(name="all"), statement(name="one", registryScopes=["acme.io:5000/net"]))
     for other in ("acme.io/net", "acme.io:50000/net", "acme.io.net:5000/net", "acme.io:5000/nets"):
         assert found.statement_for(other).name == "all"
+
+
+def test_only_docker_hub_understands_a_library() -> None:
+    found = parsed(statement(name="all"), statement(name="one", registryScopes=["acme.io/library/alpine"]))
+    assert found.statement_for("acme.io/alpine").name == "all"
 
 
 def test_where_no_statement_applies_nothing_is_trusted() -> None:

@@ -10,6 +10,7 @@ from nv2.errors import BadAnswer, NotFound, Nv2Error, Refused
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.manifest import is_manifest
+from nv2.oci.reference import api_host, api_repository
 from nv2.plain_text import one_line
 from nv2.transport.failures import Cut
 from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
@@ -34,20 +35,19 @@ BROKEN = "the registry, or a proxy before it, does not work just now; its own lo
 
 NO_REGISTRY = "are host and port right? A registry answers at /v2/ of its host"
 
-_API_HOSTS = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
-
 
 class Endpoint:
     """The repository `repository` at `registry` (`host[:port]`).
 
-    `push` says that this run is going to write, so that one token is asked for all of it.
+    `push` says that this run is going to write, so that one token is asked for all of it. `name` is what was
+    written, for messages and records; `repository` is what the registry calls it.
     """
 
     def __init__(
         self, registry: str, repository: str, transport: Transport, *, plain_http: bool, push: bool = False
     ) -> None:
         self.registry = registry
-        self.repository = repository
+        self.repository = api_repository(registry, repository)
         self.name = f"{registry}/{repository}"
         self._base = base_url(registry, plain_http=plain_http)
         self._transport = transport
@@ -138,7 +138,7 @@ def content_name(descriptor: Descriptor) -> str:
 
 def base_url(registry: str, *, plain_http: bool) -> str:
     """Scheme and host of the API of `registry`."""
-    return f"{'http' if plain_http else 'https'}://{_API_HOSTS.get(registry, registry)}"
+    return f"{'http' if plain_http else 'https'}://{api_host(registry)}"
 
 
 def ping(registry: str, transport: Transport, *, plain_http: bool) -> bool:

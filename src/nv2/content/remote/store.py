@@ -221,7 +221,7 @@ class RemoteStore:
         """Whether the registry took the blob over from `source`, another repository of it."""
         if not isinstance(source, RemoteStore) or not self.would_mount(source):
             return False
-        return self._uploads.mount(descriptor, source.repository)
+        return self._uploads.mount(descriptor, source._endpoint.repository)
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
         """Who names `subject`, by the API, else by the fallback tag (distribution-spec, "Listing Referrers").

@@ -1,7 +1,7 @@
 import pytest
 
 from nv2.content.interface import opener
-from nv2.content.remote.endpoint import base_url, ping
+from nv2.content.remote.endpoint import Endpoint, base_url, ping
 from nv2.content.remote.store import LEAST_RATE
 from nv2.errors import (
     BadAnswer,
@@ -298,9 +298,31 @@ def test_reading_asks_for_nothing_but_reading() -> None:
     assert [r.url.partition("scope=")[2] for r in login.requests] == ["repository:app:pull"]
 
 
-@pytest.mark.parametrize("registry", ["docker.io", "index.docker.io"])
+@pytest.mark.parametrize("registry", ["docker.io", "index.docker.io", "registry-1.docker.io"])
 def test_the_api_of_docker_hub_is_at_another_host(registry: str) -> None:
     assert base_url(registry, plain_http=False) == "https://registry-1.docker.io"
+
+
+@pytest.mark.parametrize(
+    ("registry", "repository", "asked"),
+    [
+        ("docker.io", "alpine", "registry-1.docker.io/v2/library/alpine"),
+        ("index.docker.io", "alpine", "registry-1.docker.io/v2/library/alpine"),
+        ("registry-1.docker.io", "alpine", "registry-1.docker.io/v2/library/alpine"),
+        ("docker.io", "library/alpine", "registry-1.docker.io/v2/library/alpine"),
+        ("docker.io", "team/app", "registry-1.docker.io/v2/team/app"),
+        ("registry.test", "alpine", "registry.test/v2/alpine"),
+        ("docker.io.test", "alpine", "docker.io.test/v2/alpine"),
+    ],
+)
+def test_one_part_is_an_official_image_on_docker_hub_and_nowhere_else(
+    registry: str, repository: str, asked: str
+) -> None:
+    endpoint = Endpoint(registry, repository, FunctionTransport({}), plain_http=False)
+    request = endpoint.request("GET", "manifests/v1")
+    assert request.url == f"https://{asked}/manifests/v1"
+    assert request.scopes == (f"repository:{asked.partition('/v2/')[2]}:pull",)
+    assert endpoint.name == f"{registry}/{repository}"
 
 
 def test_a_ping_is_silent_when_the_registry_lets_us_in() -> None:
