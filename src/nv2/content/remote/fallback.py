@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from nv2.content.interface import Journal, Lock, opener
@@ -77,7 +78,7 @@ class RunJournal:
             self._known.get(subject, {}).pop(digest, None)
 
 
-class _Round(NamedTuple):
+class Round(NamedTuple):
     """One read, merge and write."""
 
     found: str | None
@@ -87,7 +88,7 @@ class _Round(NamedTuple):
     """From before the read until after the write."""
 
 
-class _Put(enum.Enum):
+class Put(enum.Enum):
     """How a write ended."""
 
     WRITTEN = "written"
@@ -103,7 +104,8 @@ def attach_by_tag(writer: Writer, subject: Descriptor, manifests: Sequence[Descr
     Entries that this host attached earlier are put back if they are gone and their manifests are not.
     Raises `BadAnswer` if the entries do not stay, or the index becomes too large.
     """
-    _write_until_kept(writer, subject, manifests, _record(writer, subject, manifests))
+    restore = _record(writer, subject, manifests)
+    write_until_kept(writer, subject, partial(_merge, writer, subject, manifests, restore))
 
 
 def witnesses(writer: Writer, subject: Descriptor) -> frozenset[str]:
@@ -112,7 +114,7 @@ def witnesses(writer: Writer, subject: Descriptor) -> frozenset[str]:
     The specification leaves its content open, but nobody writes another than `{}` (ADR 0006).
     """
     try:
-        known = writer.journal.recall(_name(writer, subject))
+        known = writer.journal.recall(name_of(writer, subject))
     except EnvironmentFailure:
         return frozenset()  # whoever attaches is warned of it
     return frozenset(item.digest for item in known if item.artifact_type == mt.SIGNATURE)
@@ -126,36 +128,39 @@ def restore_by_tag(
     What has no manifest any more is forgotten. Returns what was missing. Raises as `attach_by_tag`, and
     `EnvironmentFailure` if the record cannot be read.
     """
-    name = _name(writer, subject)
+    name = name_of(writer, subject)
     lost = unlisted(writer.journal.recall(name), (item.to_json() for item in listed))
     missing = tuple(item for item in lost if writer.exists(item))
     if missing:
-        _write_until_kept(writer, subject, (), missing)
+        write_until_kept(writer, subject, partial(_merge, writer, subject, (), missing))
     if gone := {item.digest for item in lost} - {item.digest for item in missing}:
         writer.journal.forget(name, gone)
     return missing
 
 
-def _name(writer: Writer, subject: Descriptor) -> str:
+def name_of(writer: Writer, subject: Descriptor) -> str:
+    """The artifact, as locks and the journal know it."""
     return f"{writer.endpoint.name}@{subject.digest}"
 
 
 def _record(writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
     """Before anything is written: who is interrupted, or displaced, can still be helped."""
     try:
-        return writer.journal.record(_name(writer, subject), manifests)
+        return writer.journal.record(name_of(writer, subject), manifests)
     except EnvironmentFailure as e:
         writer.warn(f"the signature is not recorded here, so that 'nv2 list --heal' will not know it: {e}")
         return ()
 
 
-def _write_until_kept(
-    writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor]
-) -> None:
+def write_until_kept(writer: Writer, subject: Descriptor, step: Callable[[], Round]) -> None:
+    """Repeat `step`, under the lock, until it finds nothing to write; then delete what was replaced.
+
+    Raises `BadAnswer` if that does not come to be.
+    """
     replaced: set[str] = set()
     for _ in range(MAX_ROUNDS):
-        with writer.lock(_name(writer, subject)):
-            done = _merge(writer, subject, manifests, restore)
+        with writer.lock(name_of(writer, subject)):
+            done = step()
         if not done.written:
             _delete(writer, replaced - {done.found or "", subject.digest})
             return
@@ -177,7 +182,7 @@ def _wait(seconds: float) -> float:
 
 def _merge(
     writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor]
-) -> _Round:
+) -> Round:
     began = time.monotonic()
     current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
     found = current.digest if current else None
@@ -186,14 +191,14 @@ def _merge(
     missing = unlisted(manifests, entries)
     missing += [item for item in unlisted(restore, entries) if writer.exists(item)]
     if not missing:
-        return _Round(found, False, 0.0)
+        return Round(found, False, 0.0)
     writer.confirm(listed)
     document = _merged(current, missing)
-    if _put(writer, subject, document, current) is _Put.DANGLING:
+    if put_index(writer, subject, document, current) is Put.DANGLING:
         _drop_dangling(writer, document)
-        if _put(writer, subject, document, current) is _Put.DANGLING:
+        if put_index(writer, subject, document, current) is Put.DANGLING:
             raise BadAnswer("refuses the list of signatures, whatever is left out", at=writer.endpoint.name)
-    return _Round(found, True, time.monotonic() - began)
+    return Round(found, True, time.monotonic() - began)
 
 
 def _merged(current: FallbackIndex | None, missing: Iterable[Descriptor]) -> dict[str, Any]:
@@ -205,9 +210,10 @@ def _merged(current: FallbackIndex | None, missing: Iterable[Descriptor]) -> dic
     return document
 
 
-def _put(
+def put_index(
     writer: Writer, subject: Descriptor, document: Mapping[str, Any], current: FallbackIndex | None
-) -> _Put:
+) -> Put:
+    """Write `document` as the index of `subject`, in place of `current`. Raises `BadAnswer`, `Refused`."""
     endpoint, tag = writer.endpoint, fallback_tag(subject.digest)
     data = json.dumps(document, separators=(",", ":")).encode()
     if len(data) > MAX_MANIFEST:
@@ -223,10 +229,10 @@ def _put(
     response = endpoint.send(request)
     if response.status in (201, 412):
         response.discard()
-        return _Put.WRITTEN if response.status == 201 else _Put.CHANGED
+        return Put.WRITTEN if response.status == 201 else Put.CHANGED
     error = endpoint.failure(response, f"tag {tag}")
     if response.status in (400, 404) and any(code in error.message for code in _MISSING_ENTRY):
-        return _Put.DANGLING
+        return Put.DANGLING
     raise error
 
 
