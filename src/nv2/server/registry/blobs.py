@@ -13,6 +13,8 @@ from nv2.server.registry.storage import Storage
 def get(storage: Storage, call: Call, target: Target) -> Answer:
     """The blob, or the range of it that is asked for."""
     digest = digest_in(target.name)
+    if call.method == "HEAD":
+        storage.promise(digest)  # a client that hears of it does not push it
     content = storage.blob(target.repository, digest)
     if content is None:
         raise _unknown()

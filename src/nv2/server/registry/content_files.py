@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 from nv2.files import sync_directory
 from nv2.oci.digest import Digest
 from nv2.server.messages import FileSlice
+
+RENEWAL = 600.0
+"""Seconds for which content that somebody asked for need not be renewed: far less than any grace of a collection."""
 
 
 class ContentFiles:
@@ -46,6 +50,25 @@ class ContentFiles:
         except FileNotFoundError:
             return None
         return FileSlice(file, 0, os.fstat(file.fileno()).st_size)
+
+    def size(self, digest: Digest) -> int | None:
+        """Bytes of the content, or None if it is not there."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def is_rested(self, digest: Digest) -> bool:
+        """Whether the content is there and was neither written nor renewed for `RENEWAL` seconds."""
+        try:
+            return self.path(digest).stat().st_mtime < time.time() - RENEWAL
+        except FileNotFoundError:
+            return False
+
+    def renew(self, digest: Digest) -> None:
+        """Let the content count as written now; what collects garbage goes by this time."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.path(digest))
 
     def remove(self, digest: Digest) -> None:
         """Remove the content; whoever has it open still reads it to the end."""

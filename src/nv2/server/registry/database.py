@@ -13,49 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nv2.errors import ConfigurationError
-
-VERSION = 1
-"""Of the tables below; a directory with another one is refused, not guessed at."""
-
-TABLES = """
-CREATE TABLE repositories (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
-);
-CREATE TABLE blobs (
-    repository INTEGER NOT NULL REFERENCES repositories,
-    digest TEXT NOT NULL,
-    PRIMARY KEY (repository, digest)
-) WITHOUT ROWID;
-CREATE INDEX blobs_by_digest ON blobs (digest);
-CREATE TABLE manifests (
-    repository INTEGER NOT NULL REFERENCES repositories,
-    digest TEXT NOT NULL,
-    media_type TEXT NOT NULL,
-    subject TEXT,
-    artifact_type TEXT,
-    descriptor TEXT,
-    PRIMARY KEY (repository, digest)
-);
-CREATE INDEX manifests_by_digest ON manifests (digest);
-CREATE INDEX referrers ON manifests (repository, subject, digest) WHERE subject IS NOT NULL;
-CREATE TABLE tags (
-    repository INTEGER NOT NULL REFERENCES repositories,
-    name TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    PRIMARY KEY (repository, name)
-) WITHOUT ROWID;
-CREATE INDEX tags_in_order ON tags (repository, name COLLATE NOCASE, name);
-CREATE INDEX tags_by_digest ON tags (repository, digest);
-"""
-"""`descriptor` is the finished JSON object of a manifest with a subject: listing referrers joins strings."""
+from nv2.server.registry import journal, tables
+from nv2.server.registry.tables import SizeOf
 
 
 class Database:
-    """The file at `path`, made if it is not there. Raises `ConfigurationError` for a file of another version."""
+    """The file at `path`, made if it is not there; one of an older version is brought up to ours.
 
-    def __init__(self, path: Path) -> None:
+    `size_of` says how large the content of a digest is, which older versions did not write down. Raises
+    `ConfigurationError` for a file that cannot be used, or is of a later version.
+    """
+
+    def __init__(self, path: Path, size_of: SizeOf) -> None:
         self._path = path
+        self._size_of = size_of
         self._resting: list[sqlite3.Connection] = []
         self._writer = threading.Lock()
         try:
@@ -112,12 +83,10 @@ class Database:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         (found,) = db.execute("PRAGMA user_version").fetchone()
-        if found == VERSION:
+        if found == tables.VERSION or tables.migrate(db, found, journal.now(), self._size_of):
             return
         if found or db.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise ConfigurationError(
-                f"the index has version {found}, this nv2 knows version {VERSION}", at=str(self._path)
+                f"the index has version {found}, this nv2 knows version {tables.VERSION}", at=str(self._path)
             )
-        for statement in filter(str.strip, TABLES.split(";")):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version={VERSION}")
+        tables.create(db)

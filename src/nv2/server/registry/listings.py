@@ -45,11 +45,34 @@ def referrers(storage: Storage, call: Call, target: Target) -> Answer:
     return Answer(200, headers, (_INDEX + ",".join(found) + "]}").encode())
 
 
+def history(storage: Storage, call: Call, target: Target) -> Answer:
+    """What a tag named, the latest first; of all tags of the repository if none is given (an extension of nv2)."""
+    tag = call.first("tag")
+    count = _count(call, storage.limits.entries)
+    before = call.first("last")
+    if before is not None and not _is_number(before):
+        raise Refusal(400, "UNSUPPORTED", "last is not the number of an entry")
+    found = storage.history(target.repository, tag, None if before is None else int(before), count + 1)
+    if found is None:
+        raise Refusal(404, "NAME_UNKNOWN", "there is no such repository")
+    page = found[:count]
+    headers = {"Content-Type": "application/json"}
+    if page and len(found) > count:
+        fields = [("n", str(count)), ("last", str(page[-1].number))]
+        headers["Link"] = _next(call, [*([("tag", tag)] if tag else []), *fields])
+    document = {"name": target.repository, "history": [entry.to_json() for entry in page]}
+    return Answer(200, headers, json.dumps(document, separators=(",", ":")).encode())
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
 def _count(call: Call, most: int) -> int:
     text = call.first("n")
     if text is None:
         return most
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    if not _is_number(text):
         raise Refusal(400, "UNSUPPORTED", "n is not a number of entries")
     return min(int(text), most)
 

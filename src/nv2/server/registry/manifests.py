@@ -18,8 +18,10 @@ from nv2.oci.media_types import FOREIGN_LAYERS
 from nv2.server.messages import Answer, Body, Call
 from nv2.server.registry.conditions import condition_of, entity_tag
 from nv2.server.registry.errors import Refusal
+from nv2.server.registry.journal import Who
 from nv2.server.registry.request_names import Target, computable, digest_in, known_name, new_tags
-from nv2.server.registry.storage import NewManifest, Storage
+from nv2.server.registry.rows import NewManifest
+from nv2.server.registry.storage import Storage
 
 _MEDIA_TYPE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII
@@ -29,6 +31,8 @@ _MEDIA_TYPE = re.compile(
 def get(storage: Storage, call: Call, target: Target) -> Answer:
     """The manifest that a tag or digest names."""
     manifest = storage.manifest(target.repository, known_name(target.name))
+    if manifest and call.method == "HEAD":
+        storage.promise(manifest.digest)  # a client that hears of it does not push it
     content = storage.open_manifest(manifest) if manifest else None
     if manifest is None or content is None:
         raise _unknown()
@@ -45,7 +49,8 @@ def put(storage: Storage, call: Call, target: Target) -> Answer:
     wanted = computable(digest_in(target.name)) if ":" in target.name else None
     data = _whole(call.body, storage.limits.manifest)
     manifest = _new_manifest(data, _media_type(call, data), wanted)
-    storage.add_manifest(target.repository, manifest, tags, target.name, condition_of(call.headers))
+    condition = condition_of(call.headers)
+    storage.add_manifest(target.repository, manifest, tags, target.name, condition, _who(call))
     headers = {
         "Location": f"/v2/{target.repository}/manifests/{manifest.digest}",
         "Docker-Content-Digest": manifest.digest,
@@ -62,13 +67,17 @@ def delete(storage: Storage, call: Call, target: Target) -> Answer:
     """Remove a tag alone, or a manifest with all its tags."""
     name, condition = known_name(target.name), condition_of(call.headers)
     removed = (
-        storage.remove_manifest(target.repository, digest_in(name), condition)
+        storage.remove_manifest(target.repository, digest_in(name), condition, _who(call))
         if ":" in name
-        else storage.remove_tag(target.repository, name, condition)
+        else storage.remove_tag(target.repository, name, condition, _who(call))
     )
     if not removed:
         raise _unknown()
     return Answer(202)
+
+
+def _who(call: Call) -> Who:
+    return Who(call.user, call.peer)
 
 
 def _whole(body: Body, limit: int) -> bytes:

@@ -53,6 +53,7 @@ ROUTES: tuple[tuple[re.Pattern[str], Mapping[str, Endpoint]], ...] = tuple(
             {"GET": manifests.get, "PUT": manifests.put, "DELETE": manifests.delete},
         ),
         (f"{_REPOSITORY}/tags/list", {"GET": listings.tags}),
+        (f"{_REPOSITORY}/_nv2/tags/history", {"GET": listings.history}),
         (f"{_REPOSITORY}/referrers/{_LAST}", {"GET": listings.referrers}),
     )
 )

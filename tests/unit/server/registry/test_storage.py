@@ -66,7 +66,7 @@ def test_a_crash_between_file_and_row_leaves_nothing_that_hurts(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("nv2.server.registry.storage._link_blob", None)
+        patched.setattr("nv2.server.registry.rows.link_blob", None)
         with pytest.raises(TypeError):
             shelf.ask("POST", f"a/blobs/uploads/?digest={HELLO}", b"hello")
     again = reopened(shelf)
