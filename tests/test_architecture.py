@@ -43,7 +43,7 @@ FLOORS = (
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream content.blob_files "
                        "transport.address_rules transport.auth transport.challenges transport.connections transport.credentials transport.deadline "
                        "transport.exchange transport.failures transport.http transport.jobs transport.lanes transport.proxies transport.refusals "
-                       "transport.redirects transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
+                       "transport.redirects transport.resolutions transport.retry transport.tls transport.tokens transport.trace transport.urls transport.wire "
                        "keys.private_keys keys.file keys.generate keys.chains keys.pkcs11.* keys.plugin  "
                        "programs.run programs.plugins.calls  home.*",
                        blind_to="decisions questions verbs compound-verbs"),

@@ -35,6 +35,7 @@ CONNECTION = (
     Flag("ca-file", "PEM file of authorities to trust for TLS, besides the system's"),
     Flag("client-cert", "PEM file of the client certificate for TLS"),
     Flag("client-key", "PEM file of the client certificate's key"),
+    Flag("resolve", "HOST:PORT:ADDRESS[:PORT] to connect to; may repeat", Kind.STRINGS),
 )
 
 
@@ -47,6 +48,7 @@ def session(call: Call) -> Session:
         ca_file=call.string("ca-file"),
         client_certificate=call.string("client-cert"),
         client_key=call.string("client-key"),
+        resolve=call.strings("resolve"),
     )
     return _opened(call, settings)
 

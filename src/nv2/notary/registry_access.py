@@ -13,7 +13,7 @@ from nv2.errors import CredentialError
 from nv2.home.config import Config
 from nv2.oci.reference import api_host
 from nv2.transport.auth import Authenticated
-from nv2.transport.http import HttpSettings, HttpTransport
+from nv2.transport.http import HttpSettings, HttpTransport, Way
 from nv2.transport.interface import Transport
 from nv2.transport.proxies import Proxies
 from nv2.transport.tls import TlsSettings
@@ -37,6 +37,8 @@ class Settings(NamedTuple):
     ca_file: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    resolve: tuple[str, ...] = ()
+    """`HOST:PORT:ADDRESS[:PORT]`: where to connect to for registries, and where they lead."""
     warn: Callable[[str], None] = _silent
     debug: Callable[[str], None] | None = None
 
@@ -54,6 +56,7 @@ class RegistryAccess:
         self._environ = environ
         self._explicit = _explicit(settings, environ)
         self._explicit_host: str | None = None
+        self._ways = _ways(settings.resolve)
         self._registries: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._http: HttpTransport | None = None
@@ -73,7 +76,7 @@ class RegistryAccess:
             proxies, debug = Proxies.from_environment(self._environ), self._settings.debug
             for scheme, proxy in proxies.by_scheme.items() if debug else ():
                 (debug or _silent)(f"proxy for {scheme}: {proxy.origin.place}")
-            self._http = HttpTransport(HttpSettings(tls_for=self._tls_for, proxies=proxies))
+            self._http = HttpTransport(HttpSettings(tls_for=self._tls_for, proxies=proxies, ways=self._ways))
             self._transport = Authenticated(self._traced(self._http), self.credential_for)
         return self._transport
 
@@ -191,6 +194,14 @@ class RegistryAccess:
         if not saying:
             saying = [configs[-1]._replace(store=native_helper(sys.platform, programs.has))]
         return [CredentialStore(config, programs) for config in saying]
+
+
+def _ways(resolve: Iterable[str]) -> dict[Origin, Way]:
+    if not resolve:
+        return {}
+    from nv2.transport.resolutions import parse_resolutions
+
+    return {origin: Way(address) for origin, address in parse_resolutions(resolve).items()}
 
 
 def _two_registries(one: str, other: str) -> CredentialError:

@@ -171,14 +171,17 @@ def open_connection(
     context: Callable[[], ssl.SSLContext],
     deadline: float | None,
     dial: Dial | None = None,
+    address: Origin | None = None,
+    patience: float = CONNECT_TIMEOUT,
 ) -> Connection:
     """A connection to `origin`. Raises `Unreachable`, naming it (or the proxy), and what `context` raises.
 
-    `dial` chooses the addresses to try, where the rule of a request does; a proxy chooses them itself.
+    `dial` chooses the addresses to try, where the rule of a request does; `address` is where to connect to in place of
+    them; a proxy chooses itself. `patience` is the time to connect, in seconds.
     """
-    first = proxy.origin if proxy else origin
+    first = proxy.origin if proxy else address or origin
     secure = origin.scheme == "https"
-    sock = _connect(first, proxy is not None, None if proxy else dial, deadline)
+    sock = _connect(first, proxy is not None, None if proxy or address else dial, deadline, patience)
     try:
         connection = Connection(sock, origin.place, proxied=proxy is not None and not secure)
         connection.be_patient_until(deadline)
@@ -192,10 +195,12 @@ def open_connection(
     return connection
 
 
-def _connect(origin: Origin, is_proxy: bool, dial: Dial | None, deadline: float | None) -> socket.socket:
+def _connect(
+    origin: Origin, is_proxy: bool, dial: Dial | None, deadline: float | None, patience: float
+) -> socket.socket:
     sock = None
-    left = CONNECT_TIMEOUT if deadline is None else deadline - time.monotonic()
-    seconds = min(CONNECT_TIMEOUT, max(left, 0.01))
+    left = patience if deadline is None else deadline - time.monotonic()
+    seconds = min(patience, max(left, 0.01))
     try:
         # As bytes: a str would load the codec for international names, which 10 ms cannot pay back.
         host: str = origin.host.encode("ascii")  # type: ignore[assignment]

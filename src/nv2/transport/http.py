@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2._version import __version__
 from nv2.errors import BadAnswer
 from nv2.transport.interface import (
     CONNECT_TIMEOUT,
+    NO_HEADERS,
     TOTAL_TIMEOUT,
     AddressRule,
     Pending,
@@ -40,6 +42,20 @@ PER_HOST = 8
 """Requests to one host under way at a time."""
 
 
+class Way(NamedTuple):
+    """What is particular to one origin."""
+
+    address: Origin | None = None
+    """Where to connect to; the name stays what is asked for, and what the certificate must have."""
+    headers: Mapping[str, str] = NO_HEADERS
+    """Sent with each request to this origin, and to no other."""
+    dial_timeout: float = CONNECT_TIMEOUT
+    """Seconds to open a connection."""
+
+
+USUAL = Way()
+
+
 class HttpSettings(NamedTuple):
     """How to connect."""
 
@@ -49,6 +65,8 @@ class HttpSettings(NamedTuple):
     proxies: Proxies = Proxies()
     user_agent: str = f"nv2/{__version__}"
     per_host: int = PER_HOST
+    ways: Mapping[Origin, Way] = MappingProxyType({})
+    """The origins that are not reached in the usual way. More may come while the transport is used."""
     resolve: Resolve | None = None
     """What finds addresses where a request has an address rule; `socket.getaddrinfo` if absent."""
 
@@ -185,7 +203,10 @@ class HttpTransport:
             from nv2.transport.address_rules import dialer
 
             dial = dialer(rule, origin, self._settings.resolve)
-        return open_connection(origin, proxy, lambda: self._tls_context(origin), deadline, dial)
+        way = self._settings.ways.get(_lower(origin), USUAL)
+        return open_connection(
+            origin, proxy, lambda: self._tls_context(origin), deadline, dial, way.address, way.dial_timeout
+        )
 
     def _check_address(self, connection: Connection, origin: Origin, request: Request, job: Job) -> None:
         """Raise `BadAnswer` if `connection`, whoever opened it, ends where the rule of `request` forbids."""
@@ -224,9 +245,15 @@ class HttpTransport:
     def _headers(self, address: Address, request: Request, connection: Connection) -> dict[str, str]:
         headers = {"Host": address.origin.authority, "User-Agent": self._settings.user_agent}
         headers |= {"Accept-Encoding": "identity", **request.headers}
+        if self._settings.ways:
+            headers |= self._settings.ways.get(_lower(address.origin), USUAL).headers
         if request.body or request.method in ("POST", "PUT", "PATCH"):
             headers["Content-Length"] = str(request.body_size if request.body else 0)
         proxy = self._settings.proxies.proxy_for(address.origin)
         if connection.proxied and proxy and proxy.authorization:
             headers["Proxy-Authorization"] = proxy.authorization
         return headers
+
+
+def _lower(origin: Origin) -> Origin:
+    return origin._replace(host=origin.host.lower())

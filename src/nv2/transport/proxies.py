@@ -77,11 +77,11 @@ def _matches(origin: Origin, item: str) -> bool:
     if item == "*":
         return True
     host, colon, port = item.rpartition(":")
-    if colon and port.isdigit() and ":" not in host.strip("[]"):
+    if colon and port.isdigit() and (host.endswith("]") or ":" not in host):
         return int(port) == origin.port and _matches(origin, host)
-    if "/" in item:
-        return _in_network(origin.host, item)
-    name = item.strip("[]").removeprefix("*").removeprefix(".")
+    if "/" in item or ":" in item:
+        return _in_network(origin.host, item.strip("[]"))
+    name = item.removeprefix("*").removeprefix(".")
     return origin.host.lower() == name or origin.host.lower().endswith(f".{name}")
 
 

@@ -64,3 +64,16 @@ def test_a_proxy_of_another_kind_is_refused_with_the_form_to_write(value: str) -
     with pytest.raises(ConfigurationError) as e:
         Proxies.from_environment({"https_proxy": value})
     assert "http://host:port" in str(e.value.hint)
+
+
+@pytest.mark.parametrize(
+    "exceptions",
+    ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:5000", "2001:db8::/32", "2001:DB8::1"],
+)
+def test_ipv6_addresses_are_exceptions_with_and_without_brackets(exceptions: str) -> None:
+    assert way("http://[2001:db8::1]:5000/", http_proxy="p.test", no_proxy=exceptions) is None
+    assert way("http://[2001:db9::2]:5000/", http_proxy="p.test", no_proxy=exceptions) == "p.test:80"
+
+
+def test_an_ipv6_address_is_one_however_it_is_written() -> None:
+    assert way("http://[2001:db8:0:0::1]/", http_proxy="p.test", no_proxy="2001:db8::1") is None

@@ -114,7 +114,6 @@ COMMAND = Command(
     description="Sign artifacts; their digests and tags do not change. Without --key the default signing key signs.",
     examples=(
         "nv2 sign -k wabbit-networks.key -r registry.example.com/net-monitor:v1",
-        "nv2 sign --metadata-file build.json -k ci",
         "nv2 sign -k ci --descriptor image.json --signature-file image.sig",
     ),
     together=(*signing_flags.TOGETHER, ("descriptor", "signature-file")),
