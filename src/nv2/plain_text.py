@@ -6,7 +6,7 @@ module does not do: escape for a terminal. Only the printer, `cli.output`, knows
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 MAX_LINE = 400
 """Characters of a line that quotes strangers; longer ones are hostile and would flood a log."""
@@ -30,3 +30,13 @@ def one_line(text: str, limit: int = MAX_LINE) -> str:
 def rfc3339(instant: datetime) -> str:
     """`instant` (aware) in UTC and whole seconds: `2026-01-02T15:04:05Z`."""
     return instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def span(length: timedelta) -> str:
+    """`length` in the two largest units that it has, whole seconds: `14d`, `3d12h`, `5m`, `0s`."""
+    left, parts = int(length.total_seconds()), []
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, seconds)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or "0s"

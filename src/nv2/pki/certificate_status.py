@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
+
+from nv2.plain_text import rfc3339, span
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far an authority's clock may be ahead of ours: what it says it made later than that is refused."""
@@ -50,3 +52,47 @@ class CertificateStatus(NamedTuple):
     reason: str = ""
     fresh_until: datetime | None = None
     """When whoever said so promised newer information, at the latest (nextUpdate)."""
+    made_at: datetime | None = None
+    """When it was said (thisUpdate)."""
+    for_good: bool = False
+    """Whether it was revoked for ever, so that no newer information can change it: not put on hold."""
+
+
+class Allowance(NamedTuple):
+    """How old may be what an authority said, so that it still counts. None of it concerns revocations for good."""
+
+    grace: timedelta = timedelta()
+    """After nextUpdate."""
+    max_age: timedelta | None = None
+    """After thisUpdate, whatever nextUpdate says; None: nextUpdate alone counts."""
+
+    def ends(self, this_update: datetime, next_update: datetime) -> datetime:
+        """Until when it counts."""
+        end = _later(next_update, self.grace)
+        return end if self.max_age is None else min(end, _later(this_update, self.max_age))
+
+    def fault(self, this_update: datetime, next_update: datetime, now: datetime) -> str:
+        """Why what was said does not count at `now`; empty if it does."""
+        if now <= self.ends(this_update, next_update):
+            return ""
+        if self.max_age is not None and now > _later(this_update, self.max_age):
+            return f"was made at {rfc3339(this_update)}, longer ago than the {span(self.max_age)} allowed"
+        late = f", more than the grace of {span(self.grace)} ago" if self.grace else ""
+        return f"expired at {rfc3339(next_update)}{late}"
+
+    def note(self, next_update: datetime, now: datetime) -> str:
+        """What must be said of what counts by grace alone; empty if it is fresh."""
+        if now <= next_update:
+            return ""
+        return f"expired at {rfc3339(next_update)}, within the grace of {span(self.grace)}"
+
+
+STRICT = Allowance()
+"""Nothing counts after its nextUpdate."""
+
+
+def _later(instant: datetime, by: timedelta) -> datetime:
+    try:
+        return instant + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

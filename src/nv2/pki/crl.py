@@ -11,7 +11,17 @@ from datetime import datetime
 
 from nv2.errors import InvalidRevocationData
 from nv2.pki.certificate import Certificate
-from nv2.pki.certificate_status import CLOCK_SKEW, HOLD, MAX_CRL, REASONS, REMOVED, CertificateStatus, Status
+from nv2.pki.certificate_status import (
+    CLOCK_SKEW,
+    HOLD,
+    MAX_CRL,
+    REASONS,
+    REMOVED,
+    STRICT,
+    Allowance,
+    CertificateStatus,
+    Status,
+)
 from nv2.pki.crl_entries import Entry
 from nv2.pki.crl_format import Crl, parse_crl
 from nv2.pki.distribution_points import distribution_points, freshest_points
@@ -27,14 +37,16 @@ def status_by_crl(
     delta: Crl | None,
     now: datetime,
     signed_at: datetime | None,
+    allowance: Allowance = STRICT,
 ) -> CertificateStatus:
     """What `base`, and `delta` to it, say about `certificate`, which `issuer` has issued. Nothing is raised.
 
     Where `base` or the certificate names a delta, only with one it is good. `signed_at` is the authentic signing
-    time, if there is one: an entry with a later invalidityDate (5.3.2) does not count then. All times are aware.
+    time, if there is one: an entry with a later invalidityDate (5.3.2) does not count then. `allowance` says how old
+    they may be. All times are aware.
     """
     try:
-        return _status(_Question(certificate, issuer, now, signed_at), base, delta)
+        return _status(_Question(certificate, issuer, now, signed_at, allowance), base, delta)
     except InvalidRevocationData as e:
         return CertificateStatus(Status.UNKNOWN, e.message)
     except (ValueError, IndexError) as e:
@@ -45,9 +57,15 @@ def status_by_crl(
 
 class _Question:
     def __init__(
-        self, certificate: Certificate, issuer: Certificate, now: datetime, signed_at: datetime | None
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        now: datetime,
+        signed_at: datetime | None,
+        allowance: Allowance,
     ) -> None:
         self.certificate, self.issuer, self.now, self.signed_at = certificate, issuer, now, signed_at
+        self.allowance = allowance
 
     def entries(self, crl: Crl) -> list[Entry]:
         """Those that count."""
@@ -93,7 +111,9 @@ def _status(question: _Question, base: Crl, delta: Crl | None) -> CertificateSta
             "a complete CRL lists a removal (removeFromCRL), which belongs into a delta"
         )
     _check_reasons(base, question.certificate)
-    return CertificateStatus(Status.GOOD, fresh_until=_fresh_until(base, delta))
+    until = _fresh_until(base, delta)
+    made_at = delta.this_update if delta else base.this_update
+    return CertificateStatus(Status.GOOD, question.allowance.note(until, question.now), until, made_at)
 
 
 def _check_usable(crl: Crl, question: _Question) -> None:
@@ -168,8 +188,8 @@ def _check_complete(question: _Question, base: Crl, delta: Crl | None) -> None:
     for crl in (base, delta) if delta else (base,):
         if crl.next_update is None:
             raise InvalidRevocationData("the CRL does not say when it expires (nextUpdate)")
-        if question.now > crl.next_update:
-            raise InvalidRevocationData(f"the CRL expired at {rfc3339(crl.next_update)}")
+        if fault := question.allowance.fault(crl.this_update, crl.next_update, question.now):
+            raise InvalidRevocationData(f"the CRL {fault}")
 
 
 def _held(entries: list[Entry], changes: list[Entry]) -> Entry | None:
@@ -186,9 +206,13 @@ def _held(entries: list[Entry], changes: list[Entry]) -> Entry | None:
 def _revoked(entry: Entry, crl: Crl) -> CertificateStatus:
     reason = REASONS.get(entry.reason, str(entry.reason))
     return CertificateStatus(
-        Status.REVOKED, f"revoked at {rfc3339(entry.revoked_at)} ({reason})", crl.next_update
+        Status.REVOKED,
+        f"revoked at {rfc3339(entry.revoked_at)} ({reason})",
+        crl.next_update,
+        crl.this_update,
+        entry.reason != HOLD,
     )
 
 
-def _fresh_until(base: Crl, delta: Crl | None) -> datetime | None:
+def _fresh_until(base: Crl, delta: Crl | None) -> datetime:
     return min(crl.next_update for crl in (base, delta) if crl is not None and crl.next_update is not None)

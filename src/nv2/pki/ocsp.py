@@ -13,7 +13,7 @@ from typing import NamedTuple
 from nv2.errors import InvalidCertificate, InvalidRevocationData
 from nv2.pki import ocsp_cert_id
 from nv2.pki.certificate import Certificate
-from nv2.pki.certificate_status import MAX_RESPONSE, CertificateStatus, Status
+from nv2.pki.certificate_status import MAX_RESPONSE, STRICT, Allowance, CertificateStatus, Status
 from nv2.pki.ocsp_request import MAX_NONCE, NONCE, build_request, cache_key, nonce_value, request_path
 from nv2.pki.ocsp_responder import signer_of
 from nv2.pki.ocsp_response import OcspResponse, Statement, parse_response
@@ -47,11 +47,12 @@ def status_by_ocsp(
     now: datetime,
     nonce: bytes | None = None,
     signed_at: datetime | None = None,
+    allowance: Allowance = STRICT,
 ) -> OcspAnswer:
     """What the OCSPResponse `response`, DER, says about `certificate`, which `issuer` issued.
 
     `nonce` is the one of the request, None if it had none or the answer comes from a cache. `signed_at` is the authentic
-    signing time: a key that became bad after it does no harm. Whatever makes the answer not count is UNKNOWN with its
+    signing time: a key that became bad after it does no harm. `allowance` says how old the answer may be. Whatever makes the answer not count is UNKNOWN with its
     reason. All times are aware. Raises `InvalidRevocationData` if it cannot be read at all.
     """
     found = parse_response(response)
@@ -62,7 +63,7 @@ def status_by_ocsp(
     try:
         signer = signer_of(found, issuer, now)
         _check_answer(found, now, nonce)
-        status = conclude(_about(found, certificate, issuer), now, signed_at)
+        status = conclude(_about(found, certificate, issuer), now, signed_at, allowance)
     except Unusable as e:
         return _unknown(str(e))
     except InvalidCertificate as e:

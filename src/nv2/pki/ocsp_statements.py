@@ -17,6 +17,7 @@ from nv2.pki.certificate_status import (
     REASON_CODE,
     REASONS,
     UNSPECIFIED,
+    Allowance,
     CertificateStatus,
     Status,
 )
@@ -34,12 +35,14 @@ class Unusable(Exception):
     """An answer, or a statement of it, that says nothing that counts; why, in one line."""
 
 
-def conclude(said: Iterable[Statement], now: datetime, signed_at: datetime | None) -> CertificateStatus:
+def conclude(
+    said: Iterable[Statement], now: datetime, signed_at: datetime | None, allowance: Allowance
+) -> CertificateStatus:
     """What all statements about one certificate come to: the worst of them, if they contradict each other.
 
     Raises `NotDer`; `Unusable` if there are none.
     """
-    found = [_judge(statement, now, signed_at) for statement in said]
+    found = [_judge(statement, now, signed_at, allowance) for statement in said]
     if not found:
         raise Unusable("the OCSP response is about other certificates")
     for worst in (Status.REVOKED, Status.UNKNOWN):
@@ -49,14 +52,18 @@ def conclude(said: Iterable[Statement], now: datetime, signed_at: datetime | Non
     return min(found, key=lambda status: status.fresh_until or now)
 
 
-def _judge(said: Statement, now: datetime, signed_at: datetime | None) -> CertificateStatus:
+def _judge(
+    said: Statement, now: datetime, signed_at: datetime | None, allowance: Allowance
+) -> CertificateStatus:
     try:
-        return _status(said, now, signed_at)
+        return _status(said, now, signed_at, allowance)
     except Unusable as e:
         return CertificateStatus(Status.UNKNOWN, str(e))
 
 
-def _status(said: Statement, now: datetime, signed_at: datetime | None) -> CertificateStatus:
+def _status(
+    said: Statement, now: datetime, signed_at: datetime | None, allowance: Allowance
+) -> CertificateStatus:
     check_critical(said.extensions)
     check_past(said.this_update, now)
     if said.said is CertStatus.UNKNOWN:
@@ -65,16 +72,19 @@ def _status(said: Statement, now: datetime, signed_at: datetime | None) -> Certi
     # A hold ends; whatever else was revoked stays so, and who says it may be as old as he likes.
     if said.said is CertStatus.REVOKED and said.reason != HOLD and not harmless:
         return _revoked(said)
-    _check_fresh(said, now)
+    until = _check_fresh(said, now, allowance)
     if said.said is CertStatus.REVOKED and not harmless:
         return _revoked(said)
-    return CertificateStatus(Status.GOOD, harmless, said.next_update)
+    notes = "; ".join(filter(None, (harmless, allowance.note(until, now))))
+    return CertificateStatus(Status.GOOD, notes, until, said.this_update)
 
 
 def _revoked(said: Statement) -> CertificateStatus:
     reason = REASONS.get(said.reason or UNSPECIFIED, str(said.reason))
     at = f" at {rfc3339(said.revoked_at)}" if said.revoked_at else ""
-    return CertificateStatus(Status.REVOKED, f"revoked{at} ({reason})", said.next_update)
+    return CertificateStatus(
+        Status.REVOKED, f"revoked{at} ({reason})", said.next_update, said.this_update, said.reason != HOLD
+    )
 
 
 def _became_bad_later(said: Statement, signed_at: datetime | None) -> str:
@@ -105,11 +115,12 @@ def check_past(instant: datetime, now: datetime) -> None:
         raise Unusable(f"the OCSP response is from the future: {rfc3339(instant)}")
 
 
-def _check_fresh(said: Statement, now: datetime) -> None:
-    """An answer without nextUpdate would be as good in ten years as today, so it is not good today."""
+def _check_fresh(said: Statement, now: datetime, allowance: Allowance) -> datetime:
+    """Its nextUpdate. An answer without nextUpdate would be as good in ten years as today, so it is not good today."""
     if said.next_update is None:
         raise Unusable("the OCSP response does not say when it expires (nextUpdate)")
     if said.next_update < said.this_update:
         raise Unusable("the OCSP response expired before it was made")
-    if now > said.next_update:
-        raise Unusable(f"the OCSP response expired at {rfc3339(said.next_update)}")
+    if fault := allowance.fault(said.this_update, said.next_update, now):
+        raise Unusable(f"the OCSP response {fault}")
+    return said.next_update

@@ -73,7 +73,7 @@ def verdict(*args: Any, **kwargs: Any) -> Status:
 @pytest.mark.parametrize("others", [0, 1, 1000])
 def test_a_certificate_that_is_not_listed_is_good_until_the_next_update(others: int) -> None:
     found = status(crl(WABBIT, [Revoked(number + 1) for number in range(others)]))
-    assert found == CertificateStatus(Status.GOOD, "", NEXT_UPDATE)
+    assert found == CertificateStatus(Status.GOOD, "", NEXT_UPDATE, THIS_UPDATE)
 
 
 @pytest.mark.parametrize("place", [0, 500, 1000])

@@ -111,7 +111,7 @@ def test_answers_are_kept_by_responder_issuer_and_serial_number() -> None:
 @pytest.mark.parametrize("by_key", [False, True])
 def test_the_issuer_says_good(hash_name: str, by_key: bool) -> None:
     found = judged(about(PAIR, hash_name=hash_name), by_key=by_key)
-    assert found == (((Status.GOOD, "", NEXT_UPDATE)), None)
+    assert found == ((Status.GOOD, "", NEXT_UPDATE, THIS_UPDATE, False), None)
 
 
 @pytest.mark.parametrize("key", ["RSA-2048", "EC-384", "EC-521", "Ed25519"])
@@ -311,7 +311,7 @@ def test_an_answer_from_the_cache_has_somebody_else_s_nonce() -> None:
 
 def test_revoked_is_said_with_time_and_reason() -> None:
     found = judged(about(PAIR, "revoked", reason=KEY_COMPROMISE))
-    assert found.status == (Status.REVOKED, "revoked at 2026-05-02T12:00:00Z (keyCompromise)", NEXT_UPDATE)
+    assert found.status == (Status.REVOKED, "revoked at 2026-05-02T12:00:00Z (keyCompromise)", NEXT_UPDATE, THIS_UPDATE, True)  # fmt: skip
     assert "(unspecified)" in judged(about(PAIR, "revoked")).status.reason
     assert "(42)" in judged(about(PAIR, "revoked", reason=42)).status.reason
 
