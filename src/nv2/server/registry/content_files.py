@@ -58,12 +58,17 @@ class ContentFiles:
         except FileNotFoundError:
             return None
 
+    def written(self, digest: Digest) -> float | None:
+        """When the content was written or renewed, in seconds since 1970; None if it is not there."""
+        try:
+            return self.path(digest).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     def is_rested(self, digest: Digest) -> bool:
         """Whether the content is there and was neither written nor renewed for `RENEWAL` seconds."""
-        try:
-            return self.path(digest).stat().st_mtime < time.time() - RENEWAL
-        except FileNotFoundError:
-            return False
+        written = self.written(digest)
+        return written is not None and written < time.time() - RENEWAL
 
     def renew(self, digest: Digest) -> None:
         """Let the content count as written now; what collects garbage goes by this time."""

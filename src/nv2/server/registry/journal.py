@@ -15,7 +15,7 @@ from typing import NamedTuple
 from nv2.oci.digest import Digest
 from nv2.plain_text import rfc3339
 
-SET, DELETED, WITH_ITS_MANIFEST, COLLECTED, FOUND = "set", "deleted", "manifest deleted", "collected", "found"
+SET, DELETED, WITH_ITS_MANIFEST, FOUND = "set", "deleted", "manifest deleted", "found"
 """What happened to a tag; `FOUND` is how tags begin that are older than the journal."""
 
 

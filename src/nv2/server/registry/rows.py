@@ -52,10 +52,13 @@ def has_blob(db: sqlite3.Connection, repository: int | None, digest: Digest) -> 
     return db.execute(query, (repository, digest)).fetchone() is not None
 
 
-def is_used(db: sqlite3.Connection, digest: Digest) -> bool:
-    """Whether any repository has this content."""
-    used = "SELECT 1 FROM blobs WHERE digest = ?1 UNION ALL SELECT 1 FROM manifests WHERE digest = ?1"
-    return db.execute(used, (digest,)).fetchone() is not None
+def uses(db: sqlite3.Connection, digest: Digest) -> int:
+    """How many repositories have this content, counted twice where it is a blob and a manifest."""
+    row = db.execute(
+        "SELECT (SELECT count(*) FROM blobs WHERE digest = ?1) + (SELECT count(*) FROM manifests WHERE digest = ?1)",
+        (digest,),
+    ).fetchone()
+    return int(row[0])
 
 
 def link_blob(db: sqlite3.Connection, repository: str, digest: Digest, size: int | None) -> None:

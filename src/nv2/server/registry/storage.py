@@ -168,5 +168,5 @@ class Storage:
     def _sweep(self, digest: Digest) -> None:
         # In a transaction, so that nobody adds the content between the question and the removal.
         with self._database.writing() as db:
-            if not rows.is_used(db, digest):
+            if not rows.uses(db, digest):
                 self._content.remove(digest)
