@@ -120,9 +120,24 @@ class Paths(NamedTuple):
         return self.cache / "nv2" / "ocsp"
 
     @property
+    def content_cache(self) -> Path:
+        """Signatures' manifests and envelopes, by repository and digest."""
+        return self.cache / "nv2" / "content"
+
+    @property
     def crl_numbers(self) -> Path:
         """The highest numbers of CRLs that were seen."""
         return self.state / "crl-numbers"
+
+    @property
+    def carried(self) -> Path:
+        """Evidence about revocation that was carried here, over an air gap."""
+        return self.cache / "nv2" / "carried"
+
+    @property
+    def clock_floor(self) -> Path:
+        """The latest instant that carried evidence proves to have passed."""
+        return self.state / "clock-floor"
 
     @property
     def own_settings(self) -> Path:

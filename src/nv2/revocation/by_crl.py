@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nv2.errors import RemoteError
 from nv2.pki.certificate import Certificate
-from nv2.pki.certificate_status import CertificateStatus, Status
+from nv2.pki.certificate_status import STRICT, Allowance, CertificateStatus, Status
 from nv2.pki.crl import Crl, status_by_crl
 from nv2.pki.distribution_points import freshest_points
 from nv2.plain_text import one_line
@@ -22,10 +22,11 @@ from nv2.revocation.circumstances import (
 
 def inquire_by_crl(link: Link, about: Circumstances) -> Inquiry:
     """The CRLs that the certificate names, in order, until one can tell ("CRL Download")."""
-    return (yield from in_turn(link.certificate.crl_urls, lambda url: _ask_for_crl(url, link, about)))
+    return (yield from in_turn(link.certificate.crl_urls, lambda url: ask_for_crl(url, link, about)))
 
 
-def _ask_for_crl(url: str, link: Link, about: Circumstances) -> Inquiry:
+def ask_for_crl(url: str, link: Link, about: Circumstances) -> Inquiry:
+    """The CRL at one of the addresses that the certificate names, with its delta."""
     status = _by_kept_crl(url, link, about)
     if status.status is Status.UNKNOWN:
         asked = about.evidence.crl(about.transport, url, link.issuer)
@@ -52,7 +53,7 @@ def _with_delta(url: str, base: Crl, link: Link, about: Circumstances) -> Inquir
             break
         except RemoteError as e:
             problems.append(f"delta CRL at {one_line(where, MAX_ADDRESS)}: {e.message}")
-    status = _judge_crls(base, delta, link, about)
+    status = judge_crls(base, delta, link, about)
     if status.status is Status.UNKNOWN:
         reasons = (status.reason, *problems) if delta is None else (status.reason,)
         return status._replace(reason="; ".join(filter(None, reasons)))
@@ -74,12 +75,14 @@ def _by_kept_crl(url: str, link: Link, about: Circumstances) -> CertificateStatu
     kept = about.evidence.kept_crl(url, about.caches.crl)
     if kept is None:
         return CertificateStatus(Status.UNKNOWN)
-    return _judge_crls(*kept, link, about)
+    return judge_crls(*kept, link, about)
 
 
-def _judge_crls(base: Crl, delta: Crl | None, link: Link, about: Circumstances) -> CertificateStatus:
+def judge_crls(
+    base: Crl, delta: Crl | None, link: Link, about: Circumstances, allowance: Allowance = STRICT
+) -> CertificateStatus:
     """What they say, unless newer ones were seen before. Who is listed stays so, however old the list is."""
-    status = status_by_crl(link.certificate, link.issuer, base, delta, about.now, about.signed_at)
+    status = status_by_crl(link.certificate, link.issuer, base, delta, about.now, about.signed_at, allowance)
     if status.status is Status.UNKNOWN or about.caches.numbers is None:
         return status
     # A delta was looked at only if the base alone could not tell: nobody knows yet who made it.

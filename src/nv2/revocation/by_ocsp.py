@@ -14,10 +14,11 @@ HASHES = ("sha1", "sha256")
 
 def inquire_by_ocsp(link: Link, about: Circumstances) -> Inquiry:
     """The responders that the certificate names, in order, until one can tell ("OCSP Download")."""
-    return (yield from in_turn(link.certificate.ocsp_urls, lambda url: _ask_responder(url, link, about)))
+    return (yield from in_turn(link.certificate.ocsp_urls, lambda url: ask_responder(url, link, about)))
 
 
-def _ask_responder(url: str, link: Link, about: Circumstances) -> Inquiry:
+def ask_responder(url: str, link: Link, about: Circumstances) -> Inquiry:
+    """One of the responders that the certificate names."""
     status = yield from _kept_answer(url, link, about)
     for hash_name in HASHES:
         if status.status is not Status.UNKNOWN:
@@ -53,7 +54,7 @@ def _judge(response: bytes, link: Link, about: Circumstances) -> Inquiry:
     if answer.responder is None or answer.status.status is Status.UNKNOWN:
         return answer.status
     responder = yield from _ask_about_responder(Link(answer.responder, link.issuer), about)
-    return answer.status if responder.status is Status.GOOD else _by_whom(answer, responder)
+    return answer.status if responder.status is Status.GOOD else by_whom(answer, responder)
 
 
 def _ask_about_responder(link: Link, about: Circumstances) -> Inquiry:
@@ -70,7 +71,8 @@ def _ask_about_responder(link: Link, about: Circumstances) -> Inquiry:
     return (yield from inquire_by_crl(link, about._replace(signed_at=None)))
 
 
-def _by_whom(answer: OcspAnswer, responder: CertificateStatus) -> CertificateStatus:
+def by_whom(answer: OcspAnswer, responder: CertificateStatus) -> CertificateStatus:
+    """Unknown: `answer` does not count because of the status of its `responder`."""
     subject = one_line(answer.responder.subject, MAX_ADDRESS) if answer.responder else ""
     found = "is revoked" if responder.status is Status.REVOKED else "is of unknown revocation status"
     why = f": {responder.reason}" if responder.reason else ""

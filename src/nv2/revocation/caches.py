@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nv2.errors import Nv2Error
+
+if TYPE_CHECKING:
+    from nv2.revocation.carried import Carried
 
 
 class CrlCache(Protocol):
@@ -47,3 +51,12 @@ class Caches(NamedTuple):
     crl: CrlCache | None = None
     ocsp: OcspCache | None = None
     numbers: CrlNumbers | None = None
+    carried: Carried | None = None
+    """What was carried here on purpose, and may be older than what was fetched."""
+
+    def warnings(self) -> Iterator[list[Nv2Error]]:
+        """Of each that there is."""
+        places = self.carried.places if self.carried else ()
+        for cache in (*self[:3], *(cache for place in places for cache in place)):
+            if cache is not None:
+                yield cache.warnings

@@ -93,10 +93,10 @@ class OnlineRevocation:
         return [asked for link in links if (asked := (link, now, signed_at)) not in self._known]
 
     def _pass_on_warnings(self) -> None:
-        for cache in self._caches:
+        for warnings in self._caches.warnings():
             with suppress(IndexError):  # another thread may have passed it on
-                while cache and cache.warnings:
-                    self._warn(str(cache.warnings.pop(0)))
+                while warnings:
+                    self._warn(str(warnings.pop(0)))
 
 
 _Asked = tuple[Link, datetime, datetime | None]
