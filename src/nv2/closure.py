@@ -81,6 +81,14 @@ class Node(NamedTuple):
         return self.descriptor._replace(artifact_type=kind, annotations=annotations)
 
 
+Listed = Callable[[Node], Set[tuple[object, ...]]]
+"""Given a manifest, which of its signatures need not be read: the first four fields of their descriptors."""
+
+
+def _none(_: Node) -> Set[tuple[object, ...]]:
+    return frozenset()
+
+
 class Closure(NamedTuple):
     """All manifests that belong to `root`, each once, `root` first."""
 
@@ -90,6 +98,8 @@ class Closure(NamedTuple):
     """Referrers that were left out, and parts if it need not be whole, one line each."""
     others: tuple[Descriptor, ...] = ()
     """Referrers of types that were not asked for. What refers to them is unknown."""
+    listed: tuple[Descriptor, ...] = ()
+    """Signatures that need not be read, and were not. What refers to them is unknown."""
 
 
 def closure_of(
@@ -99,21 +109,25 @@ def closure_of(
     *,
     whole: bool = True,
     types: Types = None,
+    listed: Listed = _none,
 ) -> Closure:
     """Everything that belongs to the manifest `root`; of what refers to it, at every level, only `types`.
+
+    `listed` is asked about every manifest of which the source lists signatures: those are not read.
 
     Raises `ArtifactError` or `NotFound` for a required manifest that is missing, malformed, too large, or
     if there are too many; and what the source raises when it cannot answer. Unless it must be `whole`, that
     is a problem too, but for `root` itself.
     """
-    walk = _Walk(source, execute, whole=whole, types=types)
+    walk = _Walk(source, execute, whole=whole, types=types, known=listed)
     added = walk.follow([root])
     for _ in range(MAX_ROUNDS):
         if not (added := walk.rise(added)):
             break
     else:
         walk.report(f"{added[0].descriptor.digest}: what refers to it is left out, after {MAX_ROUNDS} levels")
-    return Closure(root, walk.nodes, tuple(walk.problems), tuple(walk.others.values()))
+    others, listed_there = tuple(walk.others.values()), tuple(walk.listed.values())
+    return Closure(root, walk.nodes, tuple(walk.problems), others, listed_there)
 
 
 _Claims = dict[Digest, set[Digest]]
@@ -123,14 +137,16 @@ _Claims = dict[Digest, set[Digest]]
 class _Walk:
     """The nodes found so far. A node is entered once, by digest."""
 
-    def __init__(self, source: Source, execute: Execute, *, whole: bool, types: Types) -> None:
+    def __init__(self, source: Source, execute: Execute, *, whole: bool, types: Types, known: Listed) -> None:
         self.nodes: dict[Digest, Node] = {}
         self.problems: dict[str, None] = {}
         self.others: dict[Digest, Descriptor] = {}
+        self.listed: dict[Digest, Descriptor] = {}
         self._source = source
         self._execute = execute
         self._whole = whole
         self._types = types
+        self._known = known
         self._room = MAX_TOTAL
 
     def report(self, problem: str) -> None:
@@ -155,16 +171,39 @@ class _Walk:
             return []
         claims: _Claims = {}
         wanted: list[Descriptor] = []
+        for subject, referrers in self._referrers(subjects):
+            for referrer in referrers:
+                claims.setdefault(referrer.digest, set()).add(subject.descriptor.digest)
+                wanted.append(referrer)
+        return self.follow(wanted, claims)
+
+    def _referrers(self, subjects: Sequence[Node]) -> Iterator[tuple[Node, list[Descriptor]]]:
+        """What refers to each of `subjects` and has to be read."""
         jobs = [partial(self._source.referrers, subject.descriptor) for subject in subjects]
+        found: list[tuple[Node, list[Descriptor]]] = []
         for subject, listing in zip(subjects, self._execute(jobs), strict=True):
             self._note(subject, listing)
             # Where a tag sha256-… is an alias of the digest, an index is its own list of referrers.
             own = {subject.descriptor.digest, *subject.children}
-            for referrer in listing.descriptors:
-                if referrer.digest not in own:
-                    claims.setdefault(referrer.digest, set()).add(subject.descriptor.digest)
-                    wanted.append(referrer)
-        return self.follow(wanted, claims)
+            found.append((subject, [item for item in listing.descriptors if item.digest not in own]))
+        asked = [subject for subject, listed in found if any(map(self._is_signature, listed))]
+        known = dict(
+            zip(
+                (subject.descriptor.digest for subject in asked),
+                self._execute([partial(self._known, subject) for subject in asked]),
+                strict=True,
+            )
+        )
+        for subject, listed in found:
+            there = known.get(subject.descriptor.digest, frozenset())
+            self.listed.update(
+                (item.digest, item) for item in listed if self._is_signature(item) and item[:4] in there
+            )
+            yield subject, [item for item in listed if item.digest not in self.listed]
+
+    def _is_signature(self, item: Descriptor) -> bool:
+        """Whether the listing calls `item` a signature of the wanted kind. Hardly anything refers to these."""
+        return item.artifact_type == mt.SIGNATURE and (self._types is None or mt.SIGNATURE in self._types)
 
     def _note(self, subject: Node, listing: Referrers) -> None:
         for problem in listing.problems:

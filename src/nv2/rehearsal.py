@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from nv2.content.interface import Opener, Referrers, Store, can_mount, done
+from nv2.content.interface import Opener, Referrers, Store, can_mount, done, is_distant
 from nv2.errors import Nv2Error
 from nv2.oci.descriptor import Descriptor
 
@@ -19,6 +19,7 @@ class Rehearsal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.distant = is_distant(store)
 
     def resolve(self, name: str) -> Descriptor:
         """What `name` names now."""

@@ -144,6 +144,14 @@ class Healer(Protocol):
         """What was put back. Raises `BadAnswer` as `attach`, `EnvironmentFailure`."""
 
 
+class Distant(Protocol):
+    """An optional power: say that every question is a round trip, so that one asks no more than one must."""
+
+    @property
+    def distant(self) -> bool:
+        """Whether it is so."""
+
+
 class Warner(Protocol):
     """An optional power: remember what went wrong without harm."""
 
@@ -173,6 +181,11 @@ def can_heal(store: object) -> TypeGuard[Healer]:
 def can_warn(store: object) -> TypeGuard[Warner]:
     """Whether `store` has the power of a `Warner`."""
     return hasattr(store, "warnings")
+
+
+def is_distant(store: object) -> bool:
+    """Whether `store` says so, as a `Distant`."""
+    return bool(getattr(store, "distant", False))
 
 
 def opener(data: bytes) -> Opener:

@@ -2,7 +2,7 @@
 
 Order: blobs, then manifests, each after its children and after its subject, then the lists of referrers (one
 write per subject), the tag last: whoever resolves the tag finds the signatures too. Whatever is interrupted can be
-run again: what is there is skipped, but never taken as a sign that its parts are there as well.
+run again: what is there is skipped, but for listed signatures never taken as a sign that its parts are there as well.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import partial
 
 from nv2.closure import Closure, Execute, Node, Types, closure_of, in_order
 from nv2.content.interface import Source, Store
+from nv2.copying.presence import Presence
 from nv2.copying.results import NOT_THERE, CopyEvent, CopyResult, Left, Listener, Outcome, nobody
 from nv2.copying.work import Work
 from nv2.errors import NotFound
@@ -28,6 +29,7 @@ def copy(
     tag: str | None,
     *,
     referrer_types: Types = None,
+    recheck: bool = False,
     execute: Execute = in_order,
     progress: Listener = nobody,
 ) -> CopyResult:
@@ -36,14 +38,19 @@ def copy(
     Of what refers to it, at every level, only `referrer_types` come along (None: all; with an empty set the
     source is not asked for referrers); what refers to one that stays behind stays behind, too.
 
+    A distant destination is not asked for every piece: what it lists as a signature is there. With `recheck` it is
+    asked all the same.
+
     `execute` may do jobs at once in threads; `progress` is called in the caller's. Raises `NotFound` and
     `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
     raise. A referrer that is not whole is a problem of the result.
     """
-    closure = closure_of(source, source.resolve(name), execute, types=referrer_types)
-    work = Work(source, destination, closure, execute, progress)
+    root = source.resolve(name)
+    presence = Presence(destination, root, tag, recheck=recheck)
+    closure = closure_of(source, root, execute, types=referrer_types, listed=presence.signatures)
+    work = Work(source, destination, closure, execute, presence, progress)
     work.do()
-    if tag is not None:
+    if tag is not None and not presence.tagged:
         destination.tag(closure.root, tag)
     return work.result()
 
@@ -54,6 +61,7 @@ def follow_up(
     name: str,
     *,
     referrer_types: Types,
+    recheck: bool = False,
     execute: Execute = in_order,
     progress: Listener = nobody,
 ) -> CopyResult:
@@ -62,14 +70,16 @@ def follow_up(
     Referrers of a part that is not in `destination` are left, as is that part. Raises `NotFound` if the artifact
     is not there, and what `copy` raises.
     """
-    closure = closure_of(source, source.resolve(name), execute, types=referrer_types)
+    root = source.resolve(name)
+    presence = Presence(destination, root, recheck=recheck)
+    closure = closure_of(source, root, execute, types=referrer_types, listed=presence.signatures)
     parts = [node.descriptor for node in closure.nodes.values() if node.required]
-    found = execute([partial(destination.exists, part) for part in parts])
+    found = execute([partial(presence.has, part) for part in parts])
     there = frozenset(part.digest for part, is_there in zip(parts, found, strict=True) if is_there)
     if closure.root.digest not in there:
         raise NotFound("not at the destination", at=closure.root.digest, hint="copy the artifact there first")
     kept, left = _about(there, closure)
-    work = Work(source, destination, kept, execute, progress, there)
+    work = Work(source, destination, kept, execute, presence, progress, there)
     for descriptor in left:
         work.ledger.leave(descriptor, NOT_THERE)
     work.do()

@@ -9,18 +9,12 @@ from typing import BinaryIO
 
 from nv2.closure import UNUSABLE, Closure, Execute, Node, is_foreign
 from nv2.content.interface import Source, Store, can_mount, opener
+from nv2.copying.presence import Key, Presence, key_of
 from nv2.copying.results import OTHER_TYPE, SUBJECT, CopyResult, Ledger, Listener, Outcome
-from nv2.errors import ContentMismatch, Nv2Error
+from nv2.errors import BadAnswer, ContentMismatch, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 from nv2.plain_text import one_line
-
-_Key = tuple[Digest, int, bool]
-"""What tells one blob from another. A referrer may lie about size or kind of a blob that others need."""
-
-
-def _key(blob: Descriptor) -> _Key:
-    return blob.digest, blob.size, is_foreign(blob)
 
 
 class Work:
@@ -32,6 +26,7 @@ class Work:
         destination: Store,
         closure: Closure,
         execute: Execute,
+        presence: Presence,
         progress: Listener,
         there: Set[Digest] = frozenset(),
     ) -> None:
@@ -39,7 +34,9 @@ class Work:
         self._destination = destination
         self._closure = closure
         self._execute = execute
+        self._presence = presence
         self._there = there
+        self._sent: set[Key] = set()
         self._dropped: set[Digest] = set()
         self.ledger = Ledger(progress, closure.problems)
 
@@ -52,27 +49,32 @@ class Work:
     def _copy_blobs(self) -> None:
         """Every blob that is not there; a referrer of which one cannot be had is dropped."""
         nodes = self._closure.nodes
-        blobs: dict[_Key, Descriptor] = {}
+        blobs: dict[Key, Descriptor] = {}
         sent = [node for digest, node in nodes.items() if digest not in self._there]
         for blob in (blob for node in sent for blob in node.blobs):
-            blobs.setdefault(_key(blob), blob)
-        needed = {_key(blob) for node in sent if node.required for blob in node.blobs}
-        self.ledger.total = len(blobs) + len(nodes)
-        faults: dict[_Key, Nv2Error] = {}
-        jobs = [partial(self._copy_blob, blob) for blob in blobs.values()]
+            blobs.setdefault(key_of(blob), blob)
+        needed = {key_of(blob) for node in sent if node.required for blob in node.blobs}
+        presumed = self._presence.presumed_missing(sent)
+        self.ledger.total = len(blobs) + len(nodes) + len(self._closure.listed)
+        faults: dict[Key, Nv2Error] = {}
+        jobs = [partial(self._copy_blob, blob, ask=key not in presumed) for key, blob in blobs.items()]
         for (key, blob), outcome in zip(blobs.items(), self._execute(jobs), strict=True):
             if isinstance(outcome, Outcome):
                 self.ledger.enter(outcome, blob)
+                if outcome in (Outcome.COPIED, Outcome.MOUNTED):
+                    self._sent.add(key)
             elif key in needed:
                 raise outcome
             else:
                 faults[key] = outcome
         for node in sent:
-            if fault := next((faults[_key(blob)] for blob in node.blobs if _key(blob) in faults), None):
+            if fault := next((faults[key_of(blob)] for blob in node.blobs if key_of(blob) in faults), None):
                 self._drop(node, str(fault))
 
     def _copy_manifests(self) -> None:
         """Every manifest that is not there, after its children and its subject."""
+        for listed in self._closure.listed:
+            self.ledger.enter(Outcome.SKIPPED, listed)
         nodes = self._closure.nodes
         sorter = TopologicalSorter({digest: self._before(node) for digest, node in nodes.items()})
         sorter.prepare()
@@ -106,14 +108,17 @@ class Work:
             self.ledger.leave(descriptor, OTHER_TYPE)
         return self.ledger.result(self._closure.root)
 
-    def _copy_blob(self, blob: Descriptor) -> Outcome | Nv2Error:
+    def _copy_blob(self, blob: Descriptor, *, ask: bool) -> Outcome | Nv2Error:
         """What became of `blob`, or why the source cannot give it. Whatever else is wrong is raised."""
         if is_foreign(blob):
             return Outcome.LEFT
-        if self._destination.exists(blob):
+        if ask and self._presence.has(blob):
             return Outcome.SKIPPED
         if can_mount(self._destination) and self._destination.mount(blob, self._source):
             return Outcome.MOUNTED
+        return self._send(blob)
+
+    def _send(self, blob: Descriptor) -> Outcome | Nv2Error:
         faults: list[Nv2Error] = []
         try:
             self._destination.push(blob, partial(_open, self._source, blob, faults))
@@ -124,10 +129,35 @@ class Work:
         return Outcome.COPIED
 
     def _copy_manifest(self, node: Node) -> Outcome:
-        if node.descriptor.digest in self._there or self._destination.exists(node.descriptor):
+        if node.descriptor.digest in self._there or self._has(node):
             return Outcome.SKIPPED
-        self._destination.push(node.descriptor, opener(node.data))
+        try:
+            self._destination.push(node.descriptor, opener(node.data))
+        except (BadAnswer, NotFound) as e:
+            if not (_misses_parts(e) and self._send_again(node)):
+                raise
+            self._destination.push(node.descriptor, opener(node.data))
         return Outcome.COPIED
+
+    def _has(self, node: Node) -> bool:
+        """Whether the destination has the manifest. It has not, if just now a blob of it was missing."""
+        if self._presence.presumes and any(key_of(blob) in self._sent for blob in node.blobs):
+            return False
+        return self._presence.has(node.descriptor)
+
+    def _send_again(self, node: Node) -> bool:
+        """Send the parts of `node` that the destination claimed to have; whether there was any.
+
+        Some say of content that was lost, or is in another repository only, that it is there.
+        """
+        blobs = [blob for blob in node.blobs if not is_foreign(blob) and key_of(blob) not in self._sent]
+        for blob in blobs:
+            if isinstance(fault := self._send(blob), Nv2Error):
+                raise fault
+        children = [self._closure.nodes[digest] for digest in node.children if digest in self._closure.nodes]
+        for child in children:
+            self._destination.push(child.descriptor, opener(child.data))
+        return bool(blobs or children)
 
     def _before(self, node: Node) -> Iterator[Digest]:
         """What must be there before `node`."""
@@ -150,6 +180,11 @@ class Work:
         self._dropped.add(node.descriptor.digest)
         self.ledger.problems.append(one_line(f"{node.descriptor.digest}: left out: {reason}"))
         self.ledger.total -= 1
+
+
+def _misses_parts(error: Nv2Error) -> bool:
+    """Whether a destination refused a manifest because, it says, content is missing that the manifest names."""
+    return isinstance(error, NotFound) or "BLOB_UNKNOWN" in error.message
 
 
 def _open(source: Source, blob: Descriptor, faults: list[Nv2Error]) -> BinaryIO:

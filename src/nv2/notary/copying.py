@@ -29,18 +29,20 @@ def copy(
     destination: str | AnyReference,
     *,
     referrer_types: Types = None,
+    recheck: bool = False,
     session: Session | None = None,
 ) -> Copied:
     """Copy the artifact with everything that belongs to it and refers to it; the tag is written last.
 
     A destination without a tag takes the tag of the source, if it has one. `referrer_types` are the artifact types
-    of the referrers that come along: None for all, an empty set for none.
+    of the referrers that come along: None for all, an empty set for none. With `recheck`, a registry is asked for
+    everything, also for signatures that it lists.
     """
     with using(session) as shared:
         found, target = _ends(shared, source, destination)
         store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
-        copied = _copied(found, target, store, referrer_types)
-        shared.pass_on_warnings(store)
+        copied = _copied(found, target, store, referrer_types, recheck)
+        shared.finish_writing(store)
     return copied
 
 
@@ -49,6 +51,7 @@ def plan_copy(
     destination: str | AnyReference,
     *,
     referrer_types: Types = None,
+    recheck: bool = False,
     session: Session | None = None,
 ) -> Copied:
     """What `copy` would do now; nothing is written. Blobs of the source are not read.
@@ -57,7 +60,7 @@ def plan_copy(
     """
     with using(session) as shared:
         found, target = _ends(shared, source, destination)
-        return _copied(found, target, shared.rehearsal(target), referrer_types)
+        return _copied(found, target, shared.rehearsal(target), referrer_types, recheck)
 
 
 def copy_signatures(
@@ -72,7 +75,7 @@ def copy_signatures(
         found, target = _ends(shared, source, destination)
         store = shared.store(target, push=True)
         copied = _followed(found, target, store)
-        shared.pass_on_warnings(store)
+        shared.finish_writing(store)
     return copied
 
 
@@ -96,9 +99,11 @@ def _ends(
     return session.resolve(wanted), target
 
 
-def _copied(found: Artifact, target: AnyReference, store: Store, types: Types) -> Copied:
+def _copied(found: Artifact, target: AnyReference, store: Store, types: Types, recheck: bool) -> Copied:
     name = found.subject.digest
-    result = copy_content(found.store, store, name, target.tag, referrer_types=types, execute=at_once)
+    result = copy_content(
+        found.store, store, name, target.tag, referrer_types=types, recheck=recheck, execute=at_once
+    )
     return Copied(found, target, result)
 
 

@@ -53,7 +53,7 @@ def _copy(call: Call, session: Session, source: AnyReference, destination: AnyRe
         follow = plan_copy_signatures if rehearsed else copy_signatures
         return follow(source, destination, session=session)
     go = plan_copy if rehearsed else copy
-    return go(source, destination, referrer_types=_types(call), session=session)
+    return go(source, destination, referrer_types=_types(call), recheck=call.on("recheck"), session=session)
 
 
 def _types(call: Call) -> frozenset[str] | None:
@@ -108,6 +108,7 @@ COMMAND = Command(
         Flag("no-referrers", "leave signatures and all other referrers behind", Kind.BOOL),
         Flag("referrer-type", "copy only referrers of this artifact type; may repeat", Kind.STRINGS),
         Flag("signatures-only", "copy only signatures of what is there already", Kind.BOOL),
+        Flag("recheck", "ask for every piece, also of signatures that are listed there", Kind.BOOL),
         Flag("verify", "copy only what the trust policy trusts; exit as verify", Kind.BOOL),
         Flag("scope", "with --verify: choose the policy statement by this scope"),
         *options.CONNECTION,

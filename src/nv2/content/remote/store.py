@@ -64,6 +64,8 @@ class RemoteStore:
     `warnings` collects what went wrong without harm.
     """
 
+    distant = True
+
     def __init__(
         self,
         registry: str,

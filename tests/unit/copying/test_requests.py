@@ -1,0 +1,122 @@
+"""How much a copy asks of registries, and that what it does not ask is not lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from nv2.copying import copy
+from tests.unit.copying.registries import Pair, push_signed, sign
+from tests.world.artifacts import SBOM, attach_referrer, push_image
+
+N = 500
+
+
+def test_many_signatures_take_three_requests_each_at_a_registry_without_the_referrers_api() -> None:
+    pair = Pair()
+    push_signed(pair.source(), N)
+    pair.forget()
+    result = copy(pair.source(), pair.destination(), "v1", "v1")
+    assert (len(result.copied), result.problems) == (2 * N + 3, ())
+    assert len(pair.there.requests) <= 3 * N + 10
+    assert len(pair.there.asked("PUT", "/manifests/sha256-")) == 1
+
+
+def test_many_signatures_follow_an_image_that_is_there_with_three_requests_each() -> None:
+    pair = Pair()
+    image = push_signed(pair.source(), 0)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    sign(pair.source(), image, *(b"signature %d" % number for number in range(N)))
+    pair.forget()
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert len(pair.there.requests) <= 3 * N + 10
+
+
+@pytest.mark.parametrize("referrers_api", [True, False])
+def test_an_unchanged_copy_takes_ten_requests_however_many_signatures_there_are(referrers_api: bool) -> None:
+    pair = Pair(referrers_api=referrers_api)
+    push_signed(pair.source(), N)
+    first = copy(pair.source(), pair.destination(), "v1", "v1")
+    pair.forget()
+    again = copy(pair.source(), pair.destination(), "v1", "v1")
+    assert (again.copied, again.problems) == ((), ())
+    assert {item.digest for item in again.skipped} >= {
+        item.digest for item in first.copied if item.media_type.endswith("manifest.v1+json")
+    }
+    assert pair.asked <= 10
+    assert {request.method for request in pair.there.requests} <= {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("referrers_api", [True, False])
+def test_what_is_new_since_the_last_copy_comes_along(referrers_api: bool) -> None:
+    pair = Pair(referrers_api=referrers_api)
+    image = push_signed(pair.source(), 20)
+    sbom = attach_referrer(pair.source(), image, b"packages", artifact_type=SBOM)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    upon = attach_referrer(pair.source(), sbom, b"a signature of the packages")
+    sign(pair.source(), image, b"another one")
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert len(pair.destination().referrers(image).descriptors) == 22
+    assert [item.digest for item in pair.destination().referrers(sbom).descriptors] == [upon.digest]
+
+
+def test_a_signature_that_the_destination_lists_with_another_size_is_sent_and_listed_rightly() -> None:
+    pair = Pair()
+    image = push_signed(pair.source(), 1)
+    (signature,) = pair.source().referrers(image).descriptors
+    copy(pair.source(), pair.destination(), image.digest, None, referrer_types=frozenset())
+    pair.destination().attach(image, [signature._replace(size=signature.size + 1)])
+    copy(pair.source(), pair.destination(), image.digest, None)
+    assert signature.digest in pair.there.repository("app").manifests
+    assert signature in pair.destination().referrers(image).descriptors
+
+
+def test_what_was_interrupted_between_blobs_and_manifests_is_not_sent_again() -> None:
+    pair = Pair()
+    push_signed(pair.source(), 30)
+    pair.there.fail("PUT", "/manifests/", status=500)
+    with pytest.raises(Exception, match="500"):
+        copy(pair.source(), pair.destination(), "v1", "v1")
+    pair.forget()
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert pair.there.asked("POST") == []
+
+
+def test_a_listed_signature_that_was_lost_comes_back_with_a_recheck_alone() -> None:
+    pair = Pair()
+    image = push_signed(pair.source(), 3)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    lost = pair.destination().referrers(image).descriptors[1].digest
+    kept = pair.there.repository("app").manifests
+    del kept[lost]
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert lost not in kept
+    copy(pair.source(), pair.destination(), "v1", "v1", recheck=True)
+    assert lost in kept
+
+
+def test_content_that_a_registry_only_claims_to_have_is_sent_when_it_refuses_the_manifest() -> None:
+    pair = Pair("checks_blobs")
+    image = push_image(pair.source(), b"layer")
+    for _ in range(2):
+        pair.there.fail("HEAD", "/blobs/", status=200)  # config and layer
+    copy(pair.source(), pair.destination(), image.digest, "v1")
+    assert len(pair.there.repository("app").blobs) == 2
+
+
+def test_a_tag_that_names_the_artifact_already_is_not_written_again() -> None:
+    pair = Pair()
+    push_signed(pair.source(), 1)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    pair.forget()
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert pair.there.asked("PUT") == []
+
+
+def test_a_tag_that_names_something_else_is_moved() -> None:
+    pair = Pair()
+    other = push_image(pair.destination(), b"other")
+    pair.destination().tag(other, "v1")
+    image = push_signed(pair.source(), 1)
+    copy(pair.source(), pair.destination(), image.digest, None)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert pair.there.repository("app").tags["v1"] == image.digest
