@@ -7,7 +7,7 @@ A peer that is not here makes the tests that need it skip, with one line at the 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -67,6 +67,12 @@ def olareg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`localhost:PORT` of an olareg (referrers API), shared likewise."""
     with peers.olareg(_program("olareg"), tmp_path_factory.mktemp("olareg")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], Path]:
+    """The program of the peer with a name; a test that asks for one that is not here is skipped, or fails."""
+    return _program
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.interop import peers
+from tests.peers import built_peers, numbers
+from tests.peers.go import REQUIREMENTS
 
 
 @pytest.mark.parametrize("registry", ["distribution31", "distribution28", "olareg"])
@@ -32,3 +35,24 @@ def test_oras_pushes_to_each_registry_that_tests_use(
         peers.run(oras, "push", "--plain-http", target, "content.txt", home=tmp_path)
         shown = peers.run(oras, "manifest", "fetch", "--plain-http", target, home=tmp_path).stdout
         assert json.loads(shown)["layers"][0]["size"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("crane", ["version"]),
+        ("regctl", ["version", "--format", "{{.VCSTag}}"]),
+        ("ctr", ["--version"]),
+        ("containerd", ["--version"]),
+        ("skopeo", ["--version"]),
+    ],
+)
+def test_a_client_of_registries_starts(
+    name: str, words: list[str], program: Callable[[str], Path], tmp_path: Path
+) -> None:
+    assert peers.run(program(name), *words, home=tmp_path).returncode == 0
+
+
+def test_no_peer_needs_a_newer_go_than_the_wheel_brings() -> None:
+    wheel = REQUIREMENTS.read_text().split("==", 1)[1].split()[0]
+    assert max(peer.go for peer in built_peers()) <= numbers(wheel)
