@@ -6,6 +6,7 @@ module does not do: escape for a terminal. Only the printer, `cli.output`, knows
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 MAX_LINE = 400
@@ -40,3 +41,12 @@ def span(length: timedelta) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts[:2]) or "0s"
+
+
+def parse_span(text: str) -> timedelta | None:
+    """What `span` writes, such as `14d` or `1d12h`; None for anything else, a number without a unit included."""
+    if not re.fullmatch(r"([0-9]{1,6}[dhms])+", text, re.ASCII):
+        return None
+    seconds = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+    parts = re.findall(r"([0-9]+)([dhms])", text)
+    return timedelta(seconds=sum(int(number) * seconds[unit] for number, unit in parts))

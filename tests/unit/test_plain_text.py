@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from nv2.plain_text import MAX_LINE, MAX_QUOTED, one_line, quoted, rfc3339
+from nv2.plain_text import MAX_LINE, MAX_QUOTED, one_line, parse_span, quoted, rfc3339, span
 
 
 def test_a_plain_line_stays_as_it_is() -> None:
@@ -32,3 +32,16 @@ def test_an_instant_is_written_in_utc_and_whole_seconds() -> None:
     zone = timezone(timedelta(hours=2))
     assert rfc3339(datetime(2026, 1, 2, 3, 4, 5, 999_999, tzinfo=zone)) == "2026-01-02T01:04:05Z"
     assert rfc3339(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2026-01-02T03:04:05Z"
+
+
+def test_a_span_is_written_in_its_two_largest_units_and_read_back() -> None:
+    for text in ("14d", "1d12h", "5m", "0s", "36s"):
+        found = parse_span(text)
+        assert found is not None and span(found) == text
+    assert span(timedelta(days=1, hours=2, minutes=3)) == "1d2h"
+    assert parse_span("36h") == timedelta(hours=36)
+
+
+def test_what_is_no_span_is_none() -> None:
+    for text in ("", "14", "-1d", "1w", "1d ", "d", "1.5d", "9999999d", "\u0661d"):
+        assert parse_span(text) is None, text
