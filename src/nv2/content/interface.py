@@ -152,6 +152,13 @@ class Distant(Protocol):
         """Whether it is so."""
 
 
+class Finisher(Protocol):
+    """An optional power: show what was written only when all of it is there, as a file does that is one archive."""
+
+    def finish(self) -> None:
+        """Let others see what was written. Raises `EnvironmentFailure`."""
+
+
 class Warner(Protocol):
     """An optional power: remember what went wrong without harm."""
 
@@ -176,6 +183,11 @@ def can_ask_ahead(store: object) -> TypeGuard[Forerunner]:
 def can_heal(store: object) -> TypeGuard[Healer]:
     """Whether `store` has the power of a `Healer`."""
     return hasattr(store, "heal")
+
+
+def can_finish(store: object) -> TypeGuard[Finisher]:
+    """Whether `store` has the power of a `Finisher`."""
+    return hasattr(store, "finish")
 
 
 def can_warn(store: object) -> TypeGuard[Warner]:

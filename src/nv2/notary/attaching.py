@@ -82,7 +82,7 @@ def attach_signature(
     manifest = attach_in_store(
         artifact.store, artifact.subject, envelope.raw, envelope.media_type, legacy=legacy
     )
-    session.pass_on_warnings(artifact.store)
+    session.finish_writing(artifact.store)
     return Signed(artifact, manifest)
 
 

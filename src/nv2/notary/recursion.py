@@ -63,7 +63,7 @@ def sign_all(
     try:
         return _sign_planned(session, artifact, plan, signer, wish)
     finally:
-        session.pass_on_warnings(artifact.store)
+        session.finish_writing(artifact.store)
 
 
 def _sign_planned(

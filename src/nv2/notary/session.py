@@ -234,6 +234,14 @@ class Session:
             reference.registry for reference in references if isinstance(reference, Reference)
         )
 
+    def finish_writing(self, store: object) -> None:
+        """To be called when all was written to `store`: others see it then, if they did not before. Warnings are passed on."""
+        from nv2.content.interface import can_finish
+
+        if can_finish(store):
+            store.finish()
+        self.pass_on_warnings(store)
+
     def pass_on_warnings(self, store: object) -> None:
         """Tell the caller what went wrong in `store` without harm, such as a superseded index that stayed."""
         from nv2.content.interface import can_warn

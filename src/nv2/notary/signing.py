@@ -47,7 +47,7 @@ def sign_reference(
     legacy = isinstance(reference, LayoutReference)
     wish = heeding_denials(session, wish._replace(legacy_manifest=legacy))
     manifest = sign_in_store(artifact.store, artifact.subject, signer, wish, session.now)
-    session.pass_on_warnings(artifact.store)
+    session.finish_writing(artifact.store)
     return Signed(artifact, manifest)
 
 

@@ -37,12 +37,38 @@ def test_an_image_is_copied_from_an_archive_with_its_signatures(packed: CommandL
 
 
 @pytest.mark.parametrize("archive", ["there.tar", "new.tar"])
-@pytest.mark.parametrize(
-    "words", [("copy", IMAGE), ("copy", "--dry-run", IMAGE), ("sign", "-k", "wabbit.key")]
-)
-def test_an_archive_is_not_written_to(packed: CommandLine, words: tuple[str, ...], archive: str) -> None:
-    names = sorted(path.name for path in packed.directory.iterdir())
-    ended = packed(*words, f"layout:{archive}:v1")
+def test_an_image_is_copied_into_an_archive_with_its_signatures(packed: CommandLine, archive: str) -> None:
+    names = {path.name for path in packed.directory.iterdir()}
+    planned = packed("copy", "--dry-run", IMAGE, f"layout:{archive}:v2")
+    assert planned.code == 0, planned.err
+    assert {path.name for path in packed.directory.iterdir()} == names
+    copied = packed("copy", IMAGE, f"layout:{archive}:v2")
+    assert copied.code == 0, copied.err
+    assert packed("verify", "-k", "leaf.crt", f"layout:{archive}:v2").code == 0
+    assert {path.name for path in packed.directory.iterdir()} == names | {archive}
+    assert packed("verify", "-k", "leaf.crt", "layout:there.tar:v1").code == 0
+
+
+def test_an_image_in_an_archive_is_signed_there_several_at_once(packed: CommandLine) -> None:
+    packed("copy", IMAGE, "layout:there.tar:v2")
+    signed = packed("sign", "-k", "wabbit.key", "layout:there.tar:v1", "layout:there.tar:v2")
+    assert signed.code == 0, signed.err
+    assert len(packed("list", "-o", "json", "layout:there.tar:v1").document["signatures"]) == 3
+
+
+def test_an_archive_that_is_not_there_is_not_made_by_signing(packed: CommandLine) -> None:
+    ended = packed("sign", "-k", "wabbit.key", "layout:new.tar:v1")
     assert ended.code == 3
-    assert "an archive is only read, not written" in ended.err
-    assert sorted(path.name for path in packed.directory.iterdir()) == names
+    assert "no such directory" in ended.err
+    assert not (packed.directory / "new.tar").exists()
+
+
+def test_a_copy_that_fails_leaves_the_archive_as_it_was(packed: CommandLine) -> None:
+    before = (packed.directory / "there.tar").read_bytes()
+    for blob in (packed.directory / "image" / "blobs" / "sha256").iterdir():
+        if b'"layers"' not in blob.read_bytes():
+            blob.write_bytes(b"x" * blob.stat().st_size)
+    assert packed("copy", "--no-referrers", IMAGE, "layout:new.tar:v1").code == 3
+    assert not (packed.directory / "new.tar").exists()
+    assert (packed.directory / "there.tar").read_bytes() == before
+    assert not [path for path in packed.directory.iterdir() if path.name.startswith(".nv2-")]

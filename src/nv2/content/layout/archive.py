@@ -1,4 +1,4 @@
-"""The files of an OCI image layout in a tar archive, which is read and never written or unpacked."""
+"""The files of an OCI image layout in a tar archive, which is read where it stands and never unpacked."""
 
 from __future__ import annotations
 
@@ -36,45 +36,45 @@ class ArchiveFiles(Files):
             try:
                 _refuse_compressed(stream, root)
                 found = os.fstat(stream.fileno())
-                self._members = index_members(stream, found.st_size, root)
+                self.members = index_members(stream, found.st_size, root)
             except OSError as e:
                 raise failure(e, self.root) from e
-        self._identity = _identity(found)
+        self.identity = identity_of(found)
 
     def open(self, relative: str) -> BinaryIO:
         """The file as a stream. Raises `NotFound`, `EnvironmentFailure` if the archive changed meanwhile."""
-        member = self._members.get(relative)
+        member = self.members.get(relative)
         if member is None:
             raise NotFound("no such file", at=self.path(relative))
         try:
             stream = open_regular(self.root)
         except NotFound:
             raise self._changed() from None
-        if _identity(os.fstat(stream.fileno())) != self._identity:
+        if identity_of(os.fstat(stream.fileno())) != self.identity:
             stream.close()
             raise self._changed()
-        return _Window(stream, member.offset, member.size)
+        return Window(stream, member.offset, member.size)
 
     def size(self, relative: str) -> int | None:
         """Bytes of a file, or None if there is none."""
-        member = self._members.get(relative)
+        member = self.members.get(relative)
         return member.size if member else None
 
     def look(self, relative: str) -> object:
         """Always the same: an archive that changes is read no further."""
-        return self._members.get(relative)
+        return self.members.get(relative)
 
     def names(self, relative: str = "") -> list[str]:
         """Names in a directory; empty if there is none."""
         start = f"{relative}/" if relative else ""
-        found = (name[len(start) :] for name in self._members if name.startswith(start))
+        found = (name[len(start) :] for name in self.members if name.startswith(start))
         return sorted({name.partition("/")[0] for name in found})
 
     def path(self, relative: str) -> str:
         """The path for messages: as if the archive were a directory."""
         return os.path.join(self.root, relative)
 
-    def write(self, relative: str, chunks: Iterable[bytes]) -> NoReturn:  # noqa: ARG002
+    def write(self, relative: str, chunks: Iterable[bytes], size: int | None = None) -> NoReturn:  # noqa: ARG002
         """Raise `EnvironmentFailure`."""
         raise read_only(self.root)
 
@@ -83,6 +83,9 @@ class ArchiveFiles(Files):
         raise read_only(self.root)
 
     def sync(self, relative: str) -> None:
+        """Nothing was written."""
+
+    def finish(self) -> None:
         """Nothing was written."""
 
     def close(self) -> None:
@@ -95,15 +98,11 @@ class ArchiveFiles(Files):
 
 
 def read_only(name: str) -> EnvironmentFailure:
-    """The error for who wants to write to the archive `name`."""
-    return EnvironmentFailure(
-        "an archive is only read, not written",
-        at=name,
-        hint="write to a directory, and pack it afterwards: tar -C DIRECTORY -cf FILE .",
-    )
+    """The error for who wants to write to the archive `name`, which was opened to be read."""
+    return EnvironmentFailure("the archive was opened to be read", at=name)
 
 
-class _Window(io.RawIOBase, BinaryIO):
+class Window(io.RawIOBase, BinaryIO):
     """A part of a file as a stream of its own."""
 
     def __init__(self, source: BinaryIO, offset: int, size: int) -> None:
@@ -130,7 +129,7 @@ class _Window(io.RawIOBase, BinaryIO):
         super().close()
 
 
-def _identity(found: os.stat_result) -> tuple[int, ...]:
+def identity_of(found: os.stat_result) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import BinaryIO
 
 from nv2 import strict_json
@@ -28,13 +29,13 @@ CHUNK = 1024 * 1024
 
 def is_blank(name: str) -> bool:
     """Whether `LayoutDirectory.create` would make a new layout there. Raises `EnvironmentFailure`."""
-    return not _files(name, writing=True).names()
+    return _is_new_archive(name) or (not os.path.isfile(name) and not LayoutFiles(name).names())
 
 
 class LayoutDirectory:
     """What `LayoutStore` needs of the disk. `name` is the directory, or a tar archive, as the user wrote it.
 
-    Raises `EnvironmentFailure` for `writing` to an archive, and for reading what `ArchiveFiles` does.
+    What is written to an archive is in it after `finish`. Raises what `ArchiveFiles` does.
     """
 
     def __init__(self, name: str, lock: Lock, *, writing: bool = False) -> None:
@@ -43,6 +44,18 @@ class LayoutDirectory:
         self._lock = lock
         self._last: tuple[bytes, LayoutIndex] | None = None
         self._listed: tuple[object, frozenset[Digest]] | None = None
+        self._changes: list[Callable[[LayoutIndex], LayoutIndex]] = []
+
+    def finish(self) -> None:
+        """Let others see what was written to an archive. What others wrote to it meanwhile stays."""
+        with self._lock(self._key) if self._files.deferred else nullcontext():
+            if self._files.refresh():
+                index = self.index()
+                for change in self._changes:
+                    index = change(index)
+                self._files.write(INDEX_FILE, [index.to_json()])
+            self._files.finish()
+            self._changes.clear()
 
     def close(self) -> None:
         """Write nothing more, and remove what is half-written."""
@@ -67,7 +80,8 @@ class LayoutDirectory:
 
     def check(self) -> None:
         """Raise `EnvironmentFailure` if there is no layout, `MalformedManifest` if it is of another version."""
-        if not os.path.isdir(self.name) and not os.path.isfile(self.name):
+        there = os.path.isdir(self.name) or os.path.isfile(self.name) or self._files.deferred
+        if not there or (self._files.deferred and not self._files.names()):
             raise _no_directory(self.name)
         try:
             data = self._files.read(LAYOUT_FILE, MAX_LAYOUT_FILE)
@@ -113,6 +127,8 @@ class LayoutDirectory:
                 self._files.sync(f"{BLOBS}/{algorithm}")
             self._files.write(INDEX_FILE, [after.to_json()])
             self._files.sync("")
+            if self._files.deferred:
+                self._changes.append(change)
 
     def size(self, digest: Digest) -> int | None:
         """Bytes of a blob, or None if it is not here."""
@@ -136,7 +152,7 @@ class LayoutDirectory:
 
     def write(self, descriptor: Descriptor, source: Opener) -> None:
         """Store a blob; it is visible only whole and checked."""
-        self._files.write(_path(descriptor.digest), checked(descriptor, source))
+        self._files.write(_path(descriptor.digest), checked(descriptor, source), descriptor.size)
 
     def at(self, name: str) -> str:
         """The place of a tag or digest, for messages."""
@@ -158,14 +174,20 @@ def checked(descriptor: Descriptor, source: Opener) -> Iterator[bytes]:
 
 
 def _files(name: str, *, writing: bool) -> Files:
-    """The files of a directory, or of an archive where one is, or, if `writing`, would be by its name."""
-    if os.path.isfile(name) or (writing and name.endswith(".tar") and not os.path.exists(name)):
-        from nv2.content.layout.archive import ArchiveFiles, read_only  # most layouts are directories
+    """The files of a directory, or of an archive where one is, or, if `writing`, will be by its name."""
+    if writing and (os.path.isfile(name) or _is_new_archive(name)):
+        from nv2.content.layout.archive_writer import WritableArchive  # most layouts are directories
 
-        if writing:
-            raise read_only(name)
+        return WritableArchive(name)
+    if os.path.isfile(name):
+        from nv2.content.layout.archive import ArchiveFiles
+
         return ArchiveFiles(name)
     return LayoutFiles(name)
+
+
+def _is_new_archive(name: str) -> bool:
+    return name.endswith(".tar") and not os.path.exists(name)
 
 
 def _path(digest: Digest) -> str:

@@ -54,6 +54,9 @@ class Files(Protocol):
 
     root: str
 
+    deferred: bool = False
+    """Whether what is written stays unseen until `finish`."""
+
     @abstractmethod
     def open(self, relative: str) -> BinaryIO:
         """The file as a stream. Raises `NotFound`."""
@@ -75,8 +78,8 @@ class Files(Protocol):
         """The path for messages."""
 
     @abstractmethod
-    def write(self, relative: str, chunks: Iterable[bytes]) -> None:
-        """Write the file whole or not at all."""
+    def write(self, relative: str, chunks: Iterable[bytes], size: int | None = None) -> None:
+        """Write the file, of `size` bytes if that is known, whole or not at all."""
 
     @abstractmethod
     def make_directory(self, relative: str) -> None:
@@ -85,6 +88,14 @@ class Files(Protocol):
     @abstractmethod
     def sync(self, relative: str) -> None:
         """Bring the names in a directory to disk, where the system can."""
+
+    def refresh(self) -> bool:
+        """Where writing is deferred: whether somebody else has written meanwhile, and his is what is read now."""
+        return False
+
+    def finish(self) -> None:
+        """Let others see what was written. Raises `EnvironmentFailure`."""
+        return  # where nothing is deferred, they do
 
     @abstractmethod
     def close(self) -> None:
@@ -144,7 +155,7 @@ class LayoutFiles(Files):
         found = self._stat(relative)
         return found and (found.st_ino, found.st_size, found.st_mtime_ns)
 
-    def write(self, relative: str, chunks: Iterable[bytes]) -> None:
+    def write(self, relative: str, chunks: Iterable[bytes], size: int | None = None) -> None:  # noqa: ARG002
         """Write beside, flush to disk, rename. Whatever fails, `chunks` included, leaves nothing behind.
 
         The new name itself is on disk only after `sync` of its directory.

@@ -35,12 +35,12 @@ SHOWN_TAGS = 5
 
 
 class LayoutStore:
-    """Keeps `content.interface.Store` for the layout in `directory`, which may be a plain tar archive to read.
+    """Keeps `content.interface.Store` for the layout in `directory`, which may be a plain tar archive.
 
-    `create` makes a new layout if the directory is absent or empty. `lock` is held while index.json is
-    read, edited and written. Raises `EnvironmentFailure` if there is no layout, or if it is in an archive and
-    `push` or `create` say that it will be written; `MalformedManifest` if it is of an unknown version, or in
-    an archive that cannot be read.
+    `create` makes a new layout if the directory is absent or empty, or an archive if the name of what is absent says so.
+    What is written to an archive, which `push` or `create` announce, is in it after `finish`. `lock` is held while
+    index.json is read, edited and written. Raises `EnvironmentFailure` if there is no layout; `MalformedManifest` if it
+    is of an unknown version, or in an archive that cannot be read.
     """
 
     def __init__(self, directory: Path, *, create: bool = False, push: bool = False, lock: Lock) -> None:
@@ -49,6 +49,10 @@ class LayoutStore:
         if create:
             self._directory.create()
         self._directory.check()
+
+    def finish(self) -> None:
+        """Let others see what was written to an archive; a directory shows it at once. Raises `EnvironmentFailure`."""
+        self._directory.finish()
 
     def close(self) -> None:
         """Write nothing more, and remove what is half-written, though other threads are at it."""

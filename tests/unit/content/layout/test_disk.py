@@ -172,10 +172,10 @@ def test_a_blob_is_never_whole_in_memory(store: LayoutStore, monkeypatch: pytest
     chunks: list[int] = []
     write = layout_files.LayoutFiles.write
 
-    def spy(self: layout_files.LayoutFiles, relative: str, pieces: Iterable[bytes]) -> None:
+    def spy(self: layout_files.LayoutFiles, relative: str, pieces: Iterable[bytes], size: int) -> None:
         kept = list(pieces)
         chunks.extend(map(len, kept))
-        write(self, relative, kept)
+        write(self, relative, kept, size)
 
     monkeypatch.setattr(layout_files.LayoutFiles, "write", spy)
     blob = push_blob(store, b"ten  bytes")

@@ -68,8 +68,9 @@ def test_a_file_is_not_a_layout(tmp_path: Path) -> None:
     with pytest.raises(MalformedManifest) as caught:
         reopened(archive)
     assert caught.value.hint == "a layout is a directory or a tar archive of one"
-    with pytest.raises(EnvironmentFailure):
+    with pytest.raises(MalformedManifest):
         LayoutStore(archive, create=True, lock=thread_lock())
+    assert archive.read_bytes() == b"tar"
 
 
 def test_a_directory_that_is_no_layout_is_left_alone(tmp_path: Path) -> None:
