@@ -116,6 +116,7 @@ def test_every_document_has_a_schema_that_its_page_names(name: str, command: Com
 
 READING = {"verify", "list", "inspect", "key list", "cert list", "cert show", "policy show", "version"} | {
     *("blob verify", "blob inspect", "blob policy show", "plugin list", "trust denials", "tree"),
+    *("registry history", "registry check", "registry collect"),
 }
 SIGNING = {"sign", "attach", "copy", "blob sign", "trust deny"}
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from nv2.cli.command import Group
-from nv2.cli.commands import registry_serve
+from nv2.cli.commands import registry_check, registry_collect, registry_history, registry_serve
 
 COMMAND = Group(
     "registry",
     "serve a registry on this machine",
-    (registry_serve.COMMAND,),
+    (
+        registry_serve.COMMAND,
+        registry_history.COMMAND,
+        registry_check.COMMAND,
+        registry_collect.COMMAND,
+    ),
     examples=registry_serve.COMMAND.examples[:1],
 )

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nv2.errors import EnvironmentFailure, UsageError
+from nv2.server.registry import journal
 from nv2.server.registry.content_files import ContentFiles
 from nv2.server.registry.database import Database
 from nv2.server.registry.directory_lock import INDEX
+from nv2.server.registry.journal import Entry
+from nv2.server.registry.rows import repository_of
 
 
 class Kept(NamedTuple):
@@ -48,3 +51,12 @@ def opened(directory: Path) -> Iterator[Kept]:
         raise EnvironmentFailure(os.strerror(e.errno or 0).lower(), at=at) from None
     except sqlite3.Error as e:
         raise EnvironmentFailure(f"the index cannot be used: {e}", at=str(directory / INDEX)) from None
+
+
+def history_in(
+    directory: Path, repository: str, tag: str | None, before: int | None, count: int
+) -> list[Entry] | None:
+    """As `journal.read`; None if there is no such repository. Raises `Nv2Error` as `opened`."""
+    with opened(directory) as kept, kept.database.reading() as db:
+        known = repository_of(db, repository) is not None
+        return journal.read(db, repository, tag, before, count) if known else None
