@@ -63,4 +63,5 @@ class Connections:
 def _shut(connections: list[socket.socket], how: int) -> None:
     for connection in connections:
         with contextlib.suppress(OSError):  # it has just been closed from the other side
-            connection.shutdown(how)
+            # Not the method of a TLS connection: that would let another thread go on reading in the clear.
+            socket.socket.shutdown(connection, how)

@@ -1,6 +1,7 @@
-"""A listening socket on a loopback address, with a thread per connection.
+"""A listening socket, in the clear or with TLS, with a thread per connection.
 
-There is no TLS and no login here; that is why only loopback addresses are accepted.
+What this module does not do: know who may come. Whoever listens where other machines can reach it puts a login before
+the application (`server.access`).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 from typing import Any
@@ -15,8 +17,9 @@ from typing import Any
 from nv2.errors import EnvironmentFailure
 from nv2.server.connections import Connections
 from nv2.server.conversation import Conversation
-from nv2.server.loopback import check_loopback
+from nv2.server.loopback import check_address
 from nv2.server.messages import Application, Disconnected
+from nv2.server.tls import ServerCertificate
 
 END_GRACE = 5.0
 """Seconds for requests under way when the listener ends."""
@@ -31,16 +34,25 @@ class Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(
-        self, host: str, port: int, application: Application, connections: Connections | None = None
+        self,
+        host: str,
+        port: int,
+        application: Application,
+        connections: Connections | None = None,
+        *,
+        certificate: ServerCertificate | None = None,
+        public: bool = False,
     ) -> None:
-        """Listen on `host`, a loopback address or `localhost`, and `port`, 0 for any that is free.
+        """Listen on `host`, a loopback address or `localhost` unless `public`, and `port`, 0 for any that is free.
 
-        Raises `UsageError` for any other address, `EnvironmentFailure` if the port cannot be had.
+        With a `certificate` it speaks TLS. Raises `UsageError` for any other address, `EnvironmentFailure` if the
+        port cannot be had.
         """
-        address = check_loopback(host, port)
+        address = check_address(host, port, public=public)
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.application = application
         self.connections = connections or Connections()
+        self.certificate = certificate
         try:
             super().__init__((address, port), Conversation)
         except OSError as e:
@@ -56,7 +68,9 @@ class Listener(socketserver.ThreadingTCPServer):
     def name(self) -> str:
         """`localhost:PORT`, or the address itself where `localhost` is not what listens."""
         host = str(self.server_address[0])
-        return f"localhost:{self.port}" if host in ("127.0.0.1", "::1") else f"{host}:{self.port}"
+        if host in ("127.0.0.1", "::1"):
+            return f"localhost:{self.port}"
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     def start(self) -> None:
         """Accept connections, in a thread of its own."""
@@ -68,6 +82,15 @@ class Listener(socketserver.ThreadingTCPServer):
         self.server_close()
         self.connections.end(grace)
         self._thread.join(grace)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection; keys are agreed on later, in its own thread, so that nobody else waits for it."""
+        connection, address = super().get_request()
+        if self.certificate:
+            connection = self.certificate.context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Begin a conversation, unless there are too many already."""
@@ -85,7 +108,7 @@ class Listener(socketserver.ThreadingTCPServer):
     def handle_error(self, _request: Any, _client_address: Any) -> None:
         """A conversation ended by an exception: one line, and everybody else is served on."""
         error = sys.exc_info()[1]
-        if not isinstance(error, (ConnectionError, TimeoutError, Disconnected)):
+        if not isinstance(error, (ConnectionError, TimeoutError, Disconnected, ssl.SSLError)):
             self.application.warn(f"a connection failed: {type(error).__name__}: {str(error)!a}")
 
 

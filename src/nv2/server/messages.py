@@ -73,6 +73,8 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str] = NO_HEADERS
     body: bytes | FileSlice = b""
+    user: str = ""
+    """Who was answered, for those who keep the log; the client does not see it."""
 
     @property
     def size(self) -> int:
@@ -103,13 +105,32 @@ def _through(layer: Layer, respond: Respond, call: Call) -> Answer:
     return layer(call, respond)
 
 
+class Served(NamedTuple):
+    """A request that was answered: what a log or a measurement may know of it. Nothing here is a secret."""
+
+    method: str
+    target: str
+    """Path and query as they came, in printable ASCII."""
+    status: int
+    peer: str = ""
+    user: str = ""
+    agent: str = ""
+    """What the client calls itself."""
+    received: int = 0
+    """Bytes of the request, its head included."""
+    sent: int = 0
+    """Bytes of the answer's body that were handed to the system."""
+    seconds: float = 0.0
+    """From the first byte of the request to the last of the answer."""
+
+
 class Application(NamedTuple):
     """What stands behind a listener."""
 
     respond: Respond
     refuse: Callable[[int, str], Answer]
     """Puts a status and a reason into the words of this application, when there is no valid `Call`."""
-    log: Callable[[str], None]
-    """Takes one line per request, without control characters."""
+    log: Callable[[Served], None]
+    """Is told of each request when it was answered."""
     warn: Callable[[str], None]
     """Takes a line when something fails that is not the client's fault."""

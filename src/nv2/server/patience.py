@@ -38,10 +38,19 @@ class PatientReader(io.RawIOBase):
         self._idle, self._grace = idle, grace
         self.renew()
 
+    begun: float
+    """When the first bytes since the last `renew` came, by the monotonic clock; 0 before."""
+
     def renew(self) -> None:
         """A new request may come."""
         self._received = 0
         self._waited = 0.0
+        self.begun = 0.0
+
+    @property
+    def received(self) -> int:
+        """Bytes since the last `renew`."""
+        return self._received
 
     def readable(self) -> bool:
         """Yes."""
@@ -60,7 +69,10 @@ class PatientReader(io.RawIOBase):
             raise Disconnected("the client was too slow" if self._received else "idle") from None
         except OSError as e:
             raise Disconnected(f"the connection broke: {e}") from None
+        now = time.monotonic()
         if self._received:
-            self._waited += time.monotonic() - started
+            self._waited += now - started
+        else:
+            self.begun = now
         self._received += count
         return count

@@ -74,5 +74,5 @@ def test_it_does_not_listen_where_others_could_reach_it(tmp_path: Path) -> None:
         env={"PYTHONPATH": SOURCE},
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no login and no TLS" in done.stderr
+    assert "takes TLS and a login" in done.stderr
     assert list(tmp_path.iterdir()) == []

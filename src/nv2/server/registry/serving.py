@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from nv2.server.listener import Listener
-from nv2.server.loopback import check_loopback
-from nv2.server.messages import Application, Layer, layered
+from nv2.server.connections import MOST, Connections
+from nv2.server.listener import END_GRACE, Listener
+from nv2.server.loopback import check_address
+from nv2.server.messages import Application, Layer, Served, layered
 from nv2.server.registry import routes
 from nv2.server.registry.limits import Limits
 from nv2.server.registry.storage import Storage
+from nv2.server.tls import ServerCertificate
 
 
 class RunningRegistry:
     """A registry that listens; as a context manager it is closed at the end."""
 
-    def __init__(self, listener: Listener, storage: Storage) -> None:
+    def __init__(self, listener: Listener, storage: Storage, grace: float = END_GRACE) -> None:
         self._listener = listener
         self._storage = storage
+        self._grace = grace
         self._closed = False
 
     @property
@@ -38,7 +42,7 @@ class RunningRegistry:
         if self._closed:
             return
         self._closed = True
-        self._listener.stop()
+        self._listener.stop(self._grace)
         self._storage.close()
 
     def __enter__(self) -> RunningRegistry:
@@ -59,26 +63,41 @@ def serve(
     warn: Callable[[str], None] | None = None,
     limits: Limits | None = None,
     layers: Sequence[Layer] = (),
+    observers: Sequence[Callable[[Served], None]] = (),
+    certificate: ServerCertificate | None = None,
+    public: bool = False,
+    connections: int = MOST,
+    grace: float = END_GRACE,
 ) -> RunningRegistry:
     """Serve the registry in `directory`, which is made if it is not there, until it is closed.
 
     `host` is a loopback address or `localhost`, `port` 0 takes any that is free. `log` is given one line per
     request, `warn` (by default `log`) one per failure of the registry itself. `layers` stand before it, the first
-    outermost. Raises `UsageError` for an address that other machines can reach or a directory that cannot be a
-    registry's, `ConfigurationError` if its index cannot be used, `EnvironmentFailure` if the machine refuses.
+    outermost. `observers` are told of each request when it was answered, from several threads. With a `certificate`
+    it speaks TLS; `public` lets it listen where other machines can reach it, and then whoever says so sees to a login.
+    At most `connections` are open at a time; requests under way have `grace` seconds when it is closed. Raises
+    `UsageError` for an address or a directory that cannot be, `ConfigurationError` if its index cannot be used,
+    `EnvironmentFailure` if the machine refuses.
     """
     tell, complain = _one_at_a_time(log or _silence), _one_at_a_time(warn or log or _silence)
-    check_loopback(host, port)  # before a directory is made
+    check_address(host, port, public=public)  # before a directory is made
     storage = Storage(directory, limits)
     try:
         respond = layered(lambda call: routes.respond(storage, call, complain), layers)
-        application = Application(respond, routes.refuse, tell, complain)
-        listener = Listener(host, port, application)
+        seen = (*observers, lambda served: tell(f"{served.method} {served.target} {served.status}"))
+        application = Application(respond, routes.refuse, partial(_tell_all, seen), complain)
+        places = Connections(connections)
+        listener = Listener(host, port, application, places, certificate=certificate, public=public)
     except BaseException:
         storage.close()
         raise
     listener.start()
-    return RunningRegistry(listener, storage)
+    return RunningRegistry(listener, storage, grace)
+
+
+def _tell_all(observers: Sequence[Callable[[Served], None]], served: Served) -> None:
+    for observer in observers:
+        observer(served)
 
 
 def _one_at_a_time(tell: Callable[[str], None]) -> Callable[[str], None]:

@@ -1,0 +1,110 @@
+"""TLS before the registry: what is spoken, which certificate is shown, and what bad clients come to."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nv2.errors import ConfigurationError
+from nv2.oci.digest import digest_of
+from nv2.server.registry import RunningRegistry, serve
+from nv2.server.tls import ServerCertificate
+from tests.world.sockets import Identity, make_identity
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    return make_identity(tmp_path_factory.mktemp("identity"))
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory, identity: Identity) -> Iterator[RunningRegistry]:
+    certificate = ServerCertificate(identity.certificate, identity.key)
+    with serve(tmp_path_factory.mktemp("registry") / "r", certificate=certificate) as running:
+        yield running
+
+
+def client(registry: RunningRegistry, trusted: Path) -> http.client.HTTPSConnection:
+    context = ssl.create_default_context(cafile=trusted)
+    return http.client.HTTPSConnection("127.0.0.1", registry.port, context=context, timeout=30)
+
+
+def ping(registry: RunningRegistry, trusted: Path) -> int:
+    connection = client(registry, trusted)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_blob_of_several_pieces_passes_both_ways(registry: RunningRegistry, identity: Identity) -> None:
+    data = os.urandom(1_000_003)
+    connection = client(registry, identity.certificate)
+    connection.request("POST", f"/v2/a/blobs/uploads/?digest={digest_of(data)}", data)
+    pushed = connection.getresponse()
+    assert (pushed.status, pushed.read()) == (201, b"")
+    connection.request("GET", f"/v2/a/blobs/{digest_of(data)}")
+    assert connection.getresponse().read() == data
+    connection.close()
+
+
+def test_what_is_older_than_tls_1_2_is_not_spoken(registry: RunningRegistry) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection(("127.0.0.1", registry.port), timeout=30) as line,
+        pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"),
+    ):
+        context.wrap_socket(line)
+
+
+def test_whoever_speaks_in_the_clear_or_says_nothing_keeps_nobody_waiting(
+    registry: RunningRegistry, identity: Identity
+) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", registry.port), timeout=30),
+        socket.create_connection(("127.0.0.1", registry.port), timeout=30) as line,
+    ):
+        line.sendall(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200" not in line.recv(1000)
+        assert ping(registry, identity.certificate) == 200
+
+
+def test_a_renewed_certificate_is_shown_to_those_who_come_then(tmp_path: Path, identity: Identity) -> None:
+    for folder in ("new", "here"):
+        (tmp_path / folder).mkdir()
+    new = make_identity(tmp_path / "new")
+    chain, key = tmp_path / "here" / "a.crt", tmp_path / "here" / "a.key"
+    shutil.copy(identity.certificate, chain)
+    shutil.copy(identity.key, key)
+    certificate = ServerCertificate(chain, key)
+    with serve(tmp_path / "r", certificate=certificate) as registry:
+        assert ping(registry, identity.certificate) == 200
+        shutil.copy(new.certificate, chain)
+        with pytest.raises(ConfigurationError, match="not a certificate and its key"):
+            certificate.reload()  # the key is still the old one's
+        assert ping(registry, identity.certificate) == 200
+        shutil.copy(new.key, key)
+        certificate.reload()
+        assert ping(registry, new.certificate) == 200
+        with pytest.raises(ssl.SSLCertVerificationError):
+            ping(registry, identity.certificate)
+
+
+def test_what_cannot_be_used_is_named(tmp_path: Path, identity: Identity) -> None:
+    with pytest.raises(ConfigurationError) as failed:
+        ServerCertificate(tmp_path / "absent.crt", identity.key)
+    assert failed.value.at == str(tmp_path / "absent.crt")
+    with pytest.raises(ConfigurationError, match="not a certificate and its key"):
+        ServerCertificate(identity.key, identity.key)
