@@ -36,6 +36,16 @@ class Journal(Protocol):
         """Drop what was recorded of `subject` under these digests. Raises `EnvironmentFailure`."""
 
 
+class ContentCache(Protocol):
+    """Content of one repository that outlives the run; nothing about it is fatal."""
+
+    def load(self, digest: Digest, size: int) -> bytes | None:
+        """What has that digest and size, if it is kept; it was held against the digest just now."""
+
+    def keep(self, digest: Digest, data: bytes) -> None:
+        """Keep `data`, which was held against `digest`."""
+
+
 class Referrers(NamedTuple):
     """The answer to "who refers to this?"."""
 

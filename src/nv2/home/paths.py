@@ -125,6 +125,11 @@ class Paths(NamedTuple):
         return self.cache / "nv2" / "content"
 
     @property
+    def content_cache(self) -> Path:
+        """Signatures' manifests and envelopes, by repository and digest."""
+        return self.cache / "nv2" / "content"
+
+    @property
     def crl_numbers(self) -> Path:
         """The highest numbers of CRLs that were seen."""
         return self.state / "crl-numbers"

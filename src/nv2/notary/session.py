@@ -20,7 +20,7 @@ from nv2.notary.registry_access import RegistryAccess, Settings
 from nv2.oci.reference import AnyReference, LayoutReference, Reference
 
 if TYPE_CHECKING:
-    from nv2.content.interface import Journal, Lock, Store
+    from nv2.content.interface import ContentCache, Journal, Lock, Store
     from nv2.content.layout.store import LayoutStore
     from nv2.oci.descriptor import Descriptor
     from nv2.revocation import OnDemand, RevocationChecker
@@ -70,6 +70,7 @@ class Session:
         self.now = datetime.now(UTC)
         self.config: Config = load_config(paths)
         self.registries = RegistryAccess(settings, self.config, environ)
+        self._keeps = not environ.get("NV2_NO_CACHE")
         self._stores = dict(stores)
         self._written: list[LayoutStore] = []
         self._at_end: list[Callable[[], None]] = []
@@ -127,8 +128,8 @@ class Session:
     ) -> Store:
         """The content store of `reference`; with `push` to write to, `create` makes a layout that is not there.
 
-        With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer. Raises
-        `CredentialError` as `check_registries`.
+        With `hurried`, a registry is asked for `MAX_READING` seconds from now on, and no longer; and what never changes
+        is kept for the next run, unless NV2_NO_CACHE is set. Raises `CredentialError` as `check_registries`.
         """
         given = self._stores.get(reference.name)
         if given is not None:
@@ -154,6 +155,7 @@ class Session:
             force_referrers_tag=force_referrers_tag,
             push=push,
             journal=self._journal() if push else None,
+            cache=partial(self._content_cache, reference.name) if hurried and self._keeps else None,
         )
 
     def rehearsal(self, reference: AnyReference) -> Store:
@@ -200,6 +202,11 @@ class Session:
         from nv2.home.lock import host_lock  # only those who write need it
 
         return host_lock(self.paths.locks)
+
+    def _content_cache(self, name: str) -> ContentCache:
+        from nv2.home.content_cache import ContentCache as FileCache
+
+        return FileCache(self.paths.content_cache, name, self.settings.debug or _ignore)
 
     def _journal(self) -> Journal:
         from nv2.home.attached import FileJournal

@@ -12,6 +12,7 @@ import pytest
 
 from nv2.content.remote.fallback import RunJournal
 from nv2.content.remote.store import RemoteStore
+from nv2.errors import NotFound, Refused
 from nv2.notary.registry_access import RegistryAccess, Settings
 from nv2.notary.session import Session
 from nv2.notary.trust_here import trust_in_file
@@ -40,6 +41,7 @@ class World:
         self.home = home
         self.registry = Registry(referrers_api=referrers_api)
         self.journal = RunJournal()
+        self.environ: dict[str, str] = {}
         self.image = push_image(self._store(self.count()))
         self.registry.login = login
 
@@ -75,7 +77,7 @@ class World:
         transport = Authenticated(rounds, lambda _: None)
         monkeypatch.setattr(RegistryAccess, "transport", lambda _: transport)
         settings = Settings(insecure_registry=True)
-        with Session.from_environment(settings, {"HOME": str(self.home)}) as session:
+        with Session.from_environment(settings, {"HOME": str(self.home), **self.environ}) as session:
             choose = trust_in_file(session, str(self.home / "leaf.crt"))
             found = evaluate_reference(session, parse(f"{self.registry.host}/app{name}"), choose)
         assert found.verdict.verdict is Verdict.TRUSTED, found
@@ -94,6 +96,47 @@ def test_verifying_by_digest_takes_five_requests_in_three_round_trips(
     rounds = world.verify(f"@{world.image.digest}", pair, monkeypatch)
     assert (len(rounds.requests), rounds.waited) == (5, 3), rounds.requests
     assert len(set(rounds.requests)) == 5
+
+
+def test_verifying_again_takes_one_round_trip_since_signatures_are_kept(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sign(pair)
+    world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    rounds = world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    assert (len(rounds.requests), rounds.waited) == (3, 1), rounds.requests
+    assert not any("/blobs/" in line for line in rounds.requests)
+
+
+def test_what_is_kept_does_not_help_who_is_not_let_in_any_more(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sign(pair)
+    world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    world.registry.login = BearerLogin()
+    with pytest.raises(Refused):
+        world.verify(f"@{world.image.digest}", pair, monkeypatch)
+
+
+def test_what_is_kept_does_not_stand_for_an_image_that_is_gone(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sign(pair)
+    world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    del world.registry.repository("app").manifests[world.image.digest]
+    with pytest.raises(NotFound):
+        world.verify(f"@{world.image.digest}", pair, monkeypatch)
+
+
+def test_nothing_is_kept_where_the_environment_says_so(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sign(pair)
+    world.environ = {"NV2_NO_CACHE": "1"}
+    for _ in range(2):
+        rounds = world.verify(f"@{world.image.digest}", pair, monkeypatch)
+    assert len(rounds.requests) == 5
+    assert not (world.home / ".cache").exists()
 
 
 def test_verifying_by_tag_takes_one_round_trip_more(
@@ -126,10 +169,11 @@ def test_a_login_costs_two_round_trips_whatever_was_asked_ahead(
     assert rounds.waited <= 3 + 3, rounds.requests  # the manifest is not read before the token is there
 
 
-def test_signing_takes_five_requests_or_by_fallback_tag_eight(world: World, pair: Pair) -> None:
+def test_signing_takes_six_requests_or_by_fallback_tag_eight(world: World, pair: Pair) -> None:
+    # Where the registry says that it noted the subject, the sixth makes sure that it lists what refers to it.
     # By fallback tag: its index is read before and after it is written. From the second signature on, the index
     # before it is deleted, and the config need not be asked for.
-    limit = 5 if world.registry.referrers_api else 8
+    limit = 6 if world.registry.referrers_api else 8
     assert [len(world.sign(pair).requests) for _ in range(3)] == [limit] * 3
 
 

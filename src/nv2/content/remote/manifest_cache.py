@@ -1,12 +1,16 @@
-"""Manifests that were read or written already, so that what was resolved is not fetched again."""
+"""Manifests that were read or written already, in this run or, with signatures, in an earlier one: not fetched again."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
+from nv2.content.interface import ContentCache
+from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
+from nv2.oci.manifest import is_manifest
 
 MAX_REMEMBERED = 16 * 1024 * 1024
 """Bytes of manifests that one store remembers; the oldest go first."""
@@ -37,3 +41,39 @@ class Manifests:
             size = sum(len(item.data) for item in self._found.values())
             while size > MAX_REMEMBERED:
                 size -= len(self._found.pop(next(iter(self._found))).data)
+
+
+_ENVELOPES = frozenset(mt.ENVELOPES.values())
+
+
+class Kept:
+    """What was kept of a repository in earlier runs. It may be used once the registry has answered in this one.
+
+    Whoever is not let in any more, or asks for what is gone, hears so from the registry, whatever is kept here. `cache`
+    is called when it is first needed; without it, nothing is found and nothing kept.
+    """
+
+    def __init__(self, cache: Callable[[], ContentCache] | None) -> None:
+        self._make = cache
+        self._cache: ContentCache | None = None
+
+    def answered(self) -> None:
+        """The registry has just handed out what was asked for in the repository."""
+        if self._cache is None and self._make:
+            self._cache = self._make()
+
+    def find(self, descriptor: Descriptor) -> bytes | None:
+        """The content, held against its digest; None if it must be asked for."""
+        if self._cache is None or not _is_kind(descriptor):
+            return None
+        return self._cache.load(descriptor.digest, descriptor.size)
+
+    def keep(self, descriptor: Descriptor, data: bytes) -> None:
+        """Keep `data`, which was held against `descriptor`, for later runs."""
+        if self._cache is not None and _is_kind(descriptor):
+            self._cache.keep(descriptor.digest, data)
+
+
+def _is_kind(descriptor: Descriptor) -> bool:
+    """Whether it is a manifest or a signature's envelope; layers are large, and read once."""
+    return is_manifest(descriptor.media_type) or descriptor.media_type in _ENVELOPES

@@ -14,12 +14,12 @@ from functools import partial
 from typing import BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
-from nv2.content.interface import Journal, Lock, Opener, Referrers, check_size, opener
+from nv2.content.interface import ContentCache, Journal, Lock, Opener, Referrers, check_size, opener
 from nv2.content.remote import shared_blobs
 from nv2.content.remote.endpoint import Endpoint, content_name
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
 from nv2.content.remote.manifest_answers import check_pushed, describe_answer
-from nv2.content.remote.manifest_cache import Manifests
+from nv2.content.remote.manifest_cache import Kept, Manifests
 from nv2.content.remote.prefetch import Ahead, Asked, manifest_request, needed_login, start_ahead
 from nv2.content.remote.referrers import (
     api_listing,
@@ -60,7 +60,8 @@ class RemoteStore:
     """The repository `repository` at `registry` (`host[:port]`); keeps `Store` and every optional power.
 
     `push` says that this store is going to be written, so that one token is asked for everything.
-    `journal` remembers what was attached; without one that ends with this store.
+    `journal` remembers what was attached; without one that ends with this store. `cache` keeps signatures' manifests
+    and envelopes for later runs.
     `warnings` collects what went wrong without harm.
     """
 
@@ -78,6 +79,7 @@ class RemoteStore:
         push: bool = False,
         sleep: Callable[[float], object] = time.sleep,
         journal: Journal | None = None,
+        cache: Callable[[], ContentCache] | None = None,
     ) -> None:
         self.registry = registry
         self.repository = repository
@@ -100,6 +102,7 @@ class RemoteStore:
         self._pushed: dict[Digest, str] = {}
         """Manifests that this store put, and the subject that the registry says it noted (OCI-Subject)."""
         self._manifests = Manifests()
+        self._kept = Kept(cache)
 
     def resolve(self, name: str) -> Descriptor:
         """The descriptor of the manifest under a tag or digest; one request, and its bytes are remembered."""
@@ -116,6 +119,7 @@ class RemoteStore:
         response, data = self._endpoint.read(asked, request, what)
         self._ahead = None if needed_login(response) else ahead
         found = describe_answer(response, data, digest, f"{self._endpoint.name}:{name}")
+        self._kept.answered()
         self._manifests.keep(found, data)
         return found
 
@@ -143,6 +147,8 @@ class RemoteStore:
         check_size(descriptor, limit)
         if known := self._manifests.get(descriptor.digest):
             return lambda: _checked(known.data, descriptor)
+        if (kept := self._kept.find(descriptor)) is not None:
+            return lambda: kept
         request = self._endpoint.content_request(descriptor, limit=descriptor.size)
         pending = self._endpoint.start(request)
         return lambda: self._finish(descriptor, request, pending)
@@ -156,6 +162,7 @@ class RemoteStore:
     def _finish(self, descriptor: Descriptor, request: Request, pending: Pending) -> bytes:
         _, data = self._endpoint.read(pending, request, content_name(descriptor))
         descriptor.check(data)
+        self._kept.keep(descriptor, data)
         if is_manifest(descriptor.media_type):
             self._manifests.keep(descriptor, data)
         return data
