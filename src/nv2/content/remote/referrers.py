@@ -90,12 +90,7 @@ def api_listing(endpoint: Endpoint, pending: Pending) -> Referrers | None:
     Raises `NotFound` for a repository that does not exist, `Refused`, `BadAnswer`.
     """
     response = pending.response()
-    if response.status in _UNSUPPORTED:
-        codes, _ = read_errors(response)
-        if response.status == 404 and "NAME_UNKNOWN" in codes:
-            raise NotFound("no such repository", at=endpoint.name)
-        return None
-    entries = _page(endpoint, response)
+    entries = _first_page(endpoint, response)
     if entries is None:
         return None
     listing, pages = _Listing(f"referrers of {endpoint.name}"), 1
@@ -109,6 +104,24 @@ def api_listing(endpoint: Endpoint, pending: Pending) -> Referrers | None:
             raise BadAnswer(f"page {pages} of the referrers is not an image index", at=endpoint.name)
         entries = found
     return listing.result()
+
+
+def has_api(endpoint: Endpoint, subject: Digest) -> bool:
+    """Whether the registry lists referrers by itself, asked with a filter that leaves next to nothing of the list.
+
+    Raises as `api_listing`.
+    """
+    return _first_page(endpoint, start_api(endpoint, subject, mt.EMPTY).response()) is not None
+
+
+def _first_page(endpoint: Endpoint, response: Response) -> list[Any] | None:
+    """The entries, or None if there is no referrers API."""
+    if response.status not in _UNSUPPORTED:
+        return _page(endpoint, response)
+    codes, _ = read_errors(response)
+    if response.status == 404 and "NAME_UNKNOWN" in codes:
+        raise NotFound("no such repository", at=endpoint.name)
+    return None
 
 
 def _page(endpoint: Endpoint, response: Response) -> list[Any] | None:

@@ -25,6 +25,7 @@ from nv2.content.remote.referrers import (
     api_listing,
     fallback_index,
     fallback_listing,
+    has_api,
     start_api,
     start_fallback,
 )
@@ -288,12 +289,14 @@ class RemoteStore:
         return restore_by_tag(self._writer, subject, listed.descriptors)
 
     def _is_listed(self, subject: Descriptor, manifest: Descriptor) -> bool:
-        """Whether the registry lists it by itself: OCI-Subject at the push, and an API that does not lack."""
-        if manifest.digest in self._pushed:
-            return self._pushed[manifest.digest] == subject.digest and self._api is not _Api.MISSING
+        """Whether the registry lists it by itself: OCI-Subject at the push, and an API that answers.
+
+        Some said the one and had not the other, so neither is believed alone.
+        """
+        if self._pushed.get(manifest.digest, subject.digest) != subject.digest:
+            return False
         if self._api is _Api.UNKNOWN:
-            listing = api_listing(self._endpoint, start_api(self._endpoint, subject.digest, None))
-            self._api = _Api.MISSING if listing is None else _Api.THERE
+            self._api = _Api.THERE if has_api(self._endpoint, subject.digest) else _Api.MISSING
         return self._api is _Api.THERE
 
 

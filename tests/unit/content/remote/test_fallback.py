@@ -79,6 +79,20 @@ def test_a_header_is_not_believed_where_the_api_was_seen_to_be_missing() -> None
     assert names(world, subject) == ["one"]
 
 
+def test_nor_is_it_believed_by_whoever_has_not_asked_for_referrers_yet() -> None:
+    world = World("subject_without_api", referrers_api=False)
+    subject = push_image(world.store())
+    sign(world.store(), subject, "one")
+    assert names(world, subject) == ["one"]
+
+
+def test_a_registry_that_keeps_the_list_is_asked_so_once() -> None:
+    world = World()
+    subject = push_image(world.store())
+    sign(world.store(), subject, "one", "two", "three")
+    assert len(world.asked("GET", "/referrers/")) == 1
+
+
 def test_what_somebody_else_pushed_is_attached_by_what_the_registry_can() -> None:
     for api in (True, False):
         world = World(referrers_api=api)
