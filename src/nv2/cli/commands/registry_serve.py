@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nv2.cli import exits
 from nv2.cli.command import DEBUG, Call, Command, Flag
+from nv2.cli.commands import registry_quirks
 from nv2.errors import UsageError
 
 LISTEN = "127.0.0.1:5000"
@@ -20,10 +21,14 @@ def run(call: Call) -> int:
 
     from nv2.server.registry import serve
 
+    if registry_quirks.wants_help(call):
+        return registry_quirks.explain(call)
     directory = call.string("dir") or ""
     host, port = read_address(call.string("listen") or "")
     log = call.output.note if call.on("debug") else None
-    with serve(Path(directory), host, port, log, warn=call.output.warn) as registry:
+    with serve(
+        Path(directory), host, port, log, warn=call.output.warn, layers=registry_quirks.layers(call)
+    ) as registry:
         call.output.line(registry.address)
         call.output.flush()
         call.output.note(f"serving {directory}, to this machine only; Ctrl-C ends it")
@@ -50,6 +55,8 @@ COMMAND = Command(
     flags=(
         Flag("dir", "directory of the registry, made if it is not there", default="registry"),
         Flag("listen", "HOST:PORT to listen on; port 0 takes a free one", default=LISTEN),
+        registry_quirks.QUIRK,
+        registry_quirks.PROFILE,
         DEBUG,
     ),
     arguments=(0, 0),
@@ -62,5 +69,6 @@ COMMAND = Command(
         "nv2 registry serve",
         "nv2 registry serve --dir /srv/registry --listen 127.0.0.1:5001",
         "nv2 registry serve --listen 127.0.0.1:0",
+        "nv2 registry serve --profile distribution28",
     ),
 )
