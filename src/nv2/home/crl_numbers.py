@@ -20,11 +20,15 @@ _MAX_FILE = 64
 
 
 class CrlNumbers:
-    """The numbers in `directory`, a file for each series. Nothing here is fatal: what went wrong is in `warnings`."""
+    """The numbers in `directory`, a file for each series. Nothing here is fatal: what went wrong is in `warnings`.
 
-    def __init__(self, directory: Path, lock: Lock) -> None:
+    Who does not `learn` remembers nothing, and writes nothing.
+    """
+
+    def __init__(self, directory: Path, lock: Lock, *, learn: bool = True) -> None:
         self._directory = directory
         self._lock = lock
+        self._learn = learn
         self.warnings: list[Nv2Error] = []
 
     def refusal(self, series: str, number: int | None) -> str | None:
@@ -34,7 +38,7 @@ class CrlNumbers:
             if seen is not None and (number is None or number < seen):
                 shown = "has no number" if number is None else f"is number {number}"
                 return f"the CRL {shown}, and number {seen} was seen before: it is an older one"
-            if number is not None and number != seen:
+            if self._learn and number is not None and number != seen:
                 self._remember(series, number)
         except EnvironmentFailure as e:
             self.warnings.append(e)

@@ -9,6 +9,7 @@ from nv2.home.crl_cache import CrlCache
 from nv2.home.crl_numbers import CrlNumbers
 from nv2.home.lock import host_lock
 from nv2.home.ocsp_cache import OcspCache
+from nv2.notary.carried import carried_here
 from nv2.revocation.caches import Caches
 from nv2.revocation.online import OnlineRevocation
 from nv2.transport.deadline import Hurried
@@ -28,6 +29,7 @@ def asking_checker(session: Session) -> OnlineRevocation:
         CrlCache(paths.crl_cache),
         OcspCache(paths.ocsp_cache),
         CrlNumbers(paths.crl_numbers, host_lock(paths.locks)),
+        carried_here(paths),
     )
 
     def transport() -> Transport:

@@ -14,7 +14,7 @@ from nv2.pki.certificate_status import CertificateStatus, Status
 from nv2.revocation.circumstances import MAX_ADDRESSES, Circumstances, Link, at, both, unknown
 
 if TYPE_CHECKING:
-    from nv2.revocation.carried import Carried
+    from nv2.revocation.carried import Carried, Place
 
 _NOTHING = CertificateStatus(Status.UNKNOWN, "nothing was carried here")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -52,15 +52,17 @@ def _by_answers(link: Link, about: Circumstances, carried: Carried) -> Iterator[
 
     for url in link.certificate.ocsp_urls[:MAX_ADDRESSES]:
         answers = carried.answers(cache_key(url, link.certificate, link.issuer))
-        for status in [_by_answer(answer, link, about, carried) for answer in answers] or [_NOTHING]:
+        for status in [_by_answer(*answer, link, about, carried) for answer in answers] or [_NOTHING]:
             yield at(status, "carried OCSP answer of", url)
 
 
-def _by_answer(response: bytes, link: Link, about: Circumstances, carried: Carried) -> CertificateStatus:
+def _by_answer(
+    response: bytes, place: Place, link: Link, about: Circumstances, carried: Carried
+) -> CertificateStatus:
     from nv2.pki.ocsp import status_by_ocsp
     from nv2.revocation.by_ocsp import by_whom
 
-    allowance = carried.allowance(link.issuer)
+    allowance = carried.allowance(place, link.issuer)
     try:
         answer = status_by_ocsp(
             response, link.certificate, link.issuer, about.now, None, about.signed_at, allowance
@@ -87,8 +89,10 @@ def _by_crls(link: Link, about: Circumstances, carried: Carried) -> Iterator[Cer
         return
     from nv2.revocation.by_crl import judge_crls
 
-    allowance = carried.allowance(link.issuer)
     for url in link.certificate.crl_urls[:MAX_ADDRESSES]:
-        crls = carried.crls(url)
-        for status in [judge_crls(base, delta, link, about, allowance) for base, delta in crls] or [_NOTHING]:
+        found = [
+            judge_crls(base, delta, link, about, carried.allowance(place, link.issuer))
+            for base, delta, place in carried.crls(url)
+        ]
+        for status in found or [_NOTHING]:
             yield at(status, "carried CRL of", url)

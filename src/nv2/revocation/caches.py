@@ -57,6 +57,6 @@ class Caches(NamedTuple):
     def warnings(self) -> Iterator[list[Nv2Error]]:
         """Of each that there is."""
         places = self.carried.places if self.carried else ()
-        for cache in (*self[:3], *(cache for place in places for cache in place)):
+        for cache in (*self[:3], *(cache for place in places for cache in place.caches)):
             if cache is not None:
                 yield cache.warnings

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.errors import RemoteError
-from nv2.pki.certificate_status import Allowance
+from nv2.pki.certificate_status import STRICT, Allowance
 from nv2.plain_text import rfc3339, span
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ class Place(NamedTuple):
 
     crl: CrlCache
     ocsp: OcspCache
+    is_fetched: bool = False
+    """Whether this machine fetched it itself: then it is no older than its nextUpdate."""
+
+    @property
+    def caches(self) -> tuple[CrlCache, OcspCache]:
+        """Both."""
+        return self.crl, self.ocsp
 
 
 class Carried:
@@ -44,22 +51,28 @@ class Carried:
         alone: bool = False,
     ) -> None:
         self.places = tuple(places)
-        self.allowance = allowance
+        self._allowance = allowance
         self.alone = alone
         self._floor = floor
         self._clock_behind = clock_behind
-        self._crls: dict[str, tuple[tuple[Crl, Crl | None], ...]] = {}
+        self._crls: dict[str, tuple[tuple[Crl, Crl | None, Place], ...]] = {}
 
-    def crls(self, url: str) -> tuple[tuple[Crl, Crl | None], ...]:
+    def allowance(self, place: Place, issuer: Certificate) -> Allowance:
+        """How old what `issuer` said, and lies in `place`, may be."""
+        return STRICT if place.is_fetched else self._allowance(issuer)
+
+    def crls(self, url: str) -> tuple[tuple[Crl, Crl | None, Place], ...]:
         """Those kept for `url` that can be read, each with its delta; parsed once in a run."""
         if url not in self._crls:
-            found = (place.crl.load(url) for place in self.places)
-            self._crls[url] = tuple(crl for kept in found if kept and (crl := _parsed(*kept)))
+            found = ((place, place.crl.load(url)) for place in self.places)
+            read = ((place, _parsed(*kept)) for place, kept in found if kept)
+            self._crls[url] = tuple((*crl, place) for place, crl in read if crl)
         return self._crls[url]
 
-    def answers(self, key: str) -> tuple[bytes, ...]:
+    def answers(self, key: str) -> tuple[tuple[bytes, Place], ...]:
         """Those kept under `key` (`pki.ocsp.cache_key`)."""
-        return tuple(found for place in self.places if (found := place.ocsp.load(key)) is not None)
+        found = ((place, place.ocsp.load(key)) for place in self.places)
+        return tuple((answer, place) for place, answer in found if answer is not None)
 
     def instant(self, now: datetime) -> datetime:
         """What time it is at least, if the clock says `now`: ages are counted from then."""

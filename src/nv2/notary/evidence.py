@@ -1,0 +1,223 @@
+"""Evidence about revocation that is carried, wired: gathered here, judged without a network there, and installed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from nv2.bundling.arrival import Arriving, arriving, notation_warnings
+from nv2.bundling.chains import FoundChains
+from nv2.bundling.chains import chains_of as chains_in
+from nv2.bundling.evidence import Evidence, Piece
+from nv2.bundling.gathering import gather as gather_about
+from nv2.bundling.installing import Fate, Placed, floor_of
+from nv2.bundling.installing import install as install_in
+from nv2.bundling.places import places_of
+from nv2.errors import EnvironmentFailure, TrustStoreError, Unreachable
+from nv2.home.crl_cache import CrlCache
+from nv2.home.crl_numbers import CrlNumbers
+from nv2.home.lock import host_lock
+from nv2.home.ocsp_cache import OcspCache
+from nv2.home.own_settings import load_own_settings
+from nv2.home.trust_stores import list_certificates, read_certificates
+from nv2.notary.age_rule import AgeRule
+from nv2.notary.carried import CarriedHere
+from nv2.plain_text import one_line, rfc3339
+from nv2.revocation.caches import Caches
+from nv2.revocation.carried import Carried, Place, clock_fault
+from nv2.revocation.circumstances import MAX_ADDRESS
+from nv2.revocation.online import OnlineRevocation
+from nv2.transport.deadline import Hurried
+
+if TYPE_CHECKING:
+    from nv2.home.paths import Paths
+    from nv2.notary.session import Session
+    from nv2.pki.certificate import Certificate
+    from nv2.pki.chain import Chain
+    from nv2.transport.interface import Pending, Request
+
+__all__ = [
+    "AgeRule",
+    "Arriving",
+    "Evidence",
+    "Fate",
+    "FoundChains",
+    "Installation",
+    "Placed",
+    "age_rule",
+    "arriving_at",
+    "chains_of",
+    "checker",
+    "gather",
+    "install",
+    "notation_warnings",
+]
+
+MAX_GATHERING = 600.0
+"""Seconds for everything that is asked for one bundle."""
+
+
+def age_rule(session: Session) -> AgeRule:
+    """The rule of this machine. Raises `ConfigurationError`."""
+    return AgeRule(load_own_settings(session.paths))
+
+
+def arriving_at(session: Session, evidence: Evidence, instant: datetime) -> tuple[Arriving, ...]:
+    """What each piece will be worth at `instant`, by the age rule of this machine. Raises `ConfigurationError`."""
+    return arriving(evidence, instant, load_own_settings(session.paths).evidence_age.of)
+
+
+class _Anchors(NamedTuple):
+    """All certificates of all trust stores of this machine."""
+
+    every: tuple[Certificate, ...]
+    timestamping: tuple[Certificate, ...]
+
+    def vouch_for(self, chain: Chain) -> bool:
+        return not set(self.every).isdisjoint(chain.certificates)
+
+
+def _anchors(session: Session) -> _Anchors:
+    """A file that cannot be read is a warning: it anchors nothing."""
+    every: list[Certificate] = []
+    timestamping: list[Certificate] = []
+    for file in list_certificates(session.paths):
+        try:
+            found = read_certificates(file.path, regular=True)
+        except TrustStoreError as e:
+            session.warn(str(e))
+            continue
+        every += found
+        timestamping += found if file.kind == "tsa" else ()
+    return _Anchors(tuple(every), tuple(timestamping))
+
+
+def chains_of(envelopes: Iterable[tuple[str, bytes]], session: Session) -> FoundChains:
+    """The chains of signatures (media type, envelope), and of their timestamps, with what could not be read."""
+    return chains_in(envelopes, _anchors(session).timestamping)
+
+
+def gather(chains: Sequence[Chain], session: Session) -> Evidence:
+    """Fetch anew all that the certificates of `chains` name, and judge it; what could not be had is in `gaps`.
+
+    Only of chains that lead to a trust store of this machine is anything asked.
+    """
+    paths = session.paths
+    transport = Hurried(session.registries.transport_to_strangers(), MAX_GATHERING)
+    numbers = CrlNumbers(paths.crl_numbers, host_lock(paths.locks))
+    found = gather_about(chains, _anchors(session).vouch_for, transport, numbers, threading.Lock, session.now)
+    for warning in numbers.warnings:
+        session.warn(str(warning))
+    return found
+
+
+def checker(evidence: Evidence, session: Session) -> OnlineRevocation:
+    """Judges revocation by `evidence`, and by what this machine has already; asks nobody and writes nothing.
+
+    Raises `ConfigurationError`, and `EnvironmentFailure` where the clock is too far behind the evidence.
+    """
+    here = CarriedHere(session.paths)
+    _check_clock(evidence, session, here)
+    stated = [evidence.gathered_at, *(piece.this_update for piece in evidence.pieces)]
+    floor = max(instant for instant in (here.floor.read(), *stated) if instant is not None)
+    numbers = CrlNumbers(session.paths.crl_numbers, host_lock(session.paths.locks), learn=False)
+    places = (*places_of(evidence), here.place, _cached(session.paths, is_fetched=True))
+    carried = Carried(places, here.allowance, floor, here.settings.clock_behind, alone=True)
+    return OnlineRevocation(_Nobody, threading.Lock, Caches(numbers=numbers, carried=carried), session.warn)
+
+
+def _check_clock(evidence: Evidence, session: Session, here: CarriedHere) -> None:
+    if fault := clock_fault(evidence.gathered_at, session.now, here.settings.clock_behind):
+        raise EnvironmentFailure(fault, hint="set the clock of this machine")
+
+
+def _cached(paths: Paths, *, is_fetched: bool = False) -> Place:
+    """Where this machine keeps what it fetched: CRLs where notation does."""
+    return Place(CrlCache(paths.crl_cache), OcspCache(paths.ocsp_cache), is_fetched)
+
+
+class _Nobody:
+    """A transport for those who ask nobody."""
+
+    def start(self, request: Request) -> Pending:
+        raise Unreachable("nobody is asked", at=request.place)
+
+
+class Installation(NamedTuple):
+    """What became of the evidence of a bundle on this machine."""
+
+    placed: tuple[Placed, ...]
+    """One for each CRL, with its delta, and each answer."""
+    warnings: tuple[str, ...]
+    """What notation cannot use, and what could not be kept."""
+
+    def count(self, fate: Fate) -> int:
+        """How many had it."""
+        return sum(each.fate is fate for each in self.placed)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each piece, with its times."""
+        return tuple(map(_line, self.placed))
+
+    def to_json(self) -> list[dict[str, object]]:
+        """The same for programs."""
+        return [
+            {**piece_json(each.piece), "outcome": each.fate.value, "reason": each.reason}
+            for each in self.placed
+        ]
+
+
+_WORDS = {
+    Fate.INSTALLED: "installed",
+    Fate.KEPT_NEWER: "not needed, for what is here is as new",
+    Fate.REFUSED: "refused",
+}
+
+
+def _line(placed: Placed) -> str:
+    reason = f": {one_line(placed.reason)}" if placed.reason else ""
+    return f"{shown(placed.piece)}: {_WORDS[placed.fate]}{reason}"
+
+
+def shown(piece: Piece) -> str:
+    """A piece in one line, with its times."""
+    until = rfc3339(piece.next_update) if piece.next_update else "no nextUpdate"
+    return (
+        f"{piece.kind.value} {one_line(piece.address, MAX_ADDRESS)} ({rfc3339(piece.this_update)} to {until})"
+    )
+
+
+def piece_json(piece: Piece) -> dict[str, object]:
+    """A piece as an object."""
+    return {
+        "kind": piece.kind.value,
+        "address": piece.address,
+        "issuer": piece.issuer,
+        "certificate": piece.certificate or None,
+        "thisUpdate": rfc3339(piece.this_update),
+        "nextUpdate": rfc3339(piece.next_update) if piece.next_update else None,
+    }
+
+
+def install(evidence: Evidence, session: Session) -> Installation:
+    """Keep `evidence` where nv2 and notation look, unless it is not an authority's that is trusted here, or older.
+
+    Raises `ConfigurationError`, and `EnvironmentFailure` where the clock is too far behind the evidence.
+    """
+    here, paths = CarriedHere(session.paths), session.paths
+    _check_clock(evidence, session, here)
+    lock = host_lock(paths.locks)
+    places = (here.place, _cached(paths))
+    numbers = CrlNumbers(paths.crl_numbers, lock)
+    now = max(session.now, evidence.gathered_at)
+    with lock(str(paths.carried)):
+        placed = install_in(evidence, _anchors(session).every, places, numbers, now)
+    proven = floor_of(placed)
+    if proven is not None:
+        here.floor.raise_to(proven)
+    keepers = (*here.place.caches, *places[1].caches, numbers, here.floor)
+    problems = [str(warning) for keeper in keepers for warning in keeper.warnings]
+    return Installation(placed, (*problems, *notation_warnings(evidence)))
