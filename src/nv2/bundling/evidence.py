@@ -7,7 +7,7 @@ do: believe any of it. Whoever uses a piece judges it as if it had just been fet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
@@ -95,7 +95,7 @@ class Packed(NamedTuple):
     """A set as content of a layout: `manifest` is an image manifest of `ARTIFACT_TYPE`, all else are blobs."""
 
     manifest: bytes
-    blobs: Mapping[Descriptor, bytes]
+    blobs: tuple[tuple[Descriptor, bytes], ...]
     """Configuration and layers."""
 
 

@@ -70,14 +70,14 @@ def _times_of_answer(data: bytes) -> tuple[datetime, datetime | None]:
 
 def pack(evidence: Evidence) -> Packed:
     """`evidence` as an image manifest with its blobs. The same set gives the same bytes. Raises `MalformedManifest` where it is too large."""
-    blobs: dict[Descriptor, bytes] = {}
+    blobs: list[tuple[Descriptor, bytes]] = []
     layers = []
     for certificate in sorted(evidence.certificates, key=lambda found: found.thumbprint):
         layers.append(describe(certificate.der, CERTIFICATE))
-        blobs[layers[-1]] = certificate.der
+        blobs.append((layers[-1], certificate.der))
     for found in sorted(evidence.pieces, key=_order):
         layers.append(describe(found.data, found.kind.media_type, annotations=_annotations(found)))
-        blobs[Descriptor(*layers[-1][:3])] = found.data
+        blobs.append((Descriptor(*layers[-1][:3]), found.data))
     _check_size(layers)
     data = _compact({"gatheredAt": rfc3339(evidence.gathered_at), "missing": _missing(evidence.gaps)})
     config = describe(data, CONFIG)
@@ -88,7 +88,7 @@ def pack(evidence: Evidence) -> Packed:
         "config": config.to_json(),
         "layers": [layer.to_json() for layer in layers],
     }
-    return Packed(_compact(manifest), {config: data, **blobs})
+    return Packed(_compact(manifest), ((config, data), *blobs))
 
 
 def _order(found: Piece) -> tuple[str, ...]:
