@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HELP = "help"
 """The name that asks for all the others."""
 
-QUIRK = Flag("quirk", "do as other registries do, for testing; 'help' lists them; repeatable", Kind.STRINGS)
+QUIRK = Flag("quirk", "do as other registries do, to test clients; 'help' lists them", Kind.STRINGS)
 PROFILE = Flag("profile", "the quirks of one registry, as ghcr; 'help' lists them; repeatable", Kind.STRINGS)
 
 

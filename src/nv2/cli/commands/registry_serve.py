@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nv2.cli import exits
 from nv2.cli.command import DEBUG, Call, Command, Flag
-from nv2.cli.commands import registry_quirks
+from nv2.cli.commands import registry_admission, registry_quirks
 from nv2.errors import UsageError
 
 LISTEN = "127.0.0.1:5000"
@@ -27,7 +27,13 @@ def run(call: Call) -> int:
     host, port = read_address(call.string("listen") or "")
     log = call.output.note if call.on("debug") else None
     with serve(
-        Path(directory), host, port, log, warn=call.output.warn, layers=registry_quirks.layers(call)
+        Path(directory),
+        host,
+        port,
+        log,
+        warn=call.output.warn,
+        layers=registry_quirks.layers(call),
+        judges=registry_admission.judges(call),
     ) as registry:
         call.output.line(registry.address)
         call.output.flush()
@@ -53,8 +59,10 @@ COMMAND = Command(
     "serve a registry from a directory",
     run,
     flags=(
-        Flag("dir", "directory of the registry, made if it is not there", default="registry"),
-        Flag("listen", "HOST:PORT to listen on; port 0 takes a free one", default=LISTEN),
+        Flag("dir", "the registry's directory, made if missing", default="registry"),
+        Flag("listen", "where to listen; port 0 is any free one", default=LISTEN),
+        registry_admission.REQUIRE_SIGNED,
+        registry_admission.KNOWN_AS,
         registry_quirks.QUIRK,
         registry_quirks.PROFILE,
         DEBUG,

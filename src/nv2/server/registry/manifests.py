@@ -16,7 +16,8 @@ from nv2.oci.digest import Digest, check_digest, digest_of
 from nv2.oci.manifest import Manifest, parse_manifest
 from nv2.oci.media_types import FOREIGN_LAYERS
 from nv2.server.messages import Answer, Body, Call
-from nv2.server.registry.conditions import condition_of, entity_tag
+from nv2.server.registry.admission import Admission, denied
+from nv2.server.registry.conditions import ALWAYS, condition_of, entity_tag
 from nv2.server.registry.errors import Refusal
 from nv2.server.registry.journal import Who
 from nv2.server.registry.request_names import Target, computable, digest_in, known_name, new_tags
@@ -44,12 +45,14 @@ def get(storage: Storage, call: Call, target: Target) -> Answer:
 
 
 def put(storage: Storage, call: Call, target: Target) -> Answer:
-    """Keep a manifest, and let its tags name it."""
+    """Keep a manifest, and let its tags name it, if they may."""
     tags = new_tags(call, target.name)
     wanted = computable(digest_in(target.name)) if ":" in target.name else None
     data = _whole(call.body, storage.limits.manifest)
     manifest = _new_manifest(data, _media_type(call, data), wanted)
     condition = condition_of(call.headers)
+    if storage.admission is not None and tags:
+        _admit(storage, storage.admission, call, target, manifest, tags)
     storage.add_manifest(target.repository, manifest, tags, target.name, condition, _who(call))
     headers = {
         "Location": f"/v2/{target.repository}/manifests/{manifest.digest}",
@@ -61,6 +64,22 @@ def put(storage: Storage, call: Call, target: Target) -> Answer:
     if wanted and tags:
         headers["OCI-Tag"] = ", ".join(tags)
     return Answer(201, headers)
+
+
+def _admit(
+    storage: Storage,
+    admission: Admission,
+    call: Call,
+    target: Target,
+    manifest: NewManifest,
+    tags: tuple[str, ...],
+) -> None:
+    """Raise `Refusal` if no tag may name `manifest`, which is kept by its digest: so it can be signed."""
+    subject = Descriptor(manifest.media_type, manifest.digest, len(manifest.data))
+    reason = admission.refusal(storage, target.repository, subject)
+    if reason is not None:
+        storage.add_manifest(target.repository, manifest, (), manifest.digest, ALWAYS, _who(call))
+        raise denied(target.repository, subject, tags, reason)
 
 
 def delete(storage: Storage, call: Call, target: Target) -> Answer:

@@ -13,9 +13,13 @@ from nv2.server.listener import END_GRACE, Listener
 from nv2.server.loopback import check_address
 from nv2.server.messages import Application, Layer, Served, layered
 from nv2.server.registry import routes
+from nv2.server.registry.admission import Admission, Judge
 from nv2.server.registry.limits import Limits
 from nv2.server.registry.storage import Storage
 from nv2.server.tls import ServerCertificate
+
+Judges = Callable[[str], Callable[[], Judge]]
+"""Given the registry's address, who says which judge decides at this time."""
 
 
 class RunningRegistry:
@@ -68,6 +72,7 @@ def serve(
     public: bool = False,
     connections: int = MOST,
     grace: float = END_GRACE,
+    judges: Judges | None = None,
 ) -> RunningRegistry:
     """Serve the registry in `directory`, which is made if it is not there, until it is closed.
 
@@ -75,7 +80,8 @@ def serve(
     request, `warn` (by default `log`) one per failure of the registry itself. `layers` stand before it, the first
     outermost. `observers` are told of each request when it was answered, from several threads. With a `certificate`
     it speaks TLS; `public` lets it listen where other machines can reach it, and then whoever says so sees to a login.
-    At most `connections` are open at a time; requests under way have `grace` seconds when it is closed. Raises
+    At most `connections` are open at a time; requests under way have `grace` seconds when it is closed. With `judges`,
+    tags are set only on what they do not refuse. Raises
     `UsageError` for an address or a directory that cannot be, `ConfigurationError` if its index cannot be used,
     `EnvironmentFailure` if the machine refuses.
     """
@@ -88,11 +94,20 @@ def serve(
         application = Application(respond, routes.refuse, partial(_tell_all, seen), complain)
         places = Connections(connections)
         listener = Listener(host, port, application, places, certificate=certificate, public=public)
+        storage.admission = _admission(listener, judges) if judges else None
     except BaseException:
         storage.close()
         raise
     listener.start()
     return RunningRegistry(listener, storage, grace)
+
+
+def _admission(listener: Listener, judges: Judges) -> Admission:
+    try:
+        return Admission(judges(listener.name))
+    except BaseException:
+        listener.server_close()
+        raise
 
 
 def _tell_all(observers: Sequence[Callable[[Served], None]], served: Served) -> None:

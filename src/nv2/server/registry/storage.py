@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nv2.oci.digest import Digest
 from nv2.server.messages import FileSlice
@@ -22,6 +23,9 @@ from nv2.server.registry.limits import Limits
 from nv2.server.registry.rows import NewManifest, StoredManifest
 from nv2.server.registry.upload_files import Uploads
 
+if TYPE_CHECKING:
+    from nv2.server.registry.admission import Admission
+
 
 class Storage:
     """A registry's directory, made if it is not there. Only one process serves it at a time.
@@ -32,6 +36,8 @@ class Storage:
 
     def __init__(self, directory: Path, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        self.admission: Admission | None = None
+        """Who says which content a tag may name; None: any."""
         self._lock = claim(directory)
         try:
             self.uploads = Uploads(directory / "uploads", self.limits)
@@ -158,6 +164,15 @@ class Storage:
         """As `pages.referrers`, at most a page of them (`Limits.page`)."""
         with self._database.reading() as db:
             return pages.referrers(db, repository, subject, artifact_types, after, self.limits.page)
+
+    def referrer_digests(self, repository: str, subject: Digest) -> frozenset[Digest]:
+        """The digests of all manifests that name `subject`."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT digest FROM manifests WHERE repository = ? AND subject = ?",
+                (rows.repository_of(db, repository), subject),
+            )
+            return frozenset(digest for (digest,) in found)
 
     def history(self, repository: str, tag: str | None, before: int | None, count: int) -> list[Entry] | None:
         """As `journal.read`; None if there is no such repository."""
