@@ -54,6 +54,39 @@ def _arriving(piece: Piece, issuer: str, at: datetime, allowance: Allowance) -> 
     return Arriving(piece, issuer, Freshness.FRESH if at <= piece.next_update else Freshness.BY_GRACE, ends)
 
 
+def left_open(evidence: Evidence, pieces: Sequence[Arriving]) -> tuple[Certificate, ...]:
+    """The certificates about whose revocation none of `pieces` will tell: signatures under them will be undecided."""
+    stale = {(each.piece.kind, each.piece.address) for each in pieces if each.freshness is Freshness.STALE}
+    lists = {
+        each.piece.address
+        for each in pieces
+        if each.piece.kind is Kind.CRL and stale.isdisjoint(_with_delta(each.piece.address))
+    }
+    answered = {
+        each.piece.certificate
+        for each in pieces
+        if each.piece.kind is Kind.OCSP and each.freshness is not Freshness.STALE
+    }
+    return tuple(
+        certificate
+        for certificate in evidence.certificates
+        if certificate.has_revocation_information
+        and _issuer_is_here(certificate, evidence.certificates)
+        and certificate.thumbprint not in answered
+        and lists.isdisjoint(certificate.crl_urls)
+    )
+
+
+def _with_delta(address: str) -> set[tuple[Kind, str]]:
+    return {(Kind.CRL, address), (Kind.DELTA, address)}
+
+
+def _issuer_is_here(certificate: Certificate, every: Sequence[Certificate]) -> bool:
+    """Whether it is one that is asked about: not the last one of its chain."""
+    own = certificate.subject_der == certificate.issuer_der
+    return not own and any(other.subject_der == certificate.issuer_der for other in every)
+
+
 def notation_warnings(evidence: Evidence) -> tuple[str, ...]:
     """What notation will not be able to use: it reads no OCSP answers that were carried, and wants every CRL."""
     carried = {(piece.kind, piece.address) for piece in evidence.pieces}
@@ -65,9 +98,7 @@ def notation_warnings(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _obstacle(certificate: Certificate, carried: set[tuple[Kind, str]], every: Sequence[Certificate]) -> str:
-    if certificate.is_self_issued or not any(
-        issuer.subject_der == certificate.issuer_der for issuer in every
-    ):
+    if not _issuer_is_here(certificate, every):
         return ""
     if certificate.ocsp_urls and not certificate.crl_urls:
         return "its certificate names OCSP responders alone, and notation cannot be given their answers"

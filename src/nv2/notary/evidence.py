@@ -53,6 +53,8 @@ __all__ = [
     "gather",
     "install",
     "notation_warnings",
+    "piece_json",
+    "shown",
 ]
 
 MAX_GATHERING = 600.0
