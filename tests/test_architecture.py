@@ -37,7 +37,7 @@ FLOORS = (
                        "programs programs.interface programs.contract programs.plugins programs.plugins.interface "
                        "programs.plugins.messages programs.plugins.versions", pure=True, blind_to="decisions"),
     Floor("questions", "discovery opening revocation revocation.* plugin_verification timestamping closure rehearsal", pure=True),
-    Floor("verbs",     "verification signing recursive_signing copying.* inspection graph blob_verification", pure=True),
+    Floor("verbs",     "verification signing recursive_signing copying.* deletion inspection graph blob_verification", pure=True),
     Floor("compound-verbs", "bundling bundling.*", pure=True),
     Floor("files",     "files", blind_to="decisions questions verbs compound-verbs"),
     Floor("adapters",  "content.memory content.layout.* content.remote.* content.checked_stream content.blob_files "

@@ -19,7 +19,9 @@ _PUBLIC = {
     "BlobPolicyTrust": ("nv2.notary.trust_in_memory", "BlobPolicyTrust"),
     "Copied": ("nv2.notary.copying", "Copied"),
     "Descriptor": ("nv2.oci.descriptor", "Descriptor"),
+    "Deleted": ("nv2.deletion", "Deleted"),
     "DetachedSignature": ("nv2.blob_verification", "DetachedSignature"),
+    "Doomed": ("nv2.notary.deletion", "Doomed"),
     "Evaluated": ("nv2.notary.verification", "Evaluated"),
     "Inspection": ("nv2.notary.inspection", "Inspection"),
     "KeyTrust": ("nv2.notary.trust_in_memory", "KeyTrust"),
@@ -43,6 +45,7 @@ _PUBLIC = {
     "attach": ("nv2.notary.attaching", "attach"),
     "copy": ("nv2.notary.copying", "copy"),
     "copy_signatures": ("nv2.notary.copying", "copy_signatures"),
+    "delete": ("nv2.notary.deletion", "delete"),
     "describe": ("nv2.oci.descriptor", "describe"),
     "errors": ("nv2", "errors"),
     "evaluate": ("nv2.notary.verification", "evaluate"),
@@ -54,6 +57,7 @@ _PUBLIC = {
     "parse_reference": ("nv2.oci.reference", "parse"),
     "plan_copy": ("nv2.notary.copying", "plan_copy"),
     "plan_copy_signatures": ("nv2.notary.copying", "plan_copy_signatures"),
+    "plan_delete": ("nv2.notary.deletion", "plan_delete"),
     "sign": ("nv2.notary.signing", "sign"),
     "sign_blob": ("nv2.notary.blobs", "sign_blob"),
     "sign_descriptor": ("nv2.notary.attaching", "sign_descriptor"),
@@ -69,10 +73,12 @@ if TYPE_CHECKING:
     from nv2.blob_verification import DetachedSignature
     from nv2.content.interface import Store
     from nv2.content.memory import MemoryStore
+    from nv2.deletion import Deleted
     from nv2.errors import NotTrusted, Nv2Error, PartlySigned, Undecided
     from nv2.notary.attaching import attach, sign_descriptor
     from nv2.notary.blobs import SignedBlob, evaluate_blob, sign_blob, verify_blob
     from nv2.notary.copying import Copied, copy, copy_signatures, plan_copy, plan_copy_signatures
+    from nv2.notary.deletion import Doomed, delete, plan_delete
     from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
     from nv2.notary.inspection import Inspection, inspect_signatures
     from nv2.notary.listing import Listed, list_signatures
@@ -109,7 +115,9 @@ __all__ = [
     "BlobPolicyTrust",
     "Copied",
     "Descriptor",
+    "Deleted",
     "DetachedSignature",
+    "Doomed",
     "Evaluated",
     "Inspection",
     "KeyTrust",
@@ -134,6 +142,7 @@ __all__ = [
     "attach",
     "copy",
     "copy_signatures",
+    "delete",
     "describe",
     "errors",
     "evaluate",
@@ -145,6 +154,7 @@ __all__ = [
     "parse_reference",
     "plan_copy",
     "plan_copy_signatures",
+    "plan_delete",
     "sign",
     "sign_blob",
     "sign_descriptor",

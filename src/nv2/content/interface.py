@@ -169,6 +169,29 @@ class Finisher(Protocol):
         """Let others see what was written. Raises `EnvironmentFailure`."""
 
 
+class Remover(Protocol):
+    """An optional power: take away what is there. Blobs stay until the store itself collects them."""
+
+    def remove(self, descriptor: Descriptor) -> None:
+        """Remove a manifest and every tag that names it. Raises `NotFound`, and `BadAnswer` if the store does not."""
+
+    def untag(self, tag: str) -> None:
+        """Remove a tag alone. Raises as `remove`."""
+
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
+        """No longer list `digests`, which were removed, as referrers of `subject`: one write for all.
+
+        Nothing to do where the store lists by itself. Entries of others are kept. Raises `BadAnswer` as `attach`.
+        """
+
+
+class Finisher(Protocol):
+    """An optional power: show what was written only when all of it is there, as a file does that is one archive."""
+
+    def finish(self) -> None:
+        """Let others see what was written. Raises `EnvironmentFailure`."""
+
+
 class Warner(Protocol):
     """An optional power: remember what went wrong without harm."""
 
@@ -198,6 +221,21 @@ def can_heal(store: object) -> TypeGuard[Healer]:
 def can_finish(store: object) -> TypeGuard[Finisher]:
     """Whether `store` has the power of a `Finisher`."""
     return hasattr(store, "finish")
+
+
+def can_remove(store: object) -> TypeGuard[Remover]:
+    """Whether `store` has the power of a `Remover`."""
+    return hasattr(store, "remove")
+
+
+def can_finish(store: object) -> TypeGuard[Finisher]:
+    """Whether `store` has the power of a `Finisher`."""
+    return hasattr(store, "finish")
+
+
+def can_warn(store: object) -> TypeGuard[Warner]:
+    """Whether `store` has the power of a `Warner`."""
+    return hasattr(store, "warnings")
 
 
 def can_warn(store: object) -> TypeGuard[Warner]:

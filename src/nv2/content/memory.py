@@ -7,7 +7,7 @@ tag only: so a test can let it lie.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
@@ -95,6 +95,22 @@ class MemoryStore:
         """List `manifests` as referrers of `subject`."""
         listed = self.listed.setdefault(subject.digest, {})
         listed.update((manifest.digest, manifest) for manifest in manifests)
+
+    def remove(self, descriptor: Descriptor) -> None:
+        """Remove a manifest and every tag that names it. Raises `NotFound`."""
+        if self.manifests.pop(descriptor.digest, None) is None:
+            raise NotFound("no such manifest", at=descriptor.digest)
+        self.tags = {tag: found for tag, found in self.tags.items() if found.digest != descriptor.digest}
+
+    def untag(self, tag: str) -> None:
+        """Remove a tag alone. Raises `NotFound`."""
+        if self.tags.pop(tag, None) is None:
+            raise NotFound("no such tag", at=tag)
+
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
+        """No longer list `digests` as referrers of `subject`."""
+        for digest in digests:
+            self.listed.get(subject.digest, {}).pop(digest, None)
 
     def _content(self, descriptor: Descriptor) -> bytes:
         if descriptor.digest not in self.contents:

@@ -154,6 +154,11 @@ class LayoutDirectory:
         """Store a blob; it is visible only whole and checked."""
         self._files.write(_path(descriptor.digest), checked(descriptor, source), descriptor.size)
 
+    def remove(self, digest: Digest) -> None:
+        """Remove the file of a blob, where there are files."""
+        with self._lock(self._key):
+            self._files.remove(_path(digest))
+
     def at(self, name: str) -> str:
         """The place of a tag or digest, for messages."""
         return f"layout:{self.name}{'@' if ':' in name else ':'}{name}"

@@ -81,6 +81,10 @@ class Files(Protocol):
     def write(self, relative: str, chunks: Iterable[bytes], size: int | None = None) -> None:
         """Write the file, of `size` bytes if that is known, whole or not at all."""
 
+    def remove(self, relative: str) -> None:  # noqa: ARG002
+        """Remove a file, where that is possible without writing all others anew."""
+        return
+
     @abstractmethod
     def make_directory(self, relative: str) -> None:
         """Make a directory and those above it, if they are not there."""
@@ -189,6 +193,16 @@ class LayoutFiles(Files):
         with self._guard:
             if self._unfinished is not None:
                 self._unfinished.discard(path)
+
+    def remove(self, relative: str) -> None:
+        """Remove a file, if it is there."""
+        path = self._inside(relative)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as e:
+            raise failure(e, path) from e
 
     def make_directory(self, relative: str) -> None:
         """Make a directory and those above it, if they are not there."""

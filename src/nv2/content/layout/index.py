@@ -88,6 +88,18 @@ class LayoutIndex(NamedTuple):
         entries.append((listed or entry_of(descriptor)).tagged(tag))
         return self._replace(entries=tuple(entries))
 
+    def without(self, digest: Digest) -> LayoutIndex:
+        """Without any entry of `digest`, with a tag or without."""
+        kept = tuple(entry for entry in self.entries if entry.descriptor.digest != digest)
+        return self if len(kept) == len(self.entries) else self._replace(entries=kept)
+
+    def untagging(self, tag: str) -> LayoutIndex:
+        """Without `tag`. Whatever had it stays listed."""
+        entries: list[Entry] = []
+        for entry in self.entries:
+            _keep(entries, entry.tagged(None) if entry.tag == tag else entry)
+        return self._replace(entries=tuple(entries)) if self.named(tag) else self
+
     def to_json(self) -> bytes:
         """The bytes of the file."""
         document = {**self.document, "manifests": [entry.raw for entry in self.entries]}

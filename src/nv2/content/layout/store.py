@@ -8,7 +8,7 @@ concurrent writers lose nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from nv2 import strict_json
@@ -116,6 +116,25 @@ class LayoutStore:
         """Let `tag` name a manifest that is in the layout. Raises `NotFound`."""
         self._require(descriptor)
         self._directory.edit(lambda index: index.tagging(descriptor, tag))
+
+    def remove(self, descriptor: Descriptor) -> None:
+        """Unlist a manifest with every tag of it, and remove its file, unless an index here leads to it.
+
+        In an archive its bytes stay. Raises `NotFound` if it is not listed.
+        """
+        if not self.exists(descriptor):
+            raise NotFound("no such manifest is listed in the layout", at=self._directory.at(descriptor.digest))
+        self._directory.edit(lambda index: index.without(descriptor.digest))
+        if descriptor.digest not in self._walk().media_types:
+            self._directory.remove(descriptor.digest)
+
+    def untag(self, tag: str) -> None:
+        """Take a tag away; what it named stays listed. Raises `NotFound`."""
+        self._by_tag(tag)
+        self._directory.edit(lambda index: index.untagging(tag))
+
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
+        """Nothing: what is not listed refers to nothing."""
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
         """Every manifest that names `subject`, with the type and the annotations that stand in it."""

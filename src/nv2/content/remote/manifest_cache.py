@@ -34,6 +34,11 @@ class Manifests:
         """The manifest, if it is remembered."""
         return self._found.get(digest)
 
+    def drop(self, digest: Digest) -> None:
+        """Forget a manifest, because it was deleted."""
+        with self._lock:
+            self._found.pop(digest, None)
+
     def keep(self, descriptor: Descriptor, data: bytes) -> None:
         """Remember `data`, which was checked against `descriptor`."""
         with self._lock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
@@ -276,6 +276,25 @@ class RemoteStore:
         if unlisted:
             attach_by_tag(self._writer, subject, unlisted)
         self._shared.confirm(NOBODY)
+
+    def remove(self, descriptor: Descriptor) -> None:
+        """Delete a manifest and every tag of it. See `Remover.remove`."""
+        from nv2.content.remote.removal import remove_manifest  # only those who delete need it
+
+        remove_manifest(self._endpoint, descriptor)
+        self._manifests.drop(descriptor.digest)
+
+    def untag(self, tag: str) -> None:
+        """Delete a tag alone. See `Remover.untag`."""
+        from nv2.content.remote.removal import remove_tag
+
+        remove_tag(self._endpoint, tag)
+
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
+        """Keep the fallback index right, if there is one. See `Remover.detach`."""
+        from nv2.content.remote.removal import detach_by_tag
+
+        detach_by_tag(self._writer, subject, digests)
 
     def heal(self, subject: Descriptor) -> tuple[Descriptor, ...]:
         """List again what the journal knows of and the fallback tag lost; what was put back.

@@ -1,0 +1,119 @@
+"""Removing manifests, tags and entries of the fallback index (distribution-spec, "Content Management", "Deleting
+Manifests").
+
+Some registries delete nothing, and say so in several ways: an answer is read together with whether the content is
+still there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, NOT_THERE, Endpoint
+from nv2.content.remote.fallback import Put, Round, Writer, name_of, put_index, write_until_kept
+from nv2.content.remote.referrers import FallbackIndex, fallback_index, start_fallback
+from nv2.errors import BadAnswer, EnvironmentFailure, NotFound
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
+from nv2.transport.interface import Response
+
+DONE = (200, 202, 204)
+"""How registries say that they deleted; the specification has 202."""
+
+_REFUSED = (400, 404, 405, 501)
+"""How registries say that they delete nothing, or nothing of this kind."""
+
+NO_DELETION = "the registry does not delete {what}"
+ASK_THE_OPERATOR = "whoever runs the registry can allow it; many have it switched off"
+BY_DIGEST = "name the digest: then the manifest goes, and every tag of it"
+
+
+def remove_manifest(endpoint: Endpoint, descriptor: Descriptor) -> None:
+    """Delete a manifest, and with it every tag that names it.
+
+    Raises `NotFound` if it is not there, `BadAnswer` if the registry deletes none, `Refused`.
+    """
+    name = descriptor.digest
+    response = _delete(endpoint, name)
+    if response.status in DONE:
+        response.discard()
+    elif response.status not in _REFUSED:
+        raise endpoint.failure(response, f"manifest {name}")
+    else:
+        response.discard()
+        if not _is_there(endpoint, name):
+            raise NotFound(f"no such manifest {name}", at=endpoint.name, hint=NOT_THERE)
+        raise BadAnswer(NO_DELETION.format(what="manifests"), at=endpoint.name, hint=ASK_THE_OPERATOR)
+
+
+def remove_tag(endpoint: Endpoint, tag: str) -> None:
+    """Delete a tag; the manifest stays, and so do its other tags. Raises as `remove_manifest`."""
+    response = _delete(endpoint, tag)
+    if response.status in DONE:
+        response.discard()
+    elif response.status not in _REFUSED:
+        raise endpoint.failure(response, f"tag {tag}")
+    else:
+        response.discard()
+        if not _is_there(endpoint, tag):
+            raise NotFound(f"no such tag {tag}", at=endpoint.name, hint=NOT_THERE)
+        raise BadAnswer(NO_DELETION.format(what="tags"), at=endpoint.name, hint=BY_DIGEST)
+
+
+def detach_by_tag(writer: Writer, subject: Descriptor, digests: Collection[Digest]) -> None:
+    """Take the entries of `digests` out of the fallback index of `subject`, and the index away with the last.
+
+    Entries of others are kept. Raises `BadAnswer` if the entries come back each time.
+    """
+    try:
+        writer.journal.forget(name_of(writer, subject), digests)
+    except EnvironmentFailure as e:
+        writer.warn(f"the record of what this machine attached still has what was deleted: {e}")
+    write_until_kept(writer, subject, partial(_strip, writer, subject, frozenset(digests)))
+
+
+def _strip(writer: Writer, subject: Descriptor, digests: frozenset[Digest]) -> Round:
+    """One read and, if an entry is still there, one write."""
+    began = time.monotonic()
+    current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
+    if current is None:
+        return Round(None, False, 0.0)
+    kept = [item for item in current.entries if not _names(item, digests)]
+    if not kept:
+        return _drop_index(writer, subject, current, began)
+    if len(kept) == len(current.entries):
+        return Round(current.digest, False, 0.0)
+    if put_index(writer, subject, {**current.document, "manifests": kept}, current) is Put.DANGLING:
+        message = "refuses the shorter list of signatures, because others in it are gone as well"
+        raise BadAnswer(message, at=writer.endpoint.name, hint="'nv2 list --heal' first mends the list")
+    return Round(current.digest, True, time.monotonic() - began)
+
+
+def _drop_index(writer: Writer, subject: Descriptor, current: FallbackIndex, began: float) -> Round:
+    """Write an empty list, whose digest is that of no other state, and delete that: what a rival writes meanwhile
+    has another digest and stays."""
+    document = {**current.document, "manifests": []}
+    if current.entries:
+        put_index(writer, subject, document, current)
+        return Round(current.digest, True, time.monotonic() - began)
+    response = _delete(writer.endpoint, Digest(current.digest))
+    response.discard()  # where nothing is deleted the empty list stays, and says the same
+    return Round(None, False, 0.0)
+
+
+def _names(item: Any, digests: frozenset[Digest]) -> bool:
+    return isinstance(item, dict) and item.get("digest") in digests
+
+
+def _delete(endpoint: Endpoint, name: str) -> Response:
+    scopes = (f"repository:{endpoint.repository}:delete",)
+    return endpoint.send(endpoint.request("DELETE", f"manifests/{name}", scopes=scopes))
+
+
+def _is_there(endpoint: Endpoint, name: str) -> bool:
+    response = endpoint.send(endpoint.request("HEAD", f"manifests/{name}", ACCEPT_MANIFESTS))
+    response.discard()
+    return response.status == 200

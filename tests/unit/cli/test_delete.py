@@ -1,0 +1,121 @@
+"""`nv2 delete`: what it asks, says and exits with, in layouts and registries."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from nv2.content.layout.store import LayoutStore
+from nv2.content.remote.store import RemoteStore
+from tests.unit.cli.command_line import CommandLine
+from tests.unit.content.remote.registry_world import World
+from tests.world.artifacts import attach_referrer, push_image, push_index, thread_lock
+
+
+@pytest.fixture(params=["layout", "registry", "registry without referrers API"])
+def place(wabbit: CommandLine, request: pytest.FixtureRequest) -> tuple[LayoutStore | RemoteStore, str]:
+    """A store, and what references to it begin with."""
+    if request.param == "layout":
+        return LayoutStore(wabbit.directory / "image", lock=thread_lock()), "layout:image"
+    world = World(referrers_api=request.param == "registry")
+    wabbit.reach(world.registry)
+    return world.store(push=True), f"{world.registry.host}/app"
+
+
+def test_a_signature_goes_and_the_other_still_verifies(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = f"{name}@{push_image(store, b'deletable').digest}"
+    made = [
+        wabbit("sign", "-k", "wabbit.key", "-o", "json", image).document["results"][0]["signature"]["digest"]
+        for _ in range(2)
+    ]
+    ended = wabbit("delete", "--yes", f"{name}@{made[0]}")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("Deleted ")
+    assert made[0] in ended.out
+    listed = wabbit("list", "-o", "json", image).document
+    assert [entry["digest"] for entry in listed["signatures"]] == [made[1]]
+    assert wabbit("verify", "-k", "leaf.crt", image).code == 0
+
+
+def test_an_artifact_goes_with_everything_that_refers_to_it(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = push_image(store, b"deletable")
+    store.tag(image, "old")
+    signature = attach_referrer(store, image)
+    ended = wabbit("delete", "--yes", "--with-referrers", "-o", "json", f"{name}:old")
+    assert (ended.code, ended.err) == (0, "")
+    assert [item["digest"] for item in ended.document["deleted"]] == [signature.digest, image.digest]
+    assert ended.document["referrersLeft"] == []
+    assert wabbit("tree", f"{name}:old").code == 3
+    assert wabbit("tree", f"{name}@{signature.digest}").code == 3
+
+
+def test_what_referred_to_it_stays_and_is_mentioned(wabbit: CommandLine, place) -> None:
+    store, name = place
+    child = push_image(store, b"deletable")
+    index = push_index(store, [child])
+    attach_referrer(store, index)
+    ended = wabbit("delete", "--yes", f"{name}@{index.digest}")
+    assert ended.code == 0
+    assert "1 manifest that referred to it stay" in ended.err
+    assert "1 manifest that it consisted of stay" in ended.err
+
+
+def test_a_rehearsal_deletes_nothing(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = push_image(store, b"deletable")
+    attach_referrer(store, image)
+    ended = wabbit("delete", "--dry-run", "--with-referrers", f"{name}@{image.digest}")
+    assert ended.code == 0
+    assert ended.out.count("Would delete ") == 2
+    assert wabbit("list", "-o", "json", f"{name}@{image.digest}").document["signatures"]
+
+
+def test_without_an_answer_nothing_is_deleted(
+    wabbit: CommandLine, place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    store, name = place
+    image = push_image(store, b"deletable")
+    ended = wabbit("delete", f"{name}@{image.digest}")
+    assert ended.code == 2
+    assert "--yes" in ended.err
+    assert store.resolve(image.digest)
+
+
+def test_a_tag_alone_goes(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = push_image(store, b"deletable")
+    store.tag(image, "old")
+    ended = wabbit("delete", "--yes", "--tag-only", f"{name}:old")
+    assert ended.code == 0, ended.err
+    assert wabbit("tree", f"{name}:old").code == 3
+    assert store.resolve(image.digest)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-o", "json", "layout:image:v1"), "no room for a question"),
+        (("--tag-only", "--dry-run", "layout:image:v1"), "--tag-only has neither"),
+        (("--tag-only", "--yes", f"layout:image@sha256:{'0' * 64}"), "named by tag alone"),
+        (("--tag-only", "--with-referrers", "layout:image:v1"), "with-referrers"),
+        ((), "missing reference"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(wabbit: CommandLine, arguments: tuple[str, ...], said: str) -> None:
+    ended = wabbit("delete", *arguments)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_a_registry_that_deletes_nothing_says_so(wabbit: CommandLine) -> None:
+    world = World("no_delete")
+    wabbit.reach(world.registry)
+    image = push_image(world.store())
+    ended = wabbit("delete", "--yes", f"{world.registry.host}/app@{image.digest}")
+    assert ended.code == 3
+    assert "does not delete manifests" in ended.err
+    assert "hint: " in ended.err
