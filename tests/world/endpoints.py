@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -154,7 +155,14 @@ def _blobs(registry: Registry, call: Call) -> Response:
         del call.repository.blobs[call.target]
         return answer(call.request, 202)
     headers = {"Content-Type": mt.OCTET_STREAM, "Docker-Content-Digest": call.target}
-    return answer(call.request, 200, data, headers)
+    part = re.fullmatch(r"bytes=(\d+)-", call.header("range") or "")
+    if part is None or "ignores_range" in registry.quirks:
+        return answer(call.request, 200, data, headers)
+    first = int(part[1])
+    if first >= len(data):
+        return error(call.request, 416, "RANGE_INVALID")
+    headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
+    return answer(call.request, 206, data[first:], headers)
 
 
 def _uploads(registry: Registry, call: Call) -> Response:
@@ -162,14 +170,34 @@ def _uploads(registry: Registry, call: Call) -> Response:
         return _open_upload(registry, call)
     if call.target not in call.repository.uploads:
         return error(call.request, 404, "BLOB_UPLOAD_UNKNOWN")
+    if call.method == "GET":
+        return _reached(registry, call, 204)
     if call.method == "PATCH":
-        call.repository.uploads[call.target] += call.body()
-        end = len(call.repository.uploads[call.target]) - 1
-        return answer(
-            call.request, 202, b"", {"Location": _location(registry, call, call.target), "Range": f"0-{end}"}
-        )
+        return _add_piece(registry, call)
     data = call.repository.uploads.pop(call.target) + call.body()
+    if "piece_201" in registry.quirks and data:
+        _keep_blob(registry, call, data, call.query.get("digest", ""))
+        return error(call.request, 404, "BLOB_UPLOAD_UNKNOWN")
     return _keep_blob(registry, call, data, call.query.get("digest", ""))
+
+
+def _add_piece(registry: Registry, call: Call) -> Response:
+    there = len(call.repository.uploads[call.target])
+    first = (call.header("content-range") or f"{there}-").partition("-")[0]
+    if "no_pieces" in registry.quirks:
+        return error(call.request, 405, "UNSUPPORTED")
+    if int(first) != there and "stale_pieces" not in registry.quirks:
+        return error(call.request, 416, "RANGE_INVALID")
+    with call.request.body() if call.request.body else BytesIO() as stream:
+        while data := stream.read(1024):  # what arrives stays, though the rest may not come
+            call.repository.uploads[call.target] += data
+    return _reached(registry, call, 201 if "piece_201" in registry.quirks else 202)
+
+
+def _reached(registry: Registry, call: Call, status: int) -> Response:
+    end = max(0, len(call.repository.uploads[call.target]) - 1)
+    headers = {"Location": _location(registry, call, call.target), "Range": f"0-{end}"}
+    return answer(call.request, status, b"", headers)
 
 
 def _open_upload(registry: Registry, call: Call) -> Response:
@@ -180,7 +208,10 @@ def _open_upload(registry: Registry, call: Call) -> Response:
         return _keep_blob(registry, call, call.body(), call.query["digest"])
     session = f"session-{len(registry.requests)}"
     call.repository.uploads[session] = b""
-    return answer(call.request, 202, b"", {"Location": _location(registry, call, session)})
+    headers = {"Location": _location(registry, call, session)}
+    if "long_pieces" in registry.quirks:
+        headers["OCI-Chunk-Min-Length"] = "5000"
+    return answer(call.request, 202, b"", headers)
 
 
 def _location(registry: Registry, call: Call, session: str) -> str:

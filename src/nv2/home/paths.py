@@ -159,6 +159,11 @@ class Paths(NamedTuple):
         """What was attached to which artifact, where the registry keeps no list by itself."""
         return self.state / "attached"
 
+    @property
+    def unfinished_uploads(self) -> Path:
+        """Uploads of large blobs that were begun and have not ended."""
+        return self.state / "uploads"
+
 
 class _Kind(NamedTuple):
     """Where the user's directories of one kind are, per platform."""

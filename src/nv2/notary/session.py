@@ -22,6 +22,7 @@ from nv2.oci.reference import AnyReference, LayoutReference, Reference
 if TYPE_CHECKING:
     from nv2.content.interface import ContentCache, Journal, Lock, Store
     from nv2.content.layout.store import LayoutStore
+    from nv2.content.remote.pieces import UploadNotes
     from nv2.oci.descriptor import Descriptor
     from nv2.revocation import OnDemand, RevocationChecker
 
@@ -155,6 +156,7 @@ class Session:
             force_referrers_tag=force_referrers_tag,
             push=push,
             journal=self._journal() if push else None,
+            uploads=self._upload_notes() if push else None,
             cache=partial(self._content_cache, reference.name) if hurried and self._keeps else None,
         )
 
@@ -212,6 +214,11 @@ class Session:
         from nv2.home.attached import FileJournal
 
         return FileJournal(self.paths.attached, self._lock)
+
+    def _upload_notes(self) -> UploadNotes:
+        from nv2.home.unfinished_uploads import FileUploadNotes
+
+        return FileUploadNotes(self.paths.unfinished_uploads)
 
     def resolve(
         self,

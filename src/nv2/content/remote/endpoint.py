@@ -14,7 +14,7 @@ from nv2.oci.reference import api_host, api_repository
 from nv2.plain_text import one_line
 from nv2.transport.failures import Cut
 from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
-from nv2.transport.urls import check_reach, origin_of, resolve_url
+from nv2.transport.urls import check_reach, origin_of
 
 if TYPE_CHECKING:
     from nv2.transport.refusals import Refusal
@@ -90,12 +90,11 @@ class Endpoint:
         """Send `request` and wait."""
         return send(self._transport, request)
 
-    def send_to(self, location: str, answer: Response, request: Request) -> Response:
-        """Send `request` to the `location` that `answer` named: anonymously if that is another origin.
+    def send_to(self, url: str, request: Request) -> Response:
+        """Send `request` to the `url` that the registry named: anonymously if that is another origin.
 
         Raises `BadAnswer` if it leads from https to http, or to an address that nobody must be sent to.
         """
-        url = resolve_url(answer.url, location)
         start, goal = origin_of(self._base), origin_of(url)
         if goal != start:
             check_reach(start, goal)
@@ -129,6 +128,20 @@ class Endpoint:
         later = BROKEN if status >= 500 else later
         method = response.request.method
         return BadAnswer(f"answered {status} to {method} of {what}{more}", at=self.name, hint=later)
+
+
+def look_for(endpoint: Endpoint, descriptor: Descriptor) -> Callable[[], bool]:
+    """Ask whether the repository has the content, without a transfer; calling the result waits."""
+    pending = endpoint.start(endpoint.content_request(descriptor, "HEAD"))
+
+    def there() -> bool:
+        response = pending.response()
+        if response.status not in (200, 404):
+            raise endpoint.failure(response, content_name(descriptor))
+        response.discard()
+        return response.status == 200
+
+    return there
 
 
 def content_name(descriptor: Descriptor) -> str:

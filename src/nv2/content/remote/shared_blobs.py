@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from nv2.content.interface import Opener, done
-from nv2.content.remote.endpoint import Endpoint, content_name
+from nv2.content.remote.endpoint import Endpoint, look_for
 from nv2.content.remote.uploads import Uploads
 from nv2.oci.descriptor import Descriptor
 
@@ -26,20 +26,6 @@ sends the same one, as all signatures have the same config, Distribution cannot 
 
 NOBODY: frozenset[str] = frozenset()
 """No witnesses."""
-
-
-def look_for(endpoint: Endpoint, descriptor: Descriptor) -> Callable[[], bool]:
-    """Ask whether the repository has the content, without a transfer; calling the result waits."""
-    pending = endpoint.start(endpoint.content_request(descriptor, "HEAD"))
-
-    def there() -> bool:
-        response = pending.response()
-        if response.status not in (200, 404):
-            raise endpoint.failure(response, content_name(descriptor))
-        response.discard()
-        return response.status == 200
-
-    return there
 
 
 class _Presumed(NamedTuple):

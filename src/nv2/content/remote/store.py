@@ -11,12 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import ContentCache, Journal, Lock, Opener, Referrers, check_size, opener
 from nv2.content.remote import shared_blobs
-from nv2.content.remote.endpoint import Endpoint, content_name
+from nv2.content.remote.downloads import Download
+from nv2.content.remote.endpoint import Endpoint, content_name, look_for
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
 from nv2.content.remote.manifest_answers import check_pushed, describe_answer
 from nv2.content.remote.manifest_cache import Kept, Manifests
@@ -29,7 +30,7 @@ from nv2.content.remote.referrers import (
     start_api,
     start_fallback,
 )
-from nv2.content.remote.shared_blobs import NOBODY, SharedBlobs, look_for
+from nv2.content.remote.shared_blobs import NOBODY, SharedBlobs
 from nv2.content.remote.uploads import Uploads
 from nv2.errors import InvalidReference, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
@@ -37,10 +38,10 @@ from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, parse_digest
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
 from nv2.oci.reference import EXPECTED, is_tag
-from nv2.transport.interface import TOTAL_TIMEOUT, Pending, Request, Transport
+from nv2.transport.interface import Pending, Request, Transport
 
-LEAST_RATE = 1024
-"""Bytes a second that a stream must bring on average: half of what a registry that it is sent on to must take."""
+if TYPE_CHECKING:
+    from nv2.content.remote.pieces import UploadNotes
 
 WINDOW = 8
 """Contents under way at a time in `fetch_many`."""
@@ -62,7 +63,7 @@ class RemoteStore:
 
     `push` says that this store is going to be written, so that one token is asked for everything.
     `journal` remembers what was attached; without one that ends with this store. `cache` keeps signatures' manifests
-    and envelopes for later runs.
+    and envelopes for later runs, `uploads` what was begun of large blobs.
     `warnings` collects what went wrong without harm.
     """
 
@@ -81,12 +82,14 @@ class RemoteStore:
         sleep: Callable[[float], object] = time.sleep,
         journal: Journal | None = None,
         cache: Callable[[], ContentCache] | None = None,
+        uploads: UploadNotes | None = None,
     ) -> None:
         self.registry = registry
         self.repository = repository
         self.warnings: list[str] = []
         self._endpoint = Endpoint(registry, repository, transport, plain_http=plain_http, push=push)
-        self._uploads = Uploads(self._endpoint)
+        self._uploads = Uploads(self._endpoint, sleep, uploads)
+        self._sleep = sleep
         self._shared = SharedBlobs(self._endpoint, self._uploads)
         self._writer = Writer(
             self._endpoint,
@@ -169,13 +172,11 @@ class RemoteStore:
         return data
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
-        """The content as a stream that checks itself; close it. It has the longer to come the larger it is."""
-        patience = TOTAL_TIMEOUT + descriptor.size / LEAST_RATE
-        request = self._endpoint.content_request(descriptor, total_timeout=patience)
-        response = self._endpoint.send(request)
-        if response.status != 200:
-            raise self._endpoint.failure(response, content_name(descriptor))
-        return CheckedStream(response.stream, descriptor)
+        """The content as a stream that checks itself; close it. It has the longer to come the larger it is.
+
+        If the connection breaks it goes on with the rest.
+        """
+        return CheckedStream(Download(self._endpoint, descriptor, self._sleep), descriptor)
 
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the repository has the content; nothing is transferred."""

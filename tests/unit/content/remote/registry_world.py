@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nv2.content.interface import Journal, Lock
+from nv2.content.remote.pieces import UploadNotes
 from nv2.content.remote.store import RemoteStore
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
@@ -38,6 +39,7 @@ class World:
         force_referrers_tag: bool = False,
         push: bool = False,
         journal: Journal | None = None,
+        uploads: UploadNotes | None = None,
     ) -> RemoteStore:
         return RemoteStore(
             self.registry.host,
@@ -49,6 +51,7 @@ class World:
             push=push,
             sleep=self._sleep,
             journal=journal,
+            uploads=uploads,
         )
 
     def _sleep(self, seconds: float) -> None:

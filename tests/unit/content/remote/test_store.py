@@ -1,8 +1,8 @@
 import pytest
 
 from nv2.content.interface import opener
+from nv2.content.remote.downloads import LEAST_RATE
 from nv2.content.remote.endpoint import Endpoint, base_url, ping
-from nv2.content.remote.store import LEAST_RATE
 from nv2.errors import (
     BadAnswer,
     ContentMismatch,
