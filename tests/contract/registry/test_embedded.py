@@ -1,13 +1,11 @@
-"""The embedded registry over HTTP, by the distribution specification: every test is a client on loopback.
+"""The embedded registry alone, over loopback HTTP: connections, hostile clients, beginnings and ends.
 
-What single endpoints do is in `tests/unit/server`; here are the conversations, and the hostile ones.
+What single endpoints do is in `tests/unit/server`, what every registry should do in the modules beside this one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import signal
 import socket
 import subprocess
@@ -15,58 +13,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 import nv2
-from nv2.oci import media_types as mt
-from nv2.oci.digest import digest_of
 from nv2.server.registry import RunningRegistry, serve
+from tests.contract.registry.client import Client, digest_of
 
 HELLO = digest_of(b"hello")
-EMPTY = digest_of(b"{}")
 
 
-class Reply(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    data: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.data)
-
-
-class Client:
-    """A client with one connection, which it keeps."""
-
-    def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-
-    def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Reply:
-        """The reply to a request under `/v2/`, or to where a `Location` points."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        path = target if target.startswith("/v2/") else f"/v2/{target}"
-        self.connection.request(method, path, body, named, encode_chunked=hasattr(body, "__next__"))
-        response = self.connection.getresponse()
-        return Reply(response.status, response.headers, response.read())
-
-    def push_blob(self, data: bytes, repository: str = "a") -> str:
-        """Push by POST and PUT; the digest."""
-        location = self.ask("POST", f"{repository}/blobs/uploads/").headers["Location"]
-        digest = digest_of(data)
-        assert self.ask("PUT", f"{location}?digest={digest}", data).status == 201
-        return digest
-
-    def push(self, name: str = "", repository: str = "a", **more: Any) -> str:
-        """Push an image manifest and its one blob; its digest."""
-        config = {"mediaType": mt.EMPTY, "digest": self.push_blob(b"{}", repository), "size": 2}
-        data = json.dumps({"schemaVersion": 2, "config": config, "layers": [], **more}).encode()
-        digest = digest_of(data)
-        target = f"{repository}/manifests/{name or digest}"
-        assert self.ask("PUT", target, data, content_type=mt.IMAGE_MANIFEST).status == 201
-        return digest
+def client_of(port: int, repository: str = "a") -> Client:
+    return Client(f"127.0.0.1:{port}", repository)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +36,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegist
 
 @pytest.fixture
 def client(registry: RunningRegistry) -> Iterator[Client]:
-    client = Client(registry.port)
+    client = client_of(registry.port)
     with contextlib.closing(client.connection):
         yield client
 
@@ -100,112 +58,24 @@ def everything(wire: socket.socket) -> bytes:
 
 def test_its_address_is_what_references_begin_with(registry: RunningRegistry, client: Client) -> None:
     assert registry.address == f"localhost:{registry.port}"
-    reply = client.ask("GET", "")
+    reply = client.ask("GET", "/v2/")
     assert (reply.status, reply.headers["Docker-Distribution-Api-Version"]) == (200, "registry/2.0")
-
-
-def test_push_and_pull(client: Client) -> None:
-    digest = client.push("v1", "pull")
-    by_tag = client.ask("GET", "pull/manifests/v1")
-    by_digest = client.ask("GET", f"pull/manifests/{digest}")
-    assert by_tag.data == by_digest.data
-    assert digest_of(by_tag.data) == digest == by_tag.headers["Docker-Content-Digest"]
-    assert by_tag.headers["Content-Type"] == mt.IMAGE_MANIFEST
-    assert client.ask("GET", f"pull/blobs/{EMPTY}").data == b"{}"
-
-
-def test_a_head_says_what_a_get_brings(client: Client) -> None:
-    client.push("v1", "head")
-    for target in ("head/manifests/v1", f"head/blobs/{EMPTY}", "head/tags/list"):
-        head, get = client.ask("HEAD", target), client.ask("GET", target)
-        assert (head.status, head.data) == (200, b"")
-        for name in ("Content-Length", "Content-Type", "Docker-Content-Digest"):
-            assert head.headers[name] == get.headers[name]
-
-
-def test_a_large_blob_passes_whole_and_in_parts(client: Client) -> None:
-    data = bytes(range(256)) * 20_000
-    target = f"large/blobs/{client.push_blob(data, 'large')}"
-    assert client.ask("GET", target).data == data
-    part = client.ask("GET", target, range="bytes=1000000-3999999")
-    assert (part.status, part.data) == (206, data[1_000_000:4_000_000])
-    assert client.ask("GET", target, range="bytes=-10").data == data[-10:]
-
-
-def test_a_stream_without_a_length(client: Client) -> None:
-    location = client.ask("POST", "stream/blobs/uploads/").headers["Location"]
-    reply = client.ask("PATCH", location, iter([b"he", b"l", b"lo"]))
-    assert (reply.status, reply.headers["Range"]) == (202, "0-4")
-    assert client.ask("PUT", f"{reply.headers['Location']}?digest={HELLO}").status == 201
-    assert client.ask("GET", f"stream/blobs/{HELLO}").data == b"hello"
-
-
-def test_chunks_in_order_and_out_of_it(client: Client) -> None:
-    location = client.ask("POST", "chunks/blobs/uploads/").headers["Location"]
-    assert client.ask("PATCH", location, b"he", content_range="0-1").status == 202
-    assert client.ask("PATCH", location, b"lo", content_range="3-4").status == 416
-    status = client.ask("GET", location)
-    assert (status.status, status.headers["Range"]) == (204, "0-1")
-    assert client.ask("PUT", f"{location}?digest={HELLO}", b"llo", content_range="2-4").status == 201
-
-
-def test_one_post(client: Client) -> None:
-    assert client.ask("POST", f"single/blobs/uploads/?digest={HELLO}", b"hello").status == 201
-    assert client.ask("POST", f"single/blobs/uploads/?digest={HELLO}", b"hallo").status == 400
-    assert client.ask("GET", f"single/blobs/{HELLO}").data == b"hello"
-
-
-def test_a_mount_moves_no_bytes(client: Client) -> None:
-    client.push_blob(b"hello", "mount/from")
-    reply = client.ask("POST", f"mount/to/blobs/uploads/?mount={HELLO}&from=mount/from")
-    assert reply.status == 201
-    assert client.ask("GET", reply.headers["Location"]).data == b"hello"
-
-
-def test_referrers_are_listed_with_the_push_and_gone_with_the_delete(client: Client) -> None:
-    subject = {"mediaType": mt.IMAGE_MANIFEST, "digest": client.push("v1", "refer"), "size": 1}
-    config = {"mediaType": mt.EMPTY, "digest": EMPTY, "size": 2}
-    data = json.dumps({"config": config, "artifactType": mt.SIGNATURE, "subject": subject}).encode()
-    target = f"refer/manifests/{digest_of(data)}"
-    reply = client.ask("PUT", target, data, content_type=mt.IMAGE_MANIFEST)
-    assert reply.headers["OCI-Subject"] == subject["digest"]
-    listing = f"refer/referrers/{subject['digest']}?artifactType={mt.SIGNATURE}"
-    reply = client.ask("GET", listing)
-    assert reply.headers["OCI-Filters-Applied"] == "artifactType"
-    assert [item["digest"] for item in reply.json["manifests"]] == [digest_of(data)]
-    assert client.ask("DELETE", target).status == 202
-    assert client.ask("GET", listing).json["manifests"] == []
 
 
 def test_the_limit_of_a_manifest_is_four_mebibytes(client: Client) -> None:
     body = b'{"a":"' + b"x" * (4 * 1024 * 1024 - 8) + b'"}'
-    assert client.ask("PUT", "limit/manifests/v1", body, content_type="a/b").status == 201
-    assert client.ask("GET", "limit/manifests/v1").data == body
-    assert client.ask("PUT", "limit/manifests/v2", body + b" ", content_type="a/b").status == 413
-
-
-def test_a_tag_is_compared_and_swapped(client: Client) -> None:
-    client.push("v1", "swap")
-    etag = client.ask("HEAD", "swap/manifests/v1").headers["ETag"]
-    body = client.ask("GET", "swap/manifests/v1").data
-    headers = {"content_type": mt.IMAGE_MANIFEST, "if_match": etag}
-    assert client.ask("PUT", "swap/manifests/v1", body + b"\n", **headers).status == 201
-    assert client.ask("PUT", "swap/manifests/v1", body, **headers).status == 412
-
-
-def test_an_error_is_a_document(client: Client) -> None:
-    reply = client.ask("GET", f"nobody/blobs/{HELLO}")
-    assert (reply.status, reply.headers["Content-Type"]) == (404, "application/json")
-    assert reply.json["errors"][0]["code"] == "BLOB_UNKNOWN"
+    assert client.ask("PUT", "/v2/limit/manifests/v1", body, content_type="a/b").status == 201
+    assert client.ask("GET", "/v2/limit/manifests/v1").data == body
+    assert client.ask("PUT", "/v2/limit/manifests/v2", body + b" ", content_type="a/b").status == 413
 
 
 def test_the_connection_is_kept_through_errors_and_bodies_that_were_not_wanted(client: Client) -> None:
-    client.ask("GET", "")
+    client.ask("GET", "/v2/")
     wire = client.connection.sock
-    assert client.ask("PUT", "Keep/manifests/v1", b"x" * 100_000).status == 400
-    assert client.ask("PATCH", "keep/blobs/uploads/none", iter([b"x"] * 100)).status == 404
-    assert client.ask("GET", f"keep/blobs/{HELLO}").status == 404
-    assert client.ask("DELETE", "keep/tags/list", b"body").status == 405
+    assert client.ask("PUT", "/v2/Keep/manifests/v1", b"x" * 100_000).status == 400
+    assert client.ask("PATCH", "/v2/keep/blobs/uploads/none", iter([b"x"] * 100)).status == 404
+    assert client.ask("GET", f"/v2/keep/blobs/{HELLO}").status == 404
+    assert client.ask("DELETE", "/v2/keep/tags/list", b"body").status == 405
     assert client.connection.sock is wire
 
 
@@ -213,11 +83,11 @@ def test_many_clients_at_once(registry: RunningRegistry, client: Client) -> None
     failures: list[object] = []
 
     def work(number: int) -> None:
-        mine = Client(registry.port)
+        mine = client_of(registry.port, "many")
         try:
             for turn in range(5):
-                mine.push_blob(b"%d-%d" % (number, turn), "many")
-                mine.push(f"v{number}-{turn}", "many", annotations={"n": f"{number}-{turn}"})
+                tag = f"v{number}-{turn}"
+                assert mine.push(mine.image(tag.encode()), tag).reply.status == 201
         except Exception as e:
             failures.append(e)
         mine.connection.close()
@@ -228,7 +98,7 @@ def test_many_clients_at_once(registry: RunningRegistry, client: Client) -> None
     for thread in threads:
         thread.join()
     assert failures == []
-    assert len(client.ask("GET", "many/tags/list").json["tags"]) == 40
+    assert len(client.ask("GET", "/v2/many/tags/list").json["tags"]) == 40
 
 
 # Hostile clients
@@ -297,7 +167,7 @@ def test_what_is_no_proper_request_is_refused_and_the_next_client_is_served(
     if status:
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert b'{"errors":[{"code":"' in answer
-    assert client.ask("GET", "").status == 200
+    assert client.ask("GET", "/v2/").status == 200
 
 
 def test_a_header_cannot_be_smuggled_through_a_manifest(wire: socket.socket) -> None:
@@ -307,7 +177,7 @@ def test_a_header_cannot_be_smuggled_through_a_manifest(wire: socket.socket) -> 
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(wire: socket.socket, client: Client) -> None:
-    location = client.ask("POST", "leaves/blobs/uploads/").headers["Location"]
+    location = client.open()
     wire.sendall(f"PATCH {location} HTTP/1.1\r\nContent-Length: 1000\r\n\r\nhel".encode())
     wire.close()
     for _ in range(1000):
@@ -321,8 +191,8 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(wire: socket.socket, cl
 
 def test_closing_ends_resting_connections_frees_the_port_and_may_be_done_twice(tmp_path: Path) -> None:
     with serve(tmp_path / "registry") as running:
-        client = Client(running.port)
-        assert client.ask("GET", "").status == 200
+        client = client_of(running.port)
+        assert client.ask("GET", "/v2/").status == 200
     running.close()
     assert client.connection.sock.recv(1) == b""
     client.connection.close()
@@ -382,13 +252,12 @@ def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
     )
     with process:
         assert process.stdout is not None
-        client = Client(int(process.stdout.readline()))
-        digest = client.push("v1")
-        client.ask("PATCH", client.ask("POST", "a/blobs/uploads/").headers["Location"], b"half")
+        client = client_of(int(process.stdout.readline()))
+        digest = client.push(client.image(), "v1").digest
+        client.ask("PATCH", client.open(), b"half")
         process.send_signal(signal.SIGKILL)
         client.connection.close()
     with serve(tmp_path / "registry") as running:
-        client = Client(running.port)
-        assert digest_of(client.ask("GET", "a/manifests/v1").data) == digest
+        client = client_of(running.port)
+        assert digest_of(client.ask("GET", "/v2/a/manifests/v1").data) == digest
         client.connection.close()
-    assert list((tmp_path / "registry" / "uploads").iterdir()) == []
