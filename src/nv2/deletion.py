@@ -62,6 +62,8 @@ def plan_deletion(store: Source, root: Descriptor, *, with_referrers: bool) -> P
     """
     manifest = parse_manifest(store.fetch(root, MAX_MANIFEST), root.media_type, at=root.digest)
     parts = tuple({item.digest: item for item in manifest.manifests if is_manifest(item.media_type)}.values())
+    if manifest.subject is not None:
+        root = root._replace(artifact_type=manifest.kind)
     problems: list[str] = []
     groups: list[tuple[Descriptor, tuple[Descriptor, ...]]] = []
     seen, waiting = {root.digest, *(part.digest for part in parts)}, [root]
