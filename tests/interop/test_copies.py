@@ -84,9 +84,9 @@ def test_a_second_copy_moves_nothing_and_a_new_signature_alone(
     start, there = f"layout:{tmp_path}/start", f"{distribution31}/again"
     home.nv2("copy", f"{start}:v1", f"{there}:v1")
     again = json.loads(home.nv2("copy", "-o", "json", f"{start}:v1", f"{there}:v1").stdout)
-    assert again["copied"] == []
+    assert again["results"][0]["copied"] == []
     home.nv2("sign", "-k", "EC-384", f"{start}@{platforms.images[1]}")
     more = json.loads(home.nv2("copy", "-o", "json", f"{start}:v1", f"{there}:v1").stdout)
     # The envelope and the manifest that points at it; its config is that of all signatures.
-    assert len(more["copied"]) == 2
+    assert len(more["results"][0]["copied"]) == 2
     assert _signatures(home, there, platforms) == [1, 2, 2, 1]

@@ -143,6 +143,8 @@ class Registry:
             return refusal
         if parts.path == "/v2/":
             return answer_json(request, 200, {})
+        if parts.path == "/v2/_catalog":
+            return answer_json(request, 200, {"repositories": sorted(self.repositories)})
         found = _PATH.fullmatch(parts.path)
         if not found:
             return answer(request, 404, b"404 page not found\n", {"Content-Type": "text/plain"})

@@ -49,6 +49,7 @@ def session(call: Call) -> Session:
         client_certificate=call.string("client-cert"),
         client_key=call.string("client-key"),
         resolve=call.strings("resolve"),
+        per_host=call.number("concurrency") if "concurrency" in call.values else None,
     )
     return _opened(call, settings)
 

@@ -154,19 +154,19 @@ class Healer(Protocol):
         """What was put back. Raises `BadAnswer` as `attach`, `EnvironmentFailure`."""
 
 
+class TagLister(Protocol):
+    """An optional power: name every tag."""
+
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag, sorted, the fallback tags of referrers too. Raises `NotFound`, `BadAnswer` beyond a named cap."""
+
+
 class Distant(Protocol):
     """An optional power: say that every question is a round trip, so that one asks no more than one must."""
 
     @property
     def distant(self) -> bool:
         """Whether it is so."""
-
-
-class Finisher(Protocol):
-    """An optional power: show what was written only when all of it is there, as a file does that is one archive."""
-
-    def finish(self) -> None:
-        """Let others see what was written. Raises `EnvironmentFailure`."""
 
 
 class Remover(Protocol):
@@ -218,11 +218,6 @@ def can_heal(store: object) -> TypeGuard[Healer]:
     return hasattr(store, "heal")
 
 
-def can_finish(store: object) -> TypeGuard[Finisher]:
-    """Whether `store` has the power of a `Finisher`."""
-    return hasattr(store, "finish")
-
-
 def can_remove(store: object) -> TypeGuard[Remover]:
     """Whether `store` has the power of a `Remover`."""
     return hasattr(store, "remove")
@@ -238,9 +233,9 @@ def can_warn(store: object) -> TypeGuard[Warner]:
     return hasattr(store, "warnings")
 
 
-def can_warn(store: object) -> TypeGuard[Warner]:
-    """Whether `store` has the power of a `Warner`."""
-    return hasattr(store, "warnings")
+def can_list_tags(store: object) -> TypeGuard[TagLister]:
+    """Whether `store` has the power of a `TagLister`."""
+    return hasattr(store, "tag_names")
 
 
 def is_distant(store: object) -> bool:

@@ -87,6 +87,10 @@ class MemoryStore:
         """Let `tag` name a manifest that is in the store. Raises `NotFound`."""
         self.tags[tag] = self.resolve(descriptor.digest)
 
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag, sorted."""
+        return tuple(sorted(self.tags))
+
     def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:  # noqa: ARG002
         """What was attached to `subject`, in that order."""
         return Referrers(tuple(self.listed.get(subject.digest, {}).values()), complete=True)

@@ -7,19 +7,23 @@ run again: what is there is skipped, but for listed signatures never taken as a 
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from functools import partial
 
-from nv2.closure import Closure, Execute, Node, Types, closure_of, in_order
+from nv2.closure import Closure, Execute, Node, closure_of, in_order
 from nv2.content.interface import Source, Store
+from nv2.copying.choices import EVERYTHING, Choice, pick, without
 from nv2.copying.presence import Presence
-from nv2.copying.results import NOT_THERE, CopyEvent, CopyResult, Left, Listener, Outcome, nobody
+from nv2.copying.results import NOT_THERE, CopyEvent, CopyResult, Ledger, Left, Listener, Outcome, nobody
 from nv2.copying.work import Work
 from nv2.errors import NotFound
 from nv2.oci.descriptor import Descriptor
-from nv2.oci.digest import Digest
+from nv2.oci.digest import Digest, attachment_tags
 
-__all__ = ["CopyEvent", "CopyResult", "Left", "Outcome", "copy", "follow_up"]
+MAX_ATTACHED = 4
+"""Attachments of attachments, by cosign's tags. One is what cosign makes."""
+
+__all__ = ["Choice", "CopyEvent", "CopyResult", "Left", "Outcome", "copy", "follow_up"]
 
 
 def copy(
@@ -28,31 +32,73 @@ def copy(
     name: str,
     tag: str | None,
     *,
-    referrer_types: Types = None,
-    recheck: bool = False,
+    choice: Choice = EVERYTHING,
+    on_arrival: Callable[[Descriptor], object] | None = None,
     execute: Execute = in_order,
     progress: Listener = nobody,
 ) -> CopyResult:
     """Copy what `name` (a tag or digest) names in `source` to `destination`, and let `tag` name it there.
 
-    Of what refers to it, at every level, only `referrer_types` come along (None: all; with an empty set the
-    source is not asked for referrers); what refers to one that stays behind stays behind, too.
-
-    A distant destination is not asked for every piece: what it lists as a signature is there. With `recheck` it is
-    asked all the same.
+    Of what refers to it, at every level, only the `choice` comes along; what refers to one that stays behind stays
+    behind, too. A distant destination is not asked for every piece (`Presence`). `on_arrival` is called with the
+    artifact when all of it is there and the tag does not name it yet.
 
     `execute` may do jobs at once in threads; `progress` is called in the caller's. Raises `NotFound` and
     `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
     raise. A referrer that is not whole is a problem of the result.
     """
-    root = source.resolve(name)
-    presence = Presence(destination, root, tag, recheck=recheck)
-    closure = closure_of(source, root, execute, types=referrer_types, listed=presence.signatures)
-    work = Work(source, destination, closure, execute, presence, progress)
-    work.do()
-    if tag is not None and not presence.tagged:
-        destination.tag(closure.root, tag)
-    return work.result()
+    ledger = Ledger(progress)
+    run = _Run(source, destination, choice, execute, ledger)
+    root = run.copy(name, tag, on_arrival)
+    return ledger.result(root)
+
+
+class _Run:
+    """What the artifact and those that are named after its digests have in common."""
+
+    def __init__(
+        self, source: Source, destination: Store, choice: Choice, execute: Execute, ledger: Ledger
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._choice = choice
+        self._execute = execute
+        self._ledger = ledger
+        self._named = set(choice.digest_tags)
+
+    def copy(
+        self, name: str, tag: str | None, on_arrival: Callable[[Descriptor], object] | None, level: int = 0
+    ) -> Descriptor:
+        """Copy one artifact, and before its tag those with tags that are made of its digests."""
+        choice = self._choice
+        platform = None if level else choice.platform
+        root, left = pick(self._source, self._source.resolve(name), platform)
+        presence = Presence(self._destination, root, tag, recheck=choice.recheck)
+        closure = closure_of(
+            self._source, root, self._execute, types=choice.referrer_types, listed=presence.signatures
+        )
+        if choice.object_to is not None:
+            closure, more = without(closure, choice.object_to(closure))
+            left += more
+        for item in left:
+            self._ledger.leave(*item)
+        Work(self._source, self._destination, closure, self._execute, presence, self._ledger).do()
+        self._copy_attachments(closure, level + 1)
+        if on_arrival is not None:
+            on_arrival(root)
+        if tag is not None and not presence.tagged:
+            self._destination.tag(root, tag)
+        return root
+
+    def _copy_attachments(self, closure: Closure, level: int) -> None:
+        """What cosign attached: under tags made of the digests of `closure`."""
+        for digest in (*closure.nodes, *(item.digest for item in closure.listed)):
+            for tag in self._named.intersection(attachment_tags(digest)):
+                self._named.discard(tag)
+                if level > MAX_ATTACHED:
+                    self._ledger.problems.append(f"{tag}: left out, after {MAX_ATTACHED} levels of such tags")
+                else:
+                    self.copy(tag, tag, None, level)
 
 
 def follow_up(
@@ -60,8 +106,7 @@ def follow_up(
     destination: Store,
     name: str,
     *,
-    referrer_types: Types,
-    recheck: bool = False,
+    choice: Choice,
     execute: Execute = in_order,
     progress: Listener = nobody,
 ) -> CopyResult:
@@ -70,30 +115,32 @@ def follow_up(
     Referrers of a part that is not in `destination` are left, as is that part. Raises `NotFound` if the artifact
     is not there, and what `copy` raises.
     """
-    root = source.resolve(name)
-    presence = Presence(destination, root, recheck=recheck)
-    closure = closure_of(source, root, execute, types=referrer_types, listed=presence.signatures)
+    root, ledger = source.resolve(name), Ledger(progress)
+    presence = Presence(destination, root, recheck=choice.recheck)
+    closure = closure_of(source, root, execute, types=choice.referrer_types, listed=presence.signatures)
     parts = [node.descriptor for node in closure.nodes.values() if node.required]
     found = execute([partial(presence.has, part) for part in parts])
     there = frozenset(part.digest for part, is_there in zip(parts, found, strict=True) if is_there)
     if closure.root.digest not in there:
         raise NotFound("not at the destination", at=closure.root.digest, hint="copy the artifact there first")
     kept, left = _about(there, closure)
-    work = Work(source, destination, kept, execute, presence, progress, there)
-    for descriptor in left:
-        work.ledger.leave(descriptor, NOT_THERE)
-    work.do()
-    return work.result()
+    if choice.object_to is not None:
+        kept, more = without(kept, choice.object_to(kept))
+        left += more
+    for item in left:
+        ledger.leave(*item)
+    Work(source, destination, kept, execute, presence, ledger, there).do()
+    return ledger.result(root)
 
 
-def _about(there: Set[Digest], closure: Closure) -> tuple[Closure, list[Descriptor]]:
+def _about(there: Set[Digest], closure: Closure) -> tuple[Closure, list[Left]]:
     """What of `closure` is `there` or refers to it, and the rest."""
     kept: dict[Digest, Node] = {}
-    left: list[Descriptor] = []
+    left: list[Left] = []
     for digest, node in closure.nodes.items():  # a subject stands before what refers to it
         subject = node.manifest.subject
         if digest in there if node.required else subject is None or subject.digest in kept:
             kept[digest] = node
         else:
-            left.append(node.descriptor)
+            left.append(Left(node.descriptor, NOT_THERE))
     return closure._replace(nodes=kept), left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
@@ -69,9 +69,9 @@ def nobody(_: CopyEvent) -> None:
 class Ledger:
     """What was done so far. `total` is how many pieces there are to do."""
 
-    def __init__(self, progress: Listener, problems: Iterable[str]) -> None:
+    def __init__(self, progress: Listener) -> None:
         self.total = 0
-        self.problems = list(problems)
+        self.problems: list[str] = []
         self._progress = progress
         self._done: dict[Outcome, list[Descriptor]] = {outcome: [] for outcome in Outcome}
         self._left: list[Left] = []

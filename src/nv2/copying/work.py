@@ -10,7 +10,7 @@ from typing import BinaryIO
 from nv2.closure import UNUSABLE, Closure, Execute, Node, is_foreign
 from nv2.content.interface import Source, Store, can_mount, opener
 from nv2.copying.presence import Key, Presence, key_of
-from nv2.copying.results import OTHER_TYPE, SUBJECT, CopyResult, Ledger, Listener, Outcome
+from nv2.copying.results import OTHER_TYPE, SUBJECT, Ledger, Outcome
 from nv2.errors import BadAnswer, ContentMismatch, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
@@ -27,7 +27,7 @@ class Work:
         closure: Closure,
         execute: Execute,
         presence: Presence,
-        progress: Listener,
+        ledger: Ledger,
         there: Set[Digest] = frozenset(),
     ) -> None:
         self._source = source
@@ -38,7 +38,8 @@ class Work:
         self._there = there
         self._sent: set[Key] = set()
         self._dropped: set[Digest] = set()
-        self.ledger = Ledger(progress, closure.problems)
+        self.ledger = ledger
+        ledger.problems += closure.problems
 
     def do(self) -> None:
         """All but the tag, in the order in which nobody sees a part of it."""
@@ -55,7 +56,7 @@ class Work:
             blobs.setdefault(key_of(blob), blob)
         needed = {key_of(blob) for node in sent if node.required for blob in node.blobs}
         presumed = self._presence.presumed_missing(sent)
-        self.ledger.total = len(blobs) + len(nodes) + len(self._closure.listed)
+        self.ledger.total += len(blobs) + len(nodes) + len(self._closure.listed)
         faults: dict[Key, Nv2Error] = {}
         jobs = [partial(self._copy_blob, blob, ask=key not in presumed) for key, blob in blobs.items()]
         for (key, blob), outcome in zip(blobs.items(), self._execute(jobs), strict=True):
@@ -101,12 +102,8 @@ class Work:
         for subject, _listed in groups.values():
             if subject.digest not in self._closure.nodes:
                 self.ledger.leave(subject, SUBJECT)
-
-    def result(self) -> CopyResult:
-        """What was done."""
-        for descriptor in self._closure.others:
-            self.ledger.leave(descriptor, OTHER_TYPE)
-        return self.ledger.result(self._closure.root)
+        for other in self._closure.others:
+            self.ledger.leave(other, OTHER_TYPE)
 
     def _copy_blob(self, blob: Descriptor, *, ask: bool) -> Outcome | Nv2Error:
         """What became of `blob`, or why the source cannot give it. Whatever else is wrong is raised."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from nv2.copying import CopyResult, follow_up
+from nv2.copying import Choice, CopyResult, follow_up
 from nv2.copying import copy as copy_content
 from nv2.notary.session import Artifact, Session, using
-from nv2.notary.threads import at_once
+from nv2.notary.threads import MAX_AT_ONCE, at_once
 from nv2.oci import media_types as mt
+from nv2.oci.platforms import parse_platform
 from nv2.oci.reference import AnyReference, LayoutReference, parse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nv2.closure import Types
     from nv2.content.interface import Store
+    from nv2.keys.interface import EnvelopeMaker, Signer
+    from nv2.notary.trust_here import TrustChoice
+    from nv2.oci.descriptor import Descriptor
+    from nv2.oci.digest import Digest
+    from nv2.signing import Wish
 
 
 class Copied(NamedTuple):
@@ -22,6 +32,28 @@ class Copied(NamedTuple):
     source: Artifact
     destination: AnyReference
     result: CopyResult
+    signature: Descriptor | None = None
+    """The manifest of our own signature, if one was made on arrival."""
+
+
+class Wanted(NamedTuple):
+    """How to copy."""
+
+    referrer_types: Types = None
+    platform: str | None = None
+    digest_tags: bool = False
+    recheck: bool = False
+    signatures_only: bool = False
+    rehearsed: bool = False
+    """Whether nothing is written."""
+    trust: TrustChoice | None = None
+    """Who decides which referrers may come along; None for all. About the artifact itself it was asked before."""
+    signer: tuple[Signer | EnvelopeMaker, Wish] | None = None
+    """Who signs on arrival, and how."""
+    concurrency: int = MAX_AT_ONCE
+
+
+PLAIN = Wanted()
 
 
 def copy(
@@ -29,21 +61,25 @@ def copy(
     destination: str | AnyReference,
     *,
     referrer_types: Types = None,
+    platform: str | None = None,
+    digest_tags: bool = False,
     recheck: bool = False,
+    sign_key: str | Path | Signer | EnvelopeMaker | None = None,
     session: Session | None = None,
 ) -> Copied:
     """Copy the artifact with everything that belongs to it and refers to it; the tag is written last.
 
     A destination without a tag takes the tag of the source, if it has one. `referrer_types` are the artifact types
-    of the referrers that come along: None for all, an empty set for none. With `recheck`, a registry is asked for
-    everything, also for signatures that it lists.
+    of the referrers that come along: None for all, an empty set for none. With `platform` (`os/architecture`) the
+    image of an index alone is copied; the index and its signatures are left. With `digest_tags`, what cosign attached
+    comes along. `sign_key`, as the key of `sign`, signs on arrival, before the tag is written, unless it has. With
+    `recheck`, a registry is asked for everything, also for signatures that it lists.
     """
+    wanted = Wanted(referrer_types, platform, digest_tags, recheck)
     with using(session) as shared:
-        found, target = _ends(shared, source, destination)
-        store = shared.store(target, push=True, create=isinstance(target, LayoutReference))
-        copied = _copied(found, target, store, referrer_types, recheck)
-        shared.finish_writing(store)
-    return copied
+        if sign_key is not None:
+            wanted = wanted._replace(signer=_signer(shared, sign_key))
+        return transfer(shared, source, destination, wanted)
 
 
 def plan_copy(
@@ -51,6 +87,8 @@ def plan_copy(
     destination: str | AnyReference,
     *,
     referrer_types: Types = None,
+    platform: str | None = None,
+    digest_tags: bool = False,
     recheck: bool = False,
     session: Session | None = None,
 ) -> Copied:
@@ -58,9 +96,9 @@ def plan_copy(
 
     What the result calls mounted is what the registry would be asked to take from its other repository.
     """
+    wanted = Wanted(referrer_types, platform, digest_tags, recheck, rehearsed=True)
     with using(session) as shared:
-        found, target = _ends(shared, source, destination)
-        return _copied(found, target, shared.rehearsal(target), referrer_types, recheck)
+        return transfer(shared, source, destination, wanted)
 
 
 def copy_signatures(
@@ -72,11 +110,7 @@ def copy_signatures(
     artifact is not there.
     """
     with using(session) as shared:
-        found, target = _ends(shared, source, destination)
-        store = shared.store(target, push=True)
-        copied = _followed(found, target, store)
-        shared.finish_writing(store)
-    return copied
+        return transfer(shared, source, destination, Wanted(signatures_only=True))
 
 
 def plan_copy_signatures(
@@ -84,8 +118,22 @@ def plan_copy_signatures(
 ) -> Copied:
     """What `copy_signatures` would do now; nothing is written."""
     with using(session) as shared:
-        found, target = _ends(shared, source, destination)
-        return _followed(found, target, shared.rehearsal(target))
+        return transfer(shared, source, destination, Wanted(signatures_only=True, rehearsed=True))
+
+
+def transfer(
+    session: Session, source: str | AnyReference, destination: str | AnyReference, wanted: Wanted
+) -> Copied:
+    """Copy as `wanted`. Raises what the stores and the signer raise; then no tag was written."""
+    found, target = _ends(session, source, destination)
+    if wanted.rehearsed:
+        store = session.rehearsal(target)
+    else:
+        create = isinstance(target, LayoutReference) and not wanted.signatures_only
+        store = session.store(target, push=True, create=create)
+    copied = (_followed if wanted.signatures_only else _copied)(session, found, target, store, wanted)
+    session.finish_writing(store)
+    return copied
 
 
 def _ends(
@@ -99,15 +147,88 @@ def _ends(
     return session.resolve(wanted), target
 
 
-def _copied(found: Artifact, target: AnyReference, store: Store, types: Types, recheck: bool) -> Copied:
-    name = found.subject.digest
+def _copied(session: Session, found: Artifact, target: AnyReference, store: Store, wanted: Wanted) -> Copied:
+    made: list[Descriptor] = []
+    sign = None
+    if wanted.signer is not None and not wanted.rehearsed:
+        legacy = isinstance(target, LayoutReference)
+        sign = partial(_sign, session, store, wanted.signer, made, legacy=legacy)
     result = copy_content(
-        found.store, store, name, target.tag, referrer_types=types, recheck=recheck, execute=at_once
+        found.store,
+        store,
+        found.subject.digest,
+        target.tag,
+        choice=_choice(session, found, wanted, wanted.referrer_types),
+        on_arrival=sign,
+        execute=partial(at_once, limit=wanted.concurrency),
     )
-    return Copied(found, target, result)
+    return Copied(found, target, result, made[0] if made else None)
 
 
-def _followed(found: Artifact, target: AnyReference, store: Store) -> Copied:
-    types = frozenset((mt.SIGNATURE,))
-    result = follow_up(found.store, store, found.subject.digest, referrer_types=types, execute=at_once)
+def _followed(
+    session: Session, found: Artifact, target: AnyReference, store: Store, wanted: Wanted
+) -> Copied:
+    choice = _choice(session, found, wanted, frozenset((mt.SIGNATURE,)))
+    execute = partial(at_once, limit=wanted.concurrency)
+    result = follow_up(found.store, store, found.subject.digest, choice=choice, execute=execute)
     return Copied(found, target._replace(tag=None), result)
+
+
+def _choice(session: Session, found: Artifact, wanted: Wanted, types: Types) -> Choice:
+    object_to: Callable[..., dict[Digest, str]] | None = None
+    if wanted.trust is not None:
+        from nv2.notary.copied_trust import untrusted  # with it comes all that judges
+
+        object_to = partial(untrusted, session, found.reference, wanted.trust)
+    return Choice(
+        types,
+        parse_platform(wanted.platform) if wanted.platform else None,
+        _attachments(found.store) if wanted.digest_tags else (),
+        object_to,
+        wanted.recheck,
+    )
+
+
+def _attachments(store: Store) -> tuple[str, ...]:
+    from nv2.content.interface import can_list_tags
+    from nv2.oci.digest import is_about_a_digest
+
+    return tuple(filter(is_about_a_digest, store.tag_names())) if can_list_tags(store) else ()
+
+
+def _signer(
+    session: Session, key: str | Path | Signer | EnvelopeMaker
+) -> tuple[Signer | EnvelopeMaker, Wish]:
+    from nv2.notary.signers import no_passphrase
+    from nv2.notary.signing import signer_for
+    from nv2.signing import Wish as WishToSign
+
+    signer = signer_for(session, key, None, no_passphrase)
+    return signer, WishToSign(signing_agent=session.signing_agent())
+
+
+def _sign(
+    session: Session,
+    store: Store,
+    how: tuple[Signer | EnvelopeMaker, Wish],
+    made: list[Descriptor],
+    root: Descriptor,
+    *,
+    legacy: bool,
+) -> None:
+    """Sign `root`, which has arrived, unless the same certificate has done so; what was `made` is noted."""
+    from nv2.keys.interface import makes_envelopes
+    from nv2.notary.denied_signing import heeding_denials
+    from nv2.pki.chain import parse_chain
+    from nv2.recursive_signing import is_signed_already
+    from nv2.signing import sign
+
+    signer, wish = how
+    wish = heeding_denials(session, wish._replace(legacy_manifest=legacy))
+    if not makes_envelopes(signer):
+        mine = parse_chain(cast("Signer", signer).chain).leaf.thumbprint
+        listed = store.referrers(root, mt.SIGNATURE).descriptors
+        ours = tuple(item for item in listed if mine in item.annotations.get(mt.THUMBPRINTS, mine))
+        if is_signed_already(store, root, ours, mine, wish.user_metadata, session.now):
+            return
+    made.append(sign(store, root, signer, wish, session.now))

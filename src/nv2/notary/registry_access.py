@@ -41,6 +41,8 @@ class Settings(NamedTuple):
     """`HOST:PORT:ADDRESS[:PORT]`: where to connect to for registries, and where they lead."""
     warn: Callable[[str], None] = _silent
     debug: Callable[[str], None] | None = None
+    per_host: int | None = None
+    """Requests to one host that are under way at a time; None: as many as is usual."""
 
     def __repr__(self) -> str:
         shown = self._asdict() | {"password": self.password and "…"}  # secrets stay out of logs
@@ -76,7 +78,10 @@ class RegistryAccess:
             proxies, debug = Proxies.from_environment(self._environ), self._settings.debug
             for scheme, proxy in proxies.by_scheme.items() if debug else ():
                 (debug or _silent)(f"proxy for {scheme}: {proxy.origin.place}")
-            self._http = HttpTransport(HttpSettings(tls_for=self._tls_for, proxies=proxies, ways=self._ways))
+            settings = HttpSettings(tls_for=self._tls_for, proxies=proxies, ways=self._ways)
+            if self._settings.per_host is not None:
+                settings = settings._replace(per_host=self._settings.per_host)
+            self._http = HttpTransport(settings)
             self._transport = Authenticated(self._traced(self._http), self.credential_for)
         return self._transport
 

@@ -15,8 +15,8 @@ NOTICE = 0.5
 """Seconds. A signal that comes just before a wait does not end it: each wait is short, then Python looks."""
 
 
-def at_once(jobs: Sequence[Callable[[], T]], /) -> Iterator[T]:
-    """The results of `jobs`, in order; those that have not begun when one fails are dropped.
+def at_once(jobs: Sequence[Callable[[], T]], /, *, limit: int = MAX_AT_ONCE) -> Iterator[T]:
+    """The results of `jobs`, in order, at most `limit` under way; those that have not begun when one fails are dropped.
 
     Those that have begun are not waited for: who interrupts a copy of gigabytes wants it to end. The
     session removes what is half-written.
@@ -26,7 +26,7 @@ def at_once(jobs: Sequence[Callable[[], T]], /) -> Iterator[T]:
         return
     from concurrent.futures import ThreadPoolExecutor, wait
 
-    pool = ThreadPoolExecutor(MAX_AT_ONCE)
+    pool = ThreadPoolExecutor(limit)
     try:
         waiting = deque(pool.submit(job) for job in jobs)
         while waiting:

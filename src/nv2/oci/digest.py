@@ -71,3 +71,19 @@ def fallback_tag(digest: Digest) -> str:
     """The tag that lists the referrers of `digest` where the API is missing (distribution-spec, "Referrers Tag Schema")."""
     algorithm, _, encoded = digest.partition(":")
     return re.sub(r"[^A-Za-z0-9._-]", "-", f"{algorithm[:32]}-{encoded[:64]}")
+
+
+ATTACHMENTS = ("sig", "att", "sbom")
+"""What cosign attaches under tags that end so."""
+
+_ABOUT_A_DIGEST = re.compile(rf"sha(256|512)-[0-9a-f]{{64}}(\.({'|'.join(ATTACHMENTS)}))?", re.ASCII)
+
+
+def attachment_tags(digest: Digest) -> tuple[str, ...]:
+    """The tags under which cosign attaches to `digest`: `sha256-….sig` and others."""
+    return tuple(f"{fallback_tag(digest)}.{kind}" for kind in ATTACHMENTS)
+
+
+def is_about_a_digest(tag: str) -> bool:
+    """Whether `tag` is no name that somebody gave, but a list of referrers or cosign's."""
+    return _ABOUT_A_DIGEST.fullmatch(tag) is not None

@@ -7,11 +7,38 @@ from typing import Any
 
 import pytest
 
+from nv2.content.layout.store import LayoutStore
+from nv2.content.remote.store import RemoteStore
 from nv2.notary import verification
+from nv2.oci.digest import attachment_tags
+from nv2.transport.interface import Request, Response
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
 from tests.unit.content.remote.registry_world import World
-from tests.world.artifacts import push_image
+from tests.world.artifacts import SBOM, attach_referrer, push_image, thread_lock
+from tests.world.ca import CA
+from tests.world.network import FunctionTransport
+from tests.world.registry import Registry
+
+
+class Two:
+    """Two registries without the referrers API, as a function."""
+
+    def __init__(self) -> None:
+        self.here = Registry("here.test", referrers_api=False)
+        self.there = Registry("there.test", referrers_api=False)
+
+    def __call__(self, request: Request) -> Response:
+        return (self.here if "//here.test/" in request.url else self.there)(request)
+
+    def store(self, registry: Registry, repository: str) -> RemoteStore:
+        transport = FunctionTransport(registry)
+        return RemoteStore(registry.host, repository, transport, plain_http=True, lock=thread_lock())
+
+    def names(self, repository: str) -> set[str]:
+        """The tags there that somebody gave."""
+        return {tag for tag in self.there.repository(repository).tags if not tag.startswith("sha256-")}
+
 
 OUTCOMES = ("copied", "mounted", "skipped", "left", "problems")
 
@@ -23,8 +50,10 @@ def test_a_dry_run_lists_what_the_copy_copies_and_makes_no_layout(wabbit: Comman
     assert not (wabbit.directory / "there").exists()
     copied = wabbit("copy", IMAGE, "layout:there:v1", "-o", "json").document
     assert (planned.document["dryRun"], copied["dryRun"]) == (True, False)
-    assert [planned.document[word] for word in OUTCOMES] == [copied[word] for word in OUTCOMES]
-    assert len(copied["copied"]) == 6
+    assert [planned.document["results"][0][word] for word in OUTCOMES] == [
+        copied["results"][0][word] for word in OUTCOMES
+    ]
+    assert len(copied["results"][0]["copied"]) == 6
 
 
 def test_a_dry_run_skips_what_a_layout_has_and_leaves_the_layout_as_it_is(wabbit: CommandLine) -> None:
@@ -32,7 +61,7 @@ def test_a_dry_run_skips_what_a_layout_has_and_leaves_the_layout_as_it_is(wabbit
     wabbit("sign", "-k", "wabbit.key", IMAGE)
     before = (wabbit.directory / "there" / "index.json").read_bytes()
     planned = wabbit("copy", "--dry-run", IMAGE, "layout:there:v2", "-o", "json").document
-    assert (len(planned["copied"]), len(planned["skipped"])) == (3, 3)
+    assert (len(planned["results"][0]["copied"]), len(planned["results"][0]["skipped"])) == (3, 3)
     assert (wabbit.directory / "there" / "index.json").read_bytes() == before
 
 
@@ -43,7 +72,10 @@ def test_a_dry_run_asks_a_registry_and_sends_it_nothing(wabbit: CommandLine) -> 
     registry.requests.clear()
     words = ("copy", "--dry-run", f"{registry.host}/app@{image.digest}", f"{registry.host}/other:v1")
     planned = wabbit(*words, "-o", "json")
-    assert (len(planned.document["copied"]), len(planned.document["mounted"])) == (1, 2)
+    assert (
+        len(planned.document["results"][0]["copied"]),
+        len(planned.document["results"][0]["mounted"]),
+    ) == (1, 2)
     assert {request.method for request in registry.requests} <= {"GET", "HEAD"}
     said = wabbit(*words).out.splitlines()
     assert said[0] == f"Would copy {registry.host}/app@{image.digest} to {registry.host}/other:v1"
@@ -65,14 +97,18 @@ SIGNATURE = "application/vnd.cncf.notary.signature"
 def test_without_referrers_a_copy_has_no_signatures(wabbit: CommandLine) -> None:
     wabbit("sign", "-k", "wabbit.key", IMAGE)
     ended = wabbit("copy", "--no-referrers", IMAGE, "layout:there:v1", "-o", "json")
-    assert (ended.code, len(ended.document["copied"])) == (0, 3)
+    assert (ended.code, len(ended.document["results"][0]["copied"])) == (0, 3)
     assert wabbit("list", "-o", "json", "layout:there:v1").document["signatures"] == []
 
 
 def test_referrers_come_along_by_their_type_and_others_are_left(wabbit: CommandLine) -> None:
     wabbit("sign", "-k", "wabbit.key", IMAGE)
     ended = wabbit("copy", "--referrer-type", "application/spdx+json", IMAGE, "layout:there:v1", "-o", "json")
-    assert (ended.code, len(ended.document["copied"]), len(ended.document["left"])) == (0, 3, 1)
+    assert (
+        ended.code,
+        len(ended.document["results"][0]["copied"]),
+        len(ended.document["results"][0]["left"]),
+    ) == (0, 3, 1)
     types = ("--referrer-type", "application/spdx+json", "--referrer-type", SIGNATURE)
     assert wabbit("copy", *types, IMAGE, "layout:there:v1").code == 0
     assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
@@ -90,8 +126,10 @@ def test_signatures_follow_an_artifact_that_was_copied_without_them(wabbit: Comm
     planned = wabbit("copy", "--signatures-only", "--dry-run", IMAGE, "layout:there", "-o", "json").document
     assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 1
     copied = wabbit("copy", "--signatures-only", IMAGE, "layout:there", "-o", "json").document
-    assert [planned[word] for word in OUTCOMES] == [copied[word] for word in OUTCOMES]
-    assert (len(copied["copied"]), copied["destination"]) == (3, "layout:there")
+    assert [planned["results"][0][word] for word in OUTCOMES] == [
+        copied["results"][0][word] for word in OUTCOMES
+    ]
+    assert (len(copied["results"][0]["copied"]), copied["results"][0]["destination"]) == (3, "layout:there")
     assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
 
 
@@ -129,7 +167,7 @@ def test_what_the_policy_trusts_is_copied(wabbit: CommandLine) -> None:
     assert ended.out.splitlines()[0].startswith("Successfully verified signature for image@sha256:")
     assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
     again = wabbit(*VERIFYING, IMAGE, "layout:there:v1", "-o", "json")
-    assert (again.code, again.document["copied"]) == (0, [])
+    assert (again.code, again.document["results"][0]["copied"]) == (0, [])
 
 
 @pytest.mark.parametrize("more", [(), ("-o", "json"), ("--dry-run",)])
@@ -178,3 +216,202 @@ def test_what_was_judged_is_copied_though_the_tag_moves(
 
 def test_a_scope_without_a_policy_to_read_is_a_mistake(wabbit: CommandLine) -> None:
     assert wabbit("copy", "--scope", "registry.example.com/image", IMAGE, "layout:there").code == 2
+
+
+def sign_otherwise(line: CommandLine, subject: str = IMAGE) -> None:
+    """By somebody whom nobody here trusts."""
+    stranger = CA("Stranger").issue("CN=stranger", "EC-256")
+    (line.directory / "stranger.key").write_bytes(stranger.pem_key())
+    (line.directory / "stranger.key").chmod(0o600)
+    (line.directory / "stranger.crt").write_bytes(stranger.pem_chain())
+    assert line("sign", "-k", "stranger.key", subject).code == 0
+
+
+def test_signatures_that_the_policy_does_not_trust_stay_behind(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    sign_otherwise(wabbit)
+    policy(wabbit)
+    ended = wabbit(*VERIFYING, IMAGE, "layout:there:v1", "-o", "json")
+    (left,) = ended.document["results"][0]["left"]
+    assert (ended.code, left["reason"].startswith("not trusted: authenticity")) == (0, True), left
+    assert len(wabbit("list", "-o", "json", "layout:there:v1").document["signatures"]) == 1
+    said = wabbit(*VERIFYING, IMAGE, "layout:again:v1").out
+    assert f"Left out: {left['digest']}: not trusted: authenticity" in said
+    assert wabbit("copy", IMAGE, "layout:all:v1").code == 0
+    assert len(wabbit("list", "-o", "json", "layout:all:v1").document["signatures"]) == 2
+
+
+def test_an_sbom_comes_along_with_a_verified_copy_only_if_it_is_signed_itself(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    store = LayoutStore(wabbit.directory / "image", lock=thread_lock())
+    sbom = attach_referrer(store, store.resolve("v1"), b"packages", artifact_type=SBOM)
+    policy(wabbit)
+    ended = wabbit(*VERIFYING, IMAGE, "layout:there:v1", "-o", "json")
+    (left,) = ended.document["results"][0]["left"]
+    assert (left["digest"], left["reason"]) == (sbom.digest, "has no trusted signature")
+    sign_otherwise(wabbit, f"layout:image@{sbom.digest}")
+    ended = wabbit(*VERIFYING, IMAGE, "layout:there:v1", "-o", "json")
+    assert sbom.digest in {item["digest"] for item in ended.document["results"][0]["left"]}
+    wabbit("sign", "-k", "wabbit.key", f"layout:image@{sbom.digest}")
+    ended = wabbit(*VERIFYING, IMAGE, "layout:there:v1", "-o", "json")
+    assert sbom.digest in {item["digest"] for item in ended.document["results"][0]["copied"]}
+    assert len(ended.document["results"][0]["left"]) == 1  # the stranger's signature of it
+
+
+def test_our_own_signature_is_there_before_the_tag_and_is_made_once(wabbit: CommandLine) -> None:
+    world = World()
+    wabbit.reach(registry := world.registry)
+    there = f"{registry.host}/app:v1"
+    ended = wabbit("copy", "--sign-key", "wabbit.key", IMAGE, there, "-o", "json")
+    assert ended.code == 0, ended.err
+    signature = ended.document["results"][0]["signature"]["digest"]
+    written = [request.url.rpartition("/")[2] for request in registry.asked("PUT", "/manifests/")]
+    assert written[-1] == "v1"
+    assert signature in written[:-1]
+    assert wabbit("verify", "-k", "leaf.crt", there).code == 0
+    again = wabbit("copy", "--sign-key", "wabbit.key", IMAGE, there, "-o", "json")
+    assert (again.code, again.document["results"][0]["signature"]) == (0, None)
+    said = wabbit("copy", "--sign-key", "wabbit.key", IMAGE, "layout:there:v1").out.splitlines()
+    assert said[-1].startswith("Pushed the signature to there@sha256:")
+
+
+def test_acceptance_is_one_command_and_signs_nothing_that_is_not_trusted(wabbit: CommandLine) -> None:
+    policy(wabbit)
+    words = (*VERIFYING, "--sign-key", "wabbit.key", IMAGE, "layout:there:v1")
+    assert wabbit(*words).code == 1
+    assert not (wabbit.directory / "there").exists()
+    sign_otherwise(wabbit)
+    assert wabbit(*words).code == 1
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    assert wabbit(*words).code == 0
+
+
+def test_a_key_that_cannot_be_used_ends_the_copy_before_anything_is_written(wabbit: CommandLine) -> None:
+    ended = wabbit("copy", "--sign-key", "absent", IMAGE, "layout:there:v1")
+    assert ended.code == 3
+    assert not (wabbit.directory / "there").exists()
+
+
+def test_a_dry_run_signs_nothing(wabbit: CommandLine) -> None:
+    ended = wabbit("copy", "--dry-run", "--sign-key", "wabbit.key", IMAGE, "layout:there:v1", "-o", "json")
+    assert (ended.code, ended.document["results"][0]["signature"]) == (0, None)
+    assert not (wabbit.directory / "there").exists()
+
+
+@pytest.fixture
+def two(wabbit: CommandLine) -> Two:
+    """Two registries; one has a few repositories."""
+    found = Two()
+    wabbit.reach(found)
+    for repository, tags in (("team/app", ("v1.0", "v1.1", "v2.0")), ("team/tool", ("v1.0",))):
+        store = found.store(found.here, repository)
+        for tag in tags:
+            image = push_image(store, f"{repository} {tag}".encode())
+            attach_referrer(store, image, tag.encode())
+            store.tag(image, tag)
+    return found
+
+
+def test_every_tag_is_copied_but_those_that_list_referrers(wabbit: CommandLine, two: Two) -> None:
+    assert any(tag.startswith("sha256-") for tag in two.here.repository("team/app").tags)
+    ended = wabbit("copy", "--all-tags", "here.test/team/app", "there.test/other", "-o", "json")
+    assert (ended.code, len(ended.document["results"])) == (0, 3), ended.err
+    kept = two.there.repository("other").tags
+    assert {tag for tag in kept if not tag.startswith("sha256-")} == {"v1.0", "v1.1", "v2.0"}
+    assert kept == two.here.repository("team/app").tags  # the lists were made anew, and say the same
+
+
+def test_tags_are_chosen_by_patterns(wabbit: CommandLine, two: Two) -> None:
+    ended = wabbit("copy", "--tags", "v1.*", "here.test/team/app", "there.test/other")
+    assert ended.code == 0, ended.err
+    assert two.names("other") == {"v1.0", "v1.1"}
+    missing = wabbit("copy", "--tags", "nightly-*", "here.test/team/app", "there.test/other")
+    assert missing.code == 3
+    assert "no tag fits nightly-*" in missing.err
+    assert "v1.0, v1.1, v2.0" in missing.err
+
+
+def test_a_whole_registry_is_copied_each_repository_to_its_own_path(wabbit: CommandLine, two: Two) -> None:
+    ended = wabbit("copy", "--all-repositories", "here.test", "there.test/mirror", "-o", "json")
+    assert (ended.code, len(ended.document["results"])) == (0, 4), ended.err
+    assert set(two.there.repositories) == {"mirror/team/app", "mirror/team/tool"}
+    some = wabbit("copy", "--all-repositories", "--tags", "v2.*", "here.test", "there.test/some")
+    assert (some.code, set(two.there.repositories) - {"mirror/team/app", "mirror/team/tool"}) == (
+        0,
+        {"some/team/app"},
+    )
+    assert "here.test/team/tool: no tag fits v2.*" in some.err
+
+
+def test_several_sources_go_to_one_repository_or_keep_their_paths(wabbit: CommandLine, two: Two) -> None:
+    app, tool = "here.test/team/app:v1.1", "here.test/team/tool:v1.0"
+    assert wabbit("copy", app, tool, "there.test/both").code == 0
+    assert two.names("both") == {"v1.0", "v1.1"}
+    assert wabbit("copy", app, tool, "there.test/mirror/").code == 0
+    assert (two.names("mirror/team/app"), two.names("mirror/team/tool")) == ({"v1.1"}, {"v1.0"})
+    assert wabbit("copy", app, "there.test/").code == 0
+    assert two.names("team/app") == {"v1.1"}
+
+
+def test_two_sources_for_one_name_are_refused_before_anything_is_written(
+    wabbit: CommandLine, two: Two
+) -> None:
+    ended = wabbit("copy", "here.test/team/app:v1.0", "here.test/team/tool:v1.0", "there.test/both")
+    assert ended.code == 2
+    assert "would both become there.test/both:v1.0" in ended.err
+    assert two.there.requests == []
+
+
+def test_some_of_several_that_fail_do_not_end_it_and_the_exit_code_says_partly(
+    wabbit: CommandLine, two: Two
+) -> None:
+    app = "here.test/team/app"
+    ended = wabbit("copy", f"{app}:v1.0", f"{app}:absent", f"{app}:v2.0", "there.test/other", "-o", "json")
+    assert ended.code == 4
+    assert ["error" in item for item in ended.document["results"]] == [False, True, False]
+    assert two.names("other") == {"v1.0", "v2.0"}
+    none = wabbit("copy", f"{app}:absent", f"{app}:lost", "there.test/none")
+    assert none.code == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("here.test/team/app:v1.0", "here.test/team/tool:v1.0", "there.test/both:v1"),
+        ("--all-tags", "here.test/team/app:v1.0", "there.test/both"),
+        ("--all-tags", "--tags", "v1", "here.test/team/app", "there.test/both"),
+        ("--all-repositories", "here.test/team/app", "there.test"),
+        ("--all-repositories", "here.test", "other.test", "there.test"),
+        ("--platform", "linux", "here.test/team/app:v1.0", "there.test/both"),
+        ("--concurrency", "0", "here.test/team/app:v1.0", "there.test/both"),
+        ("--passphrase-file", "x", "here.test/team/app:v1.0", "there.test/both"),
+        ("--verify", "--digest-tags", "here.test/team/app:v1.0", "there.test/both"),
+        ("layout:image:v1", "there.test/mirror/"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_mistake_of_the_caller(
+    wabbit: CommandLine, two: Two, words: tuple[str, ...]
+) -> None:
+    ended = wabbit("copy", *words)
+    assert ended.code == 2, ended.err
+    assert two.there.requests == []
+
+
+def test_what_cosign_attached_comes_along_if_asked(wabbit: CommandLine, two: Two) -> None:
+    store = two.store(two.here, "team/app")
+    image = store.resolve("v1.0")
+    name = attachment_tags(image.digest)[0]
+    store.tag(push_image(store, b"by cosign"), name)
+    wabbit("copy", "here.test/team/app:v1.0", "there.test/without")
+    assert name not in two.there.repository("without").tags
+    ended = wabbit(
+        "copy", "--digest-tags", "--concurrency", "2", "here.test/team/app:v1.0", "there.test/with"
+    )
+    assert ended.code == 0, ended.err
+    assert name in two.there.repository("with").tags
+
+
+def test_all_tags_go_into_a_layout_and_back(wabbit: CommandLine, two: Two) -> None:
+    assert wabbit("copy", "--all-tags", "here.test/team/app", "layout:kept").code == 0
+    assert wabbit("copy", "--all-tags", "layout:kept", "there.test/back").code == 0
+    assert two.there.repository("back").manifests.keys() == two.here.repository("team/app").manifests.keys()

@@ -234,10 +234,10 @@ def test_a_copy_takes_the_signatures_along(wabbit):
     wabbit("sign", "-k", "wabbit.key", IMAGE)
     ended = wabbit("copy", IMAGE, "layout:elsewhere:v2", "-o", "json")
     assert ended.code == 0, ended.err
-    assert ended.document["problems"] == []
+    assert ended.document["results"][0]["problems"] == []
     assert wabbit("verify", "-k", "leaf.crt", "layout:elsewhere:v2").code == 0
     again = wabbit("copy", IMAGE, "layout:elsewhere:v2", "-o", "json").document
-    assert again["copied"] == []
+    assert again["results"][0]["copied"] == []
 
 
 def test_signing_changes_neither_digest_nor_tags(wabbit):

@@ -6,7 +6,7 @@ import pytest
 
 from nv2.content.interface import opener
 from nv2.content.memory import MemoryStore
-from nv2.copying import CopyEvent, copy, follow_up
+from nv2.copying import Choice, CopyEvent, copy, follow_up
 from nv2.errors import NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
@@ -33,7 +33,9 @@ def test_signatures_of_every_level_follow_and_nothing_else_is_written(
     sbom = attach_referrer(source, child, b"packages", artifact_type=SBOM)
     push_as_others_do(source, destination, child, index)
     events: list[CopyEvent] = []
-    result = follow_up(source, destination, "v1", referrer_types=SIGNATURES, progress=events.append)
+    result = follow_up(
+        source, destination, "v1", choice=Choice(referrer_types=SIGNATURES), progress=events.append
+    )
     assert set(destination.manifests) == digests(index, child, *signatures)
     assert len(destination.contents) == 5 + 4, "manifests, envelopes and one empty config"
     assert {subject: set(found) for subject, found in destination.listed.items()} == {
@@ -54,7 +56,7 @@ def test_nothing_follows_what_is_not_there(source: MemoryStore, destination: Rec
     attach_referrer(source, index)
     push_as_others_do(source, destination, child)
     with pytest.raises(NotFound, match="not at the destination") as caught:
-        follow_up(source, destination, index.digest, referrer_types=SIGNATURES)
+        follow_up(source, destination, index.digest, choice=Choice(referrer_types=SIGNATURES))
     assert caught.value.at == index.digest
     assert destination.log == []
 
@@ -68,7 +70,7 @@ def test_signatures_of_an_image_that_is_not_there_are_left_with_it(
     left = attach_referrer(source, absent, b"2")
     upon = attach_referrer(source, left, b"3")
     push_as_others_do(source, destination, here, index)
-    result = follow_up(source, destination, index.digest, referrer_types=SIGNATURES)
+    result = follow_up(source, destination, index.digest, choice=Choice(referrer_types=SIGNATURES))
     assert set(destination.manifests) == digests(here, index, wanted)
     assert (digests(*(item.descriptor for item in result.left)), result.problems) == (
         digests(absent, left, upon),
@@ -82,7 +84,7 @@ def test_an_artifact_that_refers_to_another_is_not_listed_anew(
     sbom = attach_referrer(source, push_image(source, b"layer"), b"packages", artifact_type=SBOM)
     signature = attach_referrer(source, sbom)
     push_as_others_do(source, destination, sbom)
-    result = follow_up(source, destination, sbom.digest, referrer_types=SIGNATURES)
+    result = follow_up(source, destination, sbom.digest, choice=Choice(referrer_types=SIGNATURES))
     assert {subject: set(found) for subject, found in destination.listed.items()} == {
         sbom.digest: digests(signature)
     }
@@ -94,6 +96,6 @@ def test_following_up_a_whole_copy_changes_nothing(source: MemoryStore, destinat
     attach_referrer(source, image)
     copy(source, destination, image.digest, "v1")
     before = (dict(destination.contents), *everything(destination)[1:])
-    result = follow_up(source, destination, image.digest, referrer_types=SIGNATURES)
+    result = follow_up(source, destination, image.digest, choice=Choice(referrer_types=SIGNATURES))
     assert (dict(destination.contents), *everything(destination)[1:]) == before
     assert (result.copied, result.left) == ((), ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nv2.copying import copy
+from nv2.copying import Choice, copy
 from tests.unit.copying.registries import Pair, push_signed, sign
 from tests.world.artifacts import SBOM, attach_referrer, push_image
 
@@ -63,7 +63,7 @@ def test_a_signature_that_the_destination_lists_with_another_size_is_sent_and_li
     pair = Pair()
     image = push_signed(pair.source(), 1)
     (signature,) = pair.source().referrers(image).descriptors
-    copy(pair.source(), pair.destination(), image.digest, None, referrer_types=frozenset())
+    copy(pair.source(), pair.destination(), image.digest, None, choice=Choice(referrer_types=frozenset()))
     pair.destination().attach(image, [signature._replace(size=signature.size + 1)])
     copy(pair.source(), pair.destination(), image.digest, None)
     assert signature.digest in pair.there.repository("app").manifests
@@ -90,7 +90,7 @@ def test_a_listed_signature_that_was_lost_comes_back_with_a_recheck_alone() -> N
     del kept[lost]
     copy(pair.source(), pair.destination(), "v1", "v1")
     assert lost not in kept
-    copy(pair.source(), pair.destination(), "v1", "v1", recheck=True)
+    copy(pair.source(), pair.destination(), "v1", "v1", choice=Choice(recheck=True))
     assert lost in kept
 
 

@@ -1,34 +1,131 @@
-"""`nv2 copy`: an artifact with all its signatures, to another place."""
+"""`nv2 copy`: artifacts with all their signatures, to another place."""
 
 from __future__ import annotations
 
-from nv2.cli import exits, options
+from typing import TYPE_CHECKING, Any
+
+from nv2.cli import copied as said
+from nv2.cli import exits, options, passphrase
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
-from nv2.errors import UsageError
-from nv2.notary.copying import Copied, copy, copy_signatures, plan_copy, plan_copy_signatures
+from nv2.errors import InvalidReference, NotFound, Nv2Error, UsageError
+from nv2.notary.copy_sources import Directory, Pair, pairs, repositories, tagged
+from nv2.notary.copying import Wanted, transfer
 from nv2.notary.session import Session
-from nv2.oci.reference import AnyReference
+from nv2.notary.threads import MAX_AT_ONCE
+from nv2.oci.reference import AnyReference, is_registry, is_repository_path
+
+if TYPE_CHECKING:
+    from nv2.keys.interface import EnvelopeMaker, Signer
+    from nv2.signing import Wish
+
+MAX_CONCURRENCY = 64
+SEVERAL = ("all-repositories", "all-tags", "tags")
+"""Flags that name more than one artifact each."""
 
 
 def run(call: Call) -> int:
-    """Copy from the first reference to the second."""
+    """Copy from all references but the last to that one."""
     as_json = wants_json(call)
-    source = options.with_name(options.read_reference(call, call.arguments[0]), call.arguments[0])
-    destination = options.read_reference(call, call.arguments[1])
-    if destination.digest is not None:
-        raise UsageError("a destination is named by tag or not at all", at=str(destination))
+    _check(call)
+    session = options.session(call)
+    pairs, alone = _pairs(call, session)
+    wanted = _wanted(call, session)
+    documents: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for pair in pairs:
+        try:
+            codes.append(_copy(call, session, pair, wanted, documents))
+        except Nv2Error as e:
+            if alone:
+                raise
+            call.output.error(e)
+            documents.append(exits.failure_document(pair.source, e))
+            codes.append(exits.exit_code(e))
+    if as_json:
+        call.output.json({"schema": COMMAND.schema, "dryRun": call.on("dry-run"), "results": documents})
+    return _sum(codes)
+
+
+def _sum(codes: list[int]) -> int:
+    """All, some, or none: the exit code of several copies."""
+    some = any(code in (exits.DONE, exits.PARTLY) for code in codes)
+    return exits.PARTLY if some and any(codes) else exits.worst(codes)
+
+
+def _check(call: Call) -> None:
+    """Raise `UsageError` for flags that mean nothing without another, or nothing at all."""
     if call.string("scope") is not None and not call.on("verify"):
         raise UsageError("--scope chooses a policy statement; without --verify no policy is read")
-    session = options.session(call)
+    asked = next((flag.name for flag in passphrase.FLAGS if flag.name in call.changed), None)
+    if asked and call.string("sign-key") is None:
+        raise UsageError(f"--{asked} is for --sign-key, which is missing")
+    if not 0 < call.number("concurrency") <= MAX_CONCURRENCY:
+        raise UsageError(f"--concurrency is a number from 1 to {MAX_CONCURRENCY}")
+
+
+def _pairs(call: Call, session: Session) -> tuple[tuple[Pair, ...], bool]:
+    """What goes where, and whether one artifact was named alone. Raises `UsageError`, and what listing raises."""
+    *texts, last = call.arguments
+    alone = len(texts) == 1 and not any(name in call.changed for name in SEVERAL)
+    destination = _directory(call, last) or options.read_reference(call, last)
+    if not isinstance(destination, Directory):
+        if destination.digest is not None:
+            raise UsageError("a destination is named by tag or not at all", at=last)
+        if destination.tag is not None and not alone:
+            raise UsageError(
+                "several artifacts cannot have one tag", at=last, hint="name the repository alone"
+            )
+    return pairs(_sources(call, session, texts), destination), alone
+
+
+def _directory(call: Call, text: str) -> Directory | None:
+    """The place in a registry that keeps the paths of repositories, if `text` names one: it ends in a slash."""
+    every = call.on("all-repositories")
+    if text.startswith("layout:") or not (every or text.endswith("/")):
+        return None
+    registry, _, path = text.rstrip("/").partition("/")
+    if not is_registry(registry) or (path and not is_repository_path(path)):
+        raise InvalidReference(
+            "neither a registry nor a path in one", at=text, hint="expected <registry>/[<path>/]"
+        )
+    return Directory(registry, path)
+
+
+def _sources(call: Call, session: Session, texts: list[str]) -> list[AnyReference]:
+    patterns = call.strings("tags")
+    if call.on("all-repositories"):
+        if len(texts) > 1 or not is_registry(texts[0].rstrip("/")):
+            raise UsageError(
+                "--all-repositories copies from one registry", at=texts[0], hint="name host[:port] alone"
+            )
+        found: list[AnyReference] = []
+        for repository in repositories(session, texts[0].rstrip("/")):
+            try:
+                found += tagged(session, repository, patterns)
+            except NotFound as e:
+                call.output.warn(str(e))
+        return found
+    references = [options.read_reference(call, text) for text in texts]
+    if not (call.on("all-tags") or patterns):
+        return [options.with_name(item, text) for item, text in zip(references, texts, strict=True)]
+    if named := next((item for item in references if item.wanted is not None), None):
+        raise UsageError(
+            "with --all-tags or --tags a source has no tag", at=str(named), hint="name the repository alone"
+        )
+    return [item for repository in references for item in tagged(session, repository, patterns)]
+
+
+def _copy(call: Call, session: Session, pair: Pair, wanted: Wanted, documents: list[dict[str, Any]]) -> int:
+    """Copy one artifact, and say so; the exit code."""
+    as_json, source = wants_json(call), pair.source
     if call.on("verify"):
         code, source = _verified(call, session, source, quiet=as_json)
         if code != exits.DONE:
             return code
-    copied = _copy(call, session, source, destination)
-    if as_json:
-        _print_json(call, copied)
-    else:
-        _print(call, copied)
+    copied = transfer(session, source, pair.destination, wanted)
+    documents.append(said.document(copied))
+    if not as_json:
+        call.output.lines(said.lines(copied, rehearsed=call.on("dry-run")))
     for problem in copied.result.problems:
         call.output.warn(problem)
     return exits.PARTLY if copied.result.problems else exits.DONE
@@ -47,13 +144,40 @@ def _verified(call: Call, session: Session, source: AnyReference, *, quiet: bool
     return code, source._replace(digest=evaluated.artifact.subject.digest)
 
 
-def _copy(call: Call, session: Session, source: AnyReference, destination: AnyReference) -> Copied:
-    rehearsed = call.on("dry-run")
-    if call.on("signatures-only"):
-        follow = plan_copy_signatures if rehearsed else copy_signatures
-        return follow(source, destination, session=session)
-    go = plan_copy if rehearsed else copy
-    return go(source, destination, referrer_types=_types(call), recheck=call.on("recheck"), session=session)
+def _wanted(call: Call, session: Session) -> Wanted:
+    trust = None
+    if call.on("verify"):
+        from nv2.notary.trust_here import trust_by_policy
+
+        trust = trust_by_policy(session, call.string("scope"))
+    return Wanted(
+        _types(call),
+        call.string("platform"),
+        call.on("digest-tags"),
+        call.on("recheck"),
+        call.on("signatures-only"),
+        call.on("dry-run"),
+        trust,
+        _signer(call, session),
+        call.number("concurrency"),
+    )
+
+
+def _signer(call: Call, session: Session) -> tuple[Signer | EnvelopeMaker, Wish] | None:
+    """Who signs on arrival, as `sign -k` would. Raises `SigningKeyError`, `UsageError`."""
+    key = call.string("sign-key")
+    if key is None:
+        return None
+    from nv2.notary.denied_signing import heeding_denials
+    from nv2.notary.signers import find_signer
+    from nv2.oci import media_types as mt
+    from nv2.signing import Wish
+
+    media_type = mt.ENVELOPES[session.config.signature_format or "jws"]
+    wish = heeding_denials(
+        session, Wish(media_type, signing_agent=session.signing_agent(call.output.program))
+    )
+    return find_signer(session, key, None, passphrase.passphrase_source(call)), wish
 
 
 def _types(call: Call) -> frozenset[str] | None:
@@ -66,67 +190,50 @@ def _types(call: Call) -> frozenset[str] | None:
     return types or None
 
 
-def _print(call: Call, copied: Copied) -> None:
-    result = copied.result
-    rehearsed = call.on("dry-run")
-    verb = "Would copy" if rehearsed else "Copied"
-    call.output.line(f"{verb} {copied.source.shown} to {copied.destination}")
-    counts = (
-        ("to copy" if rehearsed else "copied", result.copied),
-        ("to mount" if rehearsed else "mounted", result.mounted),
-        ("there already", result.skipped),
-        ("left out", result.left),
-    )
-    said = ", ".join(f"{len(found)} {word}" for word, found in counts if found)
-    call.output.line(f"{said}; {result.bytes_sent} bytes to send" if rehearsed else said)
-
-
-def _print_json(call: Call, copied: Copied) -> None:
-    result = copied.result
-    call.output.json(
-        {
-            "schema": COMMAND.schema,
-            "source": copied.source.shown,
-            "destination": str(copied.destination),
-            "dryRun": call.on("dry-run"),
-            "artifact": copied.source.subject.to_json(),
-            "copied": [item.to_json() for item in result.copied],
-            "mounted": [item.to_json() for item in result.mounted],
-            "skipped": [item.to_json() for item in result.skipped],
-            "left": [item.descriptor.to_json() | {"reason": item.reason} for item in result.left],
-            "problems": list(result.problems),
-        }
-    )
-
-
 COMMAND = Command(
     "copy",
-    "copy an artifact with its signatures",
+    "copy artifacts with their signatures",
     run,
     flags=(
-        Flag("dry-run", "say what would be copied, and write nothing", Kind.BOOL),
+        Flag("all-repositories", "copy a whole registry, each repository to the same path", Kind.BOOL),
+        Flag("all-tags", "copy every tag of the sources", Kind.BOOL),
+        Flag("tags", "copy the tags that fit this pattern, such as 'v1.*'; may repeat", Kind.STRINGS),
+        Flag("platform", "copy one image of an index, such as linux/arm64, not the index"),
         Flag("no-referrers", "leave signatures and all other referrers behind", Kind.BOOL),
         Flag("referrer-type", "copy only referrers of this artifact type; may repeat", Kind.STRINGS),
         Flag("signatures-only", "copy only signatures of what is there already", Kind.BOOL),
-        Flag("recheck", "ask for every piece, also of signatures that are listed there", Kind.BOOL),
+        Flag("digest-tags", "copy what cosign attached, too (tags sha256-….sig, .att, .sbom)", Kind.BOOL),
         Flag("verify", "copy only what the trust policy trusts; exit as verify", Kind.BOOL),
         Flag("scope", "with --verify: choose the policy statement by this scope"),
+        Flag("sign-key", "sign on arrival with this key, before the tag is written"),
+        *(flag._replace(hidden=True) for flag in passphrase.FLAGS),
+        Flag("recheck", "ask for every piece, also of signatures that are listed there", Kind.BOOL),
+        Flag("concurrency", "how much is under way at a time", Kind.INT, default=MAX_AT_ONCE),
+        Flag("dry-run", "say what would be copied, and write nothing", Kind.BOOL),
         *options.CONNECTION,
         OUTPUT,
         DEBUG,
     ),
-    exclusive=(("no-referrers", "referrer-type", "signatures-only"),),
-    usage="<source> <destination>",
-    arguments=(2, 2),
-    missing="names a source and a destination",
+    exclusive=(
+        ("no-referrers", "referrer-type", "signatures-only"),
+        ("all-repositories", "all-tags"),
+        ("all-tags", "tags"),
+        ("signatures-only", "platform"),
+        ("signatures-only", "digest-tags"),
+        ("signatures-only", "sign-key"),
+        ("verify", "digest-tags"),
+    ),
+    usage="<source>... <destination>",
+    arguments=(2, None),
+    missing="names at least one source, and a destination",
     aliases=("cp",),
     description=(
-        "Copy an artifact, all that belongs to it and all that refers to it (signatures first of all) between\n"
+        "Copy artifacts, all that belongs to them and all that refers to them (signatures first) between\n"
         "registries and OCI image layouts. The tag is written last: whoever sees it sees the signatures too."
     ),
     examples=(
         "nv2 copy registry.example.com/net-monitor:v1 registry.acme.example/net-monitor:v1",
-        "nv2 copy registry.example.com/net-monitor:v1 layout:./net-monitor:v1",
+        "nv2 copy --tags 'v1.*' registry.example.com/net-monitor registry.acme.example/net-monitor",
     ),
     schema="nv2.copy/v1",
 )

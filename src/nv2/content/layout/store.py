@@ -136,6 +136,10 @@ class LayoutStore:
     def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
         """Nothing: what is not listed refers to nothing."""
 
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag, sorted; what is no tag of a registry is none here."""
+        return tuple(filter(is_tag, self._directory.index().tags))
+
     def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
         """Every manifest that names `subject`, with the type and the annotations that stand in it."""
         walked = self._walk()

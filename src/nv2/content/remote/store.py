@@ -21,6 +21,7 @@ from nv2.content.remote.endpoint import Endpoint, content_name, look_for
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
 from nv2.content.remote.manifest_answers import check_pushed, describe_answer
 from nv2.content.remote.manifest_cache import Kept, Manifests
+from nv2.content.remote.name_lists import tags_of
 from nv2.content.remote.prefetch import Ahead, Asked, manifest_request, needed_login, start_ahead
 from nv2.content.remote.referrers import (
     api_listing,
@@ -202,6 +203,10 @@ class RemoteStore:
         if not is_tag(tag):
             raise InvalidReference(f"invalid tag {tag!r}", at=self._endpoint.name, hint=EXPECTED)
         self._put_manifest(descriptor, self.fetch(descriptor, MAX_MANIFEST), tag)
+
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag of the repository. See `TagLister.tag_names`."""
+        return tags_of(self._endpoint)
 
     def _put_manifest(self, descriptor: Descriptor, data: bytes, name: str) -> None:
         headers = {"Content-Type": descriptor.media_type}

@@ -1,0 +1,80 @@
+"""The tags of a repository, and the repositories of a registry (distribution-spec, "Listing Tags"; `_catalog`).
+
+What this module does not do: choose among them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nv2 import strict_json
+from nv2.content.remote.endpoint import Endpoint
+from nv2.errors import BadAnswer
+from nv2.oci.reference import is_repository_path, is_tag
+from nv2.plain_text import quoted
+from nv2.transport.interface import Request, Response, Transport
+from nv2.transport.urls import origin_of, resolve_url
+
+MAX_NAMES = 100_000
+"""Names in one list; the largest repositories known have some ten thousand tags."""
+
+PAGE = 1000
+"""Names that are asked for at once. Some registries refuse to give more."""
+
+_LINK = re.compile(r'<([^<>]{1,8192})>\s*;[^,<]*\brel\s*=\s*"?next"?', re.ASCII | re.IGNORECASE)
+
+
+def tags_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """Every tag of the repository, sorted. Raises `NotFound`, `Refused`, `BadAnswer`."""
+    request = endpoint.request("GET", f"tags/list?n={PAGE}")
+    found = _names(endpoint, request, "tags", "list of tags")
+    return tuple(sorted(filter(is_tag, found)))
+
+
+def repositories_of(registry: str, transport: Transport, *, plain_http: bool) -> tuple[str, ...]:
+    """Every repository that `registry` names, sorted. Many public ones name none, or refuse. Raises as `tags_of`."""
+    endpoint = Endpoint(registry, "_catalog", transport, plain_http=plain_http)
+    url = f"{endpoint.url('').rstrip('/')}?n={PAGE}"
+    request = Request("GET", url, scopes=("registry:catalog:*",))
+    found = _names(endpoint, request, "repositories", "list of repositories")
+    return tuple(sorted(filter(is_repository_path, found)))
+
+
+def _names(endpoint: Endpoint, request: Request, key: str, what: str) -> set[str]:
+    names: set[str] = set()
+    while True:
+        response = endpoint.send(request)
+        if response.status != 200:
+            raise endpoint.failure(response, what)
+        page = _page(response, key, f"{what} of {endpoint.name}")
+        known = len(names)
+        names.update(page)
+        if len(names) > MAX_NAMES:
+            raise BadAnswer(f"the {what} has more than {MAX_NAMES} names", at=endpoint.name)
+        following = _next(endpoint, response, what)
+        # A page that adds nothing ends it: who names itself as the next would never stop.
+        if following is None or len(names) == known:
+            return names
+        request = request._replace(url=following)
+
+
+def _page(response: Response, key: str, at: str) -> list[str]:
+    document = strict_json.loads(response.data(), BadAnswer, at=at)
+    if not isinstance(document, dict):
+        raise BadAnswer("answered with something else than an object", at=at)
+    found: Any = document.get(key)
+    found = [] if found is None else found  # Go writes an empty list that nobody made as null
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise BadAnswer(f"answered with something else than {quoted(key)}", at=at)
+    return found
+
+
+def _next(endpoint: Endpoint, response: Response, what: str) -> str | None:
+    link = _LINK.search(response.headers.get("link", ""))
+    if link is None:
+        return None
+    url = resolve_url(response.url, link[1])
+    if origin_of(url) != origin_of(endpoint.url("")):
+        raise BadAnswer(f"the next page of the {what} is at {origin_of(url).place}", at=endpoint.name)
+    return url

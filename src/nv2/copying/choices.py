@@ -1,0 +1,97 @@
+"""What of an artifact is copied: one platform of an index, and what nobody objects to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+from nv2.closure import Closure, Node, Types
+from nv2.content.interface import Source
+from nv2.copying.results import Left
+from nv2.errors import ArtifactError, NotFound
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
+from nv2.oci.manifest import MAX_MANIFEST, parse_manifest
+from nv2.oci.platforms import Platform, platform_of_config, platforms_of
+
+MAX_CONFIG = 4 * 1024 * 1024
+"""Bytes of an image's config that is asked for its platform."""
+
+Objections = Mapping[Digest, str]
+"""What must stay behind, and why."""
+
+
+class Choice(NamedTuple):
+    """What comes along, and how much is asked."""
+
+    referrer_types: Types = None
+    """Artifact types of referrers that come along: None for all, an empty set for none."""
+    platform: Platform | None = None
+    """The image of this platform alone, in place of the index."""
+    digest_tags: Collection[str] = ()
+    """Tags of the source, of which those named after a digest that is copied come along (cosign's)."""
+    object_to: Callable[[Closure], Objections] | None = None
+    """Called when all is known and nothing is written: which referrers stay behind."""
+    recheck: bool = False
+    """Whether a distant destination is asked for everything."""
+
+
+EVERYTHING = Choice()
+
+INDEX = "has other platforms, too"
+OF_INDEX = "refers to the index, of which one platform was copied"
+UPON_LEFT = "belongs to what is left"
+
+
+def pick(source: Source, root: Descriptor, platform: Platform | None) -> tuple[Descriptor, list[Left]]:
+    """The image of `platform` in the index `root`, and what is left of the index: itself and its referrers.
+
+    An image that is no index must be of the platform. Raises `NotFound`, `ArtifactError`, and what `source` raises.
+    """
+    if platform is None:
+        return root, []
+    if root.media_type not in mt.INDEXES:
+        _check_image(source, root, platform)
+        return root, []
+    children = list(platforms_of(source.fetch(root, MAX_MANIFEST), root.digest))
+    fitting = {child.digest: (child, found) for child, found in children if found and found.fits(platform)}
+    if not fitting:
+        known = ", ".join(sorted({str(found) for _, found in children if found}))
+        raise NotFound(
+            f"no image for {platform}", at=root.digest, hint=f"there are images for {known or 'none'}"
+        )
+    if len(fitting) > 1:
+        names = ", ".join(sorted(str(found) for _, found in fitting.values()))
+        raise ArtifactError(
+            f"several images for {platform}: {names}", at=root.digest, hint="name the variant, or a digest"
+        )
+    ((image, _),) = fitting.values()
+    own = {child.digest for child, _ in children}
+    refers = (item for item in source.referrers(root).descriptors if item.digest not in own)
+    return image, [Left(root, INDEX), *(Left(Descriptor(*item[:4]), OF_INDEX) for item in refers)]
+
+
+def _check_image(source: Source, root: Descriptor, platform: Platform) -> None:
+    config = parse_manifest(source.fetch(root, MAX_MANIFEST), root.media_type, at=root.digest).config
+    found = platform_of_config(source.fetch(config, MAX_CONFIG), config.digest) if config else None
+    if found is None or not found.fits(platform):
+        raise NotFound(
+            f"no image for {platform}", at=root.digest, hint=f"this one is for {found or 'no platform'}"
+        )
+
+
+def without(closure: Closure, objections: Objections) -> tuple[Closure, list[Left]]:
+    """`closure` without the referrers that are objected to, and without what belongs to these alone."""
+    kept: dict[Digest, Node] = {}
+    left: list[Left] = []
+    parts: set[Digest] = set()
+    for digest, node in closure.nodes.items():  # subjects and indexes stand before what belongs to them
+        subject = node.manifest.subject
+        about = digest in parts or (subject is not None and subject.digest in kept)
+        if node.required or (about and digest not in objections):
+            kept[digest] = node
+            parts.update(node.children)
+        else:
+            left.append(Left(node.descriptor, objections.get(digest, UPON_LEFT)))
+    return closure._replace(nodes=kept), left

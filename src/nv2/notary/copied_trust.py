@@ -1,0 +1,69 @@
+"""Which referrers of a trusted artifact the trust policy lets a copy take along, wired.
+
+A signature must be trusted itself. Anything else that refers to the artifact, such as an SBOM, must have a trusted
+signature of its own: the signature of the artifact says nothing about what was attached later.
+"""
+
+from __future__ import annotations
+
+from nv2.closure import Closure, Node
+from nv2.notary.session import Session
+from nv2.notary.trust_here import TrustChoice
+from nv2.notary.verification import Evaluated, evaluate_reference
+from nv2.oci.digest import Digest
+from nv2.oci.manifest import is_signature
+from nv2.oci.reference import AnyReference
+from nv2.trust.trust import MAX_SIGNATURES
+from nv2.trust.verdict import USABLE, Verdict
+
+UNSIGNED = "has no trusted signature"
+
+
+def untrusted(
+    session: Session, reference: AnyReference, choose: TrustChoice, closure: Closure
+) -> dict[Digest, str]:
+    """What of `closure`, read at the place of `reference`, must stay behind, and why.
+
+    Where the policy's level is skip nobody is judged. Raises `Nv2Error` where nothing can be said.
+    """
+    signatures: dict[Digest, list[Digest]] = {}
+    others: list[Node] = []
+    for digest, node in closure.nodes.items():
+        subject = node.manifest.subject
+        if node.required or subject is None or subject.digest not in closure.nodes:
+            continue
+        if is_signature(node.manifest):
+            signatures.setdefault(subject.digest, []).append(digest)
+        else:
+            others.append(node)
+    found: dict[Digest, str] = {}
+    for subject_digest in {*signatures, *(node.descriptor.digest for node in others)}:
+        count = len(signatures.get(subject_digest, ()))
+        evaluated = evaluate_reference(
+            session,
+            reference.with_digest(subject_digest),
+            choose,
+            max_signatures=max(count, MAX_SIGNATURES),
+            all_signatures=True,
+        )
+        if evaluated.verdict.verdict is Verdict.NOT_CHECKED:
+            continue
+        found.update(_refused(evaluated, signatures.get(subject_digest, [])))
+        is_other = not closure.nodes[subject_digest].required
+        if (
+            is_other
+            and evaluated.verdict.verdict not in USABLE
+            and not is_signature(closure.nodes[subject_digest].manifest)
+        ):
+            found[subject_digest] = UNSIGNED
+    return found
+
+
+def _refused(evaluated: Evaluated, signatures: list[Digest]) -> dict[Digest, str]:
+    """Those of `signatures` that are not trusted, and why."""
+    judged = {item.manifest.digest: item for item in evaluated.verdict.signatures}
+    return {
+        digest: f"not trusted: {judged[digest].reason}" if digest in judged else "not judged"
+        for digest in signatures
+        if digest not in judged or judged[digest].verdict is not Verdict.TRUSTED
+    }

@@ -1,0 +1,102 @@
+"""One image of an index is copied in place of the index."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nv2.content.memory import MemoryStore
+from nv2.copying import Choice, copy
+from nv2.errors import ArtifactError, NotFound, UsageError
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.platforms import Platform, parse_platform
+from tests.unit.copying.stores import Recording, digests
+from tests.world.artifacts import attach_referrer, push_image, push_manifest
+
+ARM = Choice(platform=Platform("linux", "arm64"))
+
+
+def push_platforms(store: MemoryStore, *platforms: Platform) -> tuple[Descriptor, list[Descriptor]]:
+    """An index with an image for each of `platforms`."""
+    images = [push_image(store, str(platform).encode()) for platform in platforms]
+    entries = [
+        {
+            **image.to_json(),
+            "platform": {"os": item.system, "architecture": item.architecture, "variant": item.variant or ""},
+        }
+        for image, item in zip(images, platforms, strict=True)
+    ]
+    return push_manifest(store, {"manifests": entries}, mt.IMAGE_INDEX), images
+
+
+def test_the_image_of_the_platform_comes_with_its_signatures_and_the_signatures_of_the_index_are_left_by_name(
+    source: MemoryStore, destination: Recording
+) -> None:
+    index, (amd, arm) = push_platforms(source, Platform("linux", "amd64"), Platform("linux", "arm64", "v8"))
+    of_index, of_arm = (
+        attach_referrer(source, index, b"of the index"),
+        attach_referrer(source, arm, b"of arm"),
+    )
+    attach_referrer(source, amd, b"of amd")
+    result = copy(source, destination, index.digest, "v1", choice=ARM)
+    assert result.root == arm
+    assert destination.resolve("v1") == arm
+    assert set(destination.manifests) == digests(arm, of_arm)
+    assert {item.descriptor.digest: item.reason for item in result.left} == {
+        index.digest: "has other platforms, too",
+        of_index.digest: "refers to the index, of which one platform was copied",
+    }
+
+
+def test_a_platform_that_the_index_does_not_have_is_an_error_that_names_those_it_has(
+    source: MemoryStore, destination: Recording
+) -> None:
+    index, _ = push_platforms(source, Platform("linux", "amd64"), Platform("windows", "amd64"))
+    with pytest.raises(NotFound, match="no image for linux/arm64") as e:
+        copy(source, destination, index.digest, "v1", choice=ARM)
+    assert "linux/amd64, windows/amd64" in (e.value.hint or "")
+    assert destination.log == []
+
+
+def test_two_images_for_what_was_asked_are_an_error(source: MemoryStore, destination: Recording) -> None:
+    index, images = push_platforms(source, Platform("linux", "arm", "v6"), Platform("linux", "arm", "v7"))
+    with pytest.raises(ArtifactError, match="several images for linux/arm: linux/arm/v6, linux/arm/v7"):
+        copy(source, destination, index.digest, "v1", choice=Choice(platform=Platform("linux", "arm")))
+    copy(source, destination, index.digest, "v1", choice=Choice(platform=Platform("linux", "arm", "v7")))
+    assert destination.resolve("v1") == images[1]
+
+
+@pytest.mark.parametrize(("architecture", "fits"), [("arm64", True), ("amd64", False)])
+def test_an_image_that_is_in_no_index_must_be_of_the_platform(
+    source: MemoryStore, destination: Recording, architecture: str, fits: bool
+) -> None:
+    config = json.dumps({"os": "linux", "architecture": architecture}).encode()
+    image = push_image(source, b"layer", config=config)
+    if fits:
+        assert copy(source, destination, image.digest, "v1", choice=ARM).root == image
+        return
+    with pytest.raises(NotFound, match="no image for linux/arm64"):
+        copy(source, destination, image.digest, "v1", choice=ARM)
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "fits"),
+    [
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm64/v8", "linux/arm64", True),
+        ("linux/arm/v7", "linux/arm", True),
+        ("linux/arm/v7", "linux/arm/v6", False),
+        ("linux/arm", "linux/arm/v6", False),
+        ("linux/amd64", "windows/amd64", False),
+    ],
+)
+def test_a_platform_fits_what_was_asked_if_it_is_no_other(has: str, asked: str, fits: bool) -> None:
+    assert parse_platform(has).fits(parse_platform(asked)) is fits
+
+
+@pytest.mark.parametrize("text", ["linux", "linux/", "a/b/c/d", "linux/arm 64", ""])
+def test_what_is_no_platform_is_a_mistake_of_the_caller(text: str) -> None:
+    with pytest.raises(UsageError, match="invalid platform"):
+        parse_platform(text)
