@@ -19,6 +19,7 @@ Code = Literal[
     "NAME_INVALID",
     "NAME_UNKNOWN",
     "SIZE_INVALID",
+    "UNAUTHORIZED",
     "DENIED",
     "UNSUPPORTED",
     "TOOMANYREQUESTS",

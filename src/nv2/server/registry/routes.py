@@ -73,6 +73,12 @@ def respond(storage: Storage, call: Call, warn: Callable[[str], None]) -> Answer
     return answer._replace(headers={**COMMON_HEADERS, **answer.headers})
 
 
+def place_of(path: str) -> Mapping[str, str] | None:
+    """The `repository` and `name` in `path` as an endpoint would read them, empty if it has none; None: no endpoint."""
+    found = (pattern.fullmatch(path) for pattern, _ in ROUTES)
+    return next((place.groupdict() for place in found if place), None)
+
+
 def refuse(status: int, reason: str) -> Answer:
     """The answer to what is no valid request at all."""
     return Refusal(status, "UNSUPPORTED", reason).answer

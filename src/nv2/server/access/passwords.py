@@ -1,0 +1,123 @@
+"""htpasswd files with bcrypt, and asking them at little cost.
+
+bcrypt is slow by design. A password that was right is remembered, keyed and hashed, as long as the file is; whatever
+else is asked costs one calculation, of which only `AT_ONCE` run together: guessing keeps neither the machine nor
+those busy who have logged in before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nv2.errors import ConfigurationError
+from nv2.files import read_file
+from nv2.server.access.rights import ANONYMOUS, EVERYBODY
+
+MAX_FILE = 1024 * 1024
+"""Bytes of a htpasswd file: ten thousand users."""
+
+MAX_COST = 14
+"""The highest cost: 14 takes a second. What takes longer would let a few wrong passwords fill the time of a processor."""
+
+MAX_PASSWORD = 72
+"""Bytes of a password that bcrypt looks at. A longer one is wrong, whatever it begins with."""
+
+AT_ONCE = 2
+"""Calculations at a time."""
+
+PATIENCE = 5.0
+"""Seconds that a login waits for its turn."""
+
+_LINE = re.compile(r"(?P<user>[^:\s]{1,128}):(?P<hash>\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53})", re.ASCII)
+
+
+class Busy(Exception):
+    """Too many passwords are being checked."""
+
+
+def read_passwords(path: Path) -> Passwords:
+    """The users of the file at `path`. Raises `ConfigurationError` with the line; what is in it is never said."""
+    data = read_file(path, MAX_FILE, "a htpasswd file", error=ConfigurationError)
+    found: dict[str, bytes] = {}
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            user, hashed = _entry(line, f"{path}: line {number}")
+            if user in found:
+                raise ConfigurationError("the user was named before", at=f"{path}: line {number}")
+            found[user] = hashed
+    if not found:
+        raise ConfigurationError(
+            "nobody is named", at=str(path), hint=f"make it with 'htpasswd -B -c {path} USER'"
+        )
+    return Passwords(found)
+
+
+def _entry(line: str, at: str) -> tuple[str, bytes]:
+    found = _LINE.fullmatch(line.rstrip())
+    if not found:
+        raise ConfigurationError(
+            "not a user and a bcrypt hash", at=at, hint="expected USER:$2y$..., as 'htpasswd -B' writes it"
+        )
+    if not 4 <= int(found["cost"]) <= MAX_COST:
+        raise ConfigurationError(f"the cost is {found['cost']}", at=at, hint=f"possible: 4 to {MAX_COST}")
+    if found["user"] in (ANONYMOUS, EVERYBODY):
+        raise ConfigurationError("nobody can have this name: rights use it", at=at)
+    return found["user"], found["hash"].encode()
+
+
+class Passwords:
+    """Users and the hashes of their passwords."""
+
+    def __init__(self, hashes: Mapping[str, bytes], *, patience: float = PATIENCE) -> None:
+        """Raises `ConfigurationError` if bcrypt is not installed."""
+        self._bcrypt = _bcrypt()
+        self._hashes = hashes
+        self._patience = patience
+        self._key = secrets.token_bytes(32)
+        self._right: dict[str, bytes] = {}
+        """At most one for each user."""
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        # What an unknown user is compared with: as costly as the costliest that there is.
+        self._nobody: bytes = max(hashes.values(), key=lambda hashed: hashed[4:6])
+
+    def __contains__(self, user: str) -> bool:
+        return user in self._hashes
+
+    def check(self, user: str, password: bytes) -> bool:
+        """Whether `password` is that of `user`; for an unknown one this takes as long. Raises `Busy`."""
+        shown = hmac.digest(self._key, user.encode() + b"\0" + password, hashlib.sha256)
+        known = self._right.get(user)
+        if known is not None and hmac.compare_digest(known, shown):
+            return True
+        if not password or len(password) > MAX_PASSWORD or b"\0" in password:
+            return False
+        if not self._calculate(self._hashes.get(user, self._nobody), password) or user not in self._hashes:
+            return False
+        self._right[user] = shown
+        return True
+
+    def _calculate(self, hashed: bytes, password: bytes) -> bool:
+        if not self._turns.acquire(timeout=self._patience):
+            raise Busy
+        try:
+            return bool(self._bcrypt.checkpw(password, hashed))
+        finally:
+            self._turns.release()
+
+
+def _bcrypt() -> Any:
+    try:
+        import bcrypt
+    except ImportError:
+        raise ConfigurationError(
+            "htpasswd files take the package bcrypt",
+            hint="install nv2 with its extra: pip install 'nv2[registry]'",
+        ) from None
+    return bcrypt
