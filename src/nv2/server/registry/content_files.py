@@ -43,13 +43,17 @@ class ContentFiles:
         for directory in (path.parent, *(parent.parent for parent in made)):
             sync_directory(directory)
 
-    def open(self, digest: Digest) -> FileSlice | None:
-        """The whole content as an open file, or None if it is not there."""
+    def open(self, digest: Digest, size: int | None = None) -> FileSlice | None:
+        """The whole content as an open file, or None if it is not there; with `size`, in other than as many bytes."""
         try:
             file = self.path(digest).open("rb")
         except FileNotFoundError:
             return None
-        return FileSlice(file, 0, os.fstat(file.fileno()).st_size)
+        found = os.fstat(file.fileno()).st_size
+        if size is not None and found != size:
+            file.close()
+            return None
+        return FileSlice(file, 0, found)
 
     def size(self, digest: Digest) -> int | None:
         """Bytes of the content, or None if it is not there."""

@@ -32,6 +32,8 @@ class StoredManifest(NamedTuple):
 
     digest: Digest
     media_type: str
+    size: int | None
+    """Bytes; None where an older version did not write them down."""
 
 
 def repository_of(db: sqlite3.Connection, name: str) -> int | None:
@@ -48,8 +50,14 @@ def make_repository(db: sqlite3.Connection, name: str) -> int | None:
 
 def has_blob(db: sqlite3.Connection, repository: int | None, digest: Digest) -> bool:
     """Whether the repository has the blob."""
-    query = "SELECT 1 FROM blobs WHERE repository = ? AND digest = ?"
-    return db.execute(query, (repository, digest)).fetchone() is not None
+    return blob(db, repository, digest) is not None
+
+
+def blob(db: sqlite3.Connection, repository: int | None, digest: Digest) -> tuple[int | None] | None:
+    """The bytes that the blob has, None where they are not known; None alone if the repository does not have it."""
+    query = "SELECT size FROM blobs WHERE repository = ? AND digest = ?"
+    found: tuple[int | None] | None = db.execute(query, (repository, digest)).fetchone()
+    return found
 
 
 def uses(db: sqlite3.Connection, digest: Digest) -> int:
@@ -77,7 +85,8 @@ def manifest(db: sqlite3.Connection, repository: int | None, name: str) -> Store
         ).fetchone()
         name = row[0] if row else ""
     row = db.execute(
-        "SELECT digest, media_type FROM manifests WHERE repository = ? AND digest = ?", (repository, name)
+        "SELECT digest, media_type, size FROM manifests WHERE repository = ? AND digest = ?",
+        (repository, name),
     ).fetchone()
     return StoredManifest(*row) if row else None
 

@@ -55,10 +55,10 @@ class Storage:
     # Blobs
 
     def blob(self, repository: str, digest: Digest) -> FileSlice | None:
-        """The blob, open, if `repository` has it."""
+        """The blob, open, if `repository` has it, and its file is not torn: then it counts as absent, to be sent again."""
         with self._database.reading() as db:
-            known = rows.has_blob(db, rows.repository_of(db, repository), digest)
-        return self._content.open(digest) if known else None
+            known = rows.blob(db, rows.repository_of(db, repository), digest)
+        return self._content.open(digest, *known) if known else None
 
     def add_blob(self, repository: str, digest: Digest, file: Path) -> None:
         """Adopt the synced and checked `file` as a blob of `repository`."""
@@ -104,8 +104,8 @@ class Storage:
             return rows.manifest(db, rows.repository_of(db, repository), name)
 
     def open_manifest(self, manifest: StoredManifest) -> FileSlice | None:
-        """Its bytes, as they were pushed; None if it was removed meanwhile."""
-        return self._content.open(manifest.digest)
+        """Its bytes, as they were pushed; None if it was removed meanwhile, or its file is torn."""
+        return self._content.open(manifest.digest, manifest.size)
 
     def add_manifest(
         self,

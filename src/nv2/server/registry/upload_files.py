@@ -1,13 +1,17 @@
-"""Uploads under way: a file each, in a folder of their own; what a stopped registry left there is removed.
+"""Uploads under way: a file each, in a folder of their own, which a restart of the registry leaves there.
 
-An upload that is cut off keeps what arrived, and its client may ask how far it got and continue. What this
-module does not do: publish content. `finish` hands over a checked and synced file.
+An upload that is cut off keeps what arrived, and its client may ask how far it got and continue. All that must be
+known of it is in the name of the file: the identifier, the algorithm, and a hash of the repository, which is too
+long for a name. What this module does not do: publish content. `finish` hands over a checked and synced file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
+import re
 import threading
 import time
 import uuid
@@ -16,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nv2.errors import ContentMismatch
-from nv2.oci.digest import Digest, algorithm_of, hasher
+from nv2.oci.digest import Digest, algorithm_of, hasher, is_computable
 from nv2.server.messages import Body
 from nv2.server.registry.errors import Refusal
 from nv2.server.registry.limits import Limits
@@ -25,18 +29,47 @@ PIECE = 1024 * 1024
 """Bytes that are read, hashed and written at a time."""
 
 
-class Upload:
-    """An upload into `repository`: `size` bytes have arrived and were written and hashed."""
+_NAME = re.compile(r"(?P<identifier>[0-9a-f-]{36})\.(?P<algorithm>[a-z0-9]+)\.(?P<place>[0-9a-f]{32})")
 
-    def __init__(self, repository: str, directory: Path, algorithm: str) -> None:
-        self.identifier = str(uuid.uuid4())
-        self.repository = repository
-        self.size = 0
-        self.touched = time.monotonic()
-        self.file = directory / self.identifier
+
+def _place(repository: str) -> str:
+    return hashlib.sha256(repository.encode()).hexdigest()[:32]
+
+
+class Upload:
+    """An upload: `size` bytes have arrived in `file` and were written. Its name says the rest."""
+
+    def __init__(self, file: Path, identifier: str, algorithm: str, place: str) -> None:
+        """Of the existing `file`; what is in it has arrived before."""
+        found = file.stat()
+        self.identifier = identifier
+        self.file = file
+        self.size = found.st_size
+        self.touched = time.monotonic() - max(time.time() - found.st_mtime, 0)
+        self._place = place
         self._hashed = hasher(Digest(f"{algorithm}:"))
+        self._hashed_size = 0
         self._lock = threading.Lock()
-        self.file.touch(exist_ok=False)
+
+    @classmethod
+    def begin(cls, repository: str, directory: Path, algorithm: str) -> Upload:
+        """A new one."""
+        name = str(uuid.uuid4()), algorithm, _place(repository)
+        file = directory / ".".join(name)
+        file.touch(exist_ok=False)
+        return cls(file, *name)
+
+    @classmethod
+    def left(cls, file: Path) -> Upload | None:
+        """The one that a stopped registry left in `file`; None if it is something else."""
+        found = _NAME.fullmatch(file.name)
+        if found is None or not is_computable(Digest(f"{found['algorithm']}:")):
+            return None
+        return cls(file, found["identifier"], found["algorithm"], found["place"])
+
+    def is_of(self, repository: str) -> bool:
+        """Whether it is an upload into `repository`."""
+        return self._place == _place(repository)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -52,12 +85,23 @@ class Upload:
     def append(self, body: Body) -> None:
         """Add the bytes of `body`; `size` grows with each piece that is written."""
         with self.file.open("r+b") as file:
-            file.seek(self.size)
+            self._catch_up(file)
             while data := body.read(PIECE):
                 file.write(data)
                 file.flush()
                 self._hashed.update(data)
                 self.size += len(data)
+                self._hashed_size += len(data)
+
+    def _catch_up(self, file: BinaryIO) -> None:
+        """Hash what arrived before the registry was started; `file` stands at `size` then."""
+        file.seek(self._hashed_size)
+        while left := self.size - self._hashed_size:
+            data = file.read(min(left, PIECE))
+            if not data:
+                raise OSError(errno.EIO, "an upload is shorter than it was", str(self.file))
+            self._hashed.update(data)
+            self._hashed_size += len(data)
 
     def finish(self, digest: Digest) -> Path:
         """The file, synced, if it has `digest`. Raises `ContentMismatch`."""
@@ -88,8 +132,12 @@ class Uploads:
         self._lock = threading.Lock()
         self._open: dict[str, Upload] = {}
         directory.mkdir(exist_ok=True)
-        for left in directory.iterdir():
-            left.unlink()
+        for file in directory.iterdir():
+            if upload := Upload.left(file):
+                self._open[upload.identifier] = upload
+            else:
+                file.unlink()
+        self._drop_rested()
 
     def begin(self, repository: str, algorithm: str = "sha256") -> Upload:
         """A new, empty upload, hashed with `algorithm` as it comes. Raises `Refusal` (429) if there are too many."""
@@ -99,14 +147,14 @@ class Uploads:
                 raise Refusal(
                     429, "TOOMANYREQUESTS", "too many uploads are open", headers={"Retry-After": "10"}
                 )
-            upload = Upload(repository, self._directory, algorithm)
+            upload = Upload.begin(repository, self._directory, algorithm)
             self._open[upload.identifier] = upload
             return upload
 
     def find(self, repository: str, identifier: str) -> Upload:
         """The upload of `identifier`. Raises `Refusal` (404)."""
         upload = self._open.get(identifier)
-        if upload is None or upload.repository != repository:
+        if upload is None or not upload.is_of(repository):
             raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload, or it has ended")
         return upload
 

@@ -20,25 +20,25 @@ def begin(storage: Storage, call: Call, target: Target) -> Answer:
     wanted = computable(digest_in(digest)) if digest else None
     upload = storage.uploads.begin(target.repository, _algorithm(call, wanted))
     if wanted is None:
-        return Answer(202, _progress(upload))
+        return Answer(202, _progress(target.repository, upload))
     try:
         with upload.alone():
-            return _finished(storage, upload, call, wanted)
+            return _finished(storage, target.repository, upload, call, wanted)
     finally:
         storage.uploads.end(upload)
 
 
 def status(storage: Storage, _call: Call, target: Target) -> Answer:
     """How far an upload got."""
-    return Answer(204, _progress(storage.uploads.find(*target)))
+    return Answer(204, _progress(target.repository, storage.uploads.find(*target)))
 
 
 def add(storage: Storage, call: Call, target: Target) -> Answer:
     """Add a chunk, or a stream without an end that is known."""
     upload = storage.uploads.find(*target)
     with upload.alone():
-        _append(upload, call)
-        return Answer(202, _progress(upload))
+        _append(target.repository, upload, call)
+        return Answer(202, _progress(target.repository, upload))
 
 
 def finish(storage: Storage, call: Call, target: Target) -> Answer:
@@ -46,7 +46,7 @@ def finish(storage: Storage, call: Call, target: Target) -> Answer:
     upload = storage.uploads.find(*target)
     digest = computable(digest_in(call.first("digest") or ""))
     with upload.alone():
-        return _finished(storage, upload, call, digest)
+        return _finished(storage, target.repository, upload, call, digest)
 
 
 def cancel(storage: Storage, _call: Call, target: Target) -> Answer:
@@ -67,7 +67,7 @@ def _algorithm(call: Call, wanted: Digest | None) -> str:
     return computable(Digest(f"{algorithm}:")).partition(":")[0]
 
 
-def _append(upload: Upload, call: Call) -> None:
+def _append(repository: str, upload: Upload, call: Call) -> None:
     """Check the chunk's place before its bytes are read, and its length before and after."""
     before = upload.size
     field = call.headers.get("content-range")
@@ -77,35 +77,35 @@ def _append(upload: Upload, call: Call) -> None:
             416,
             "BLOB_UPLOAD_INVALID",
             "the chunk does not begin where the last ended",
-            headers=_progress(upload),
+            headers=_progress(repository, upload),
         )
     if span and call.body.size not in (None, span.size):
-        raise _wrong_length(span, upload)
+        raise _wrong_length(span, repository, upload)
     upload.append(call.body)
     if span and upload.size - before != span.size:
-        raise _wrong_length(span, upload)
+        raise _wrong_length(span, repository, upload)
 
 
-def _wrong_length(span: Span, upload: Upload) -> Refusal:
+def _wrong_length(span: Span, repository: str, upload: Upload) -> Refusal:
     message = f"the chunk does not have the {span.size} bytes of its range"
-    return Refusal(400, "SIZE_INVALID", message, headers=_progress(upload))
+    return Refusal(400, "SIZE_INVALID", message, headers=_progress(repository, upload))
 
 
-def _finished(storage: Storage, upload: Upload, call: Call, digest: Digest) -> Answer:
-    _append(upload, call)
+def _finished(storage: Storage, repository: str, upload: Upload, call: Call, digest: Digest) -> Answer:
+    _append(repository, upload, call)
     try:
-        storage.add_blob(upload.repository, digest, upload.finish(digest))
+        storage.add_blob(repository, digest, upload.finish(digest))
     except ContentMismatch as e:
         # What has arrived cannot become right by adding to it.
         raise Refusal(400, "DIGEST_INVALID", e.message, detail={"digest": digest}) from None
     finally:
         storage.uploads.end(upload)
-    return _created(upload.repository, digest)
+    return _created(repository, digest)
 
 
-def _progress(upload: Upload) -> dict[str, str]:
+def _progress(repository: str, upload: Upload) -> dict[str, str]:
     return {
-        "Location": f"/v2/{upload.repository}/blobs/uploads/{upload.identifier}",
+        "Location": f"/v2/{repository}/blobs/uploads/{upload.identifier}",
         "Range": f"0-{max(upload.size - 1, 0)}",  # the grammar has no word for nothing
         "Docker-Upload-UUID": upload.identifier,
     }

@@ -113,3 +113,16 @@ def test_leftovers_are_no_damage(full: Shelf) -> None:
     left.parent.mkdir(parents=True, exist_ok=True)
     left.write_bytes(b"left")
     assert check(full.directory).is_sound
+
+
+def test_what_is_torn_counts_as_absent_and_heals_when_it_is_pushed_again(full: Shelf) -> None:
+    heard = full.ask("GET", "a/manifests/v1")
+    digest = heard.headers["Docker-Content-Digest"]
+    file(full).write_bytes(b"lay")
+    file(full, digest).write_bytes(heard.data[:-1])
+    assert full.ask("HEAD", f"a/blobs/{LAYER}").status == 404
+    assert full.ask("HEAD", "a/manifests/v1").status == 404
+    full.push_blob(b"layer")
+    full.ask("PUT", "a/manifests/v1", heard.data, content_type=heard.headers["Content-Type"])
+    assert full.ask("GET", f"b/blobs/{LAYER}").data == b"layer"
+    assert check(full.directory).is_sound

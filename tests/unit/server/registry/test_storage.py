@@ -35,9 +35,33 @@ def test_everything_is_there_after_a_restart(shelf: Shelf) -> None:
     assert again.ask("GET", f"a/blobs/{digest_of(b'layer')}").data == b"layer"
 
 
-def test_uploads_that_nobody_can_continue_are_removed_at_the_start(shelf: Shelf) -> None:
+def test_an_upload_is_continued_after_a_restart(shelf: Shelf) -> None:
     upload = shelf.ask("POST", "a/blobs/uploads/").headers["Location"].removeprefix("/v2/")
-    shelf.ask("PATCH", upload, b"hello")
+    shelf.ask("PATCH", upload, b"hel")
+    again = reopened(shelf)
+    assert again.ask("GET", upload).headers["Range"] == "0-2"
+    assert again.ask("GET", upload.replace("a/", "b/", 1)).status == 404, "it is the upload of one repository"
+    assert again.ask("PATCH", upload, b"l", content_range="3-3").status == 202
+    assert again.ask("PUT", f"{upload}?digest={HELLO}", b"o").status == 201
+    assert again.ask("GET", f"a/blobs/{HELLO}").data == b"hello"
+    assert list((shelf.directory / "uploads").iterdir()) == []
+
+
+def test_an_upload_whose_bytes_were_lost_with_the_power_is_not_made_a_blob(shelf: Shelf) -> None:
+    upload = shelf.ask("POST", "a/blobs/uploads/").headers["Location"].removeprefix("/v2/")
+    shelf.ask("PATCH", upload, b"hel")
+    [file] = (shelf.directory / "uploads").iterdir()
+    file.write_bytes(b"\0\0\0")
+    again = reopened(shelf)
+    heard = again.ask("PUT", f"{upload}?digest={HELLO}", b"lo")
+    assert (heard.status, heard.code) == (400, "DIGEST_INVALID")
+
+
+def test_at_the_start_goes_what_nobody_can_continue(shelf: Shelf) -> None:
+    upload = shelf.ask("POST", "a/blobs/uploads/").headers["Location"].removeprefix("/v2/")
+    [rested] = (shelf.directory / "uploads").iterdir()
+    os.utime(rested, (0, 0))
+    (shelf.directory / "uploads" / "0b0e7f5e-half-a-manifest").write_bytes(b"{")
     again = reopened(shelf)
     assert list((shelf.directory / "uploads").iterdir()) == []
     assert again.ask("GET", upload).status == 404
