@@ -152,8 +152,10 @@ class Installation(NamedTuple):
 
     placed: tuple[Placed, ...]
     """One for each CRL, with its delta, and each answer."""
+    problems: tuple[str, ...]
+    """What could not be kept, or read."""
     warnings: tuple[str, ...]
-    """What notation cannot use, and what could not be kept."""
+    """What notation cannot use."""
 
     def count(self, fate: Fate) -> int:
         """How many had it."""
@@ -222,4 +224,4 @@ def install(evidence: Evidence, session: Session) -> Installation:
         here.floor.raise_to(proven)
     keepers = (*here.place.caches, *places[1].caches, numbers, here.floor)
     problems = [str(warning) for keeper in keepers for warning in keeper.warnings]
-    return Installation(placed, (*problems, *notation_warnings(evidence)))
+    return Installation(placed, tuple(problems), notation_warnings(evidence))
