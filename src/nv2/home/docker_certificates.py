@@ -56,11 +56,12 @@ def docker_certificates(
             # A colon is no part of a file name on Windows; Docker leaves it out there.
             place = directory / (name.replace(":", "") if platform == "win32" else name)
             if place.is_dir():
-                return _read(place)
+                return read_certificates(place)
     return None
 
 
-def _read(place: Path) -> DockerCertificates:
+def read_certificates(place: Path) -> DockerCertificates:
+    """What the directory `place` holds. Raises `ConfigurationError` as `docker_certificates`."""
     files = {path.name: path for path in _listed(place)}
     authorities = tuple(str(files[name]) for name in sorted(files) if name.endswith(".crt"))
     stems = {name.rpartition(".")[0] for name in files if name.endswith((".cert", ".key"))}

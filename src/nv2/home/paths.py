@@ -125,11 +125,6 @@ class Paths(NamedTuple):
         return self.cache / "nv2" / "content"
 
     @property
-    def content_cache(self) -> Path:
-        """Signatures' manifests and envelopes, by repository and digest."""
-        return self.cache / "nv2" / "content"
-
-    @property
     def crl_numbers(self) -> Path:
         """The highest numbers of CRLs that were seen."""
         return self.state / "crl-numbers"
@@ -148,6 +143,11 @@ class Paths(NamedTuple):
     def own_settings(self) -> Path:
         """`settings.json` of nv2, where restrictions are that notation would ignore."""
         return self.own_config / "settings.json"
+
+    @property
+    def certs_d(self) -> Path:
+        """Mirrors and settings of hosts, in containerd's format."""
+        return self.own_config / "certs.d"
 
     @property
     def locks(self) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.content.remote.endpoint import base_url
-from nv2.errors import CredentialError
+from nv2.errors import ConfigurationError, CredentialError
 from nv2.home.config import Config
 from nv2.oci.reference import api_host
 from nv2.transport.auth import Authenticated
@@ -20,8 +21,14 @@ from nv2.transport.tls import TlsSettings
 from nv2.transport.trace import Traced
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nv2.notary.hosts import HostRules, RegistryRules
     from nv2.transport.credentials import Credential, CredentialConfig, CredentialStore
     from nv2.transport.urls import Origin
+
+
+_CERTS_D = "name a directory that has one for each registry, with hosts.toml, or leave it out"
 
 
 def _silent(_: object) -> None:
@@ -52,13 +59,21 @@ class Settings(NamedTuple):
 class RegistryAccess:
     """One transport, one set of credentials, shared by everything in a session."""
 
-    def __init__(self, settings: Settings, config: Config, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        config: Config,
+        environ: Mapping[str, str],
+        certs_d: Path | None = None,
+    ) -> None:
         self._settings = settings
         self._config = config
         self._environ = environ
         self._explicit = _explicit(settings, environ)
         self._explicit_host: str | None = None
         self._ways = _ways(settings.resolve)
+        self._certs_d = _hosts_directory(environ, certs_d)
+        self._hosts: HostRules | None = None
         self._registries: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._http: HttpTransport | None = None
@@ -93,6 +108,8 @@ class RegistryAccess:
         tls = TlsSettings(
             (given.ca_file,) if given.ca_file else (), given.client_certificate, given.client_key
         )
+        if self._hosts and (said := self._hosts.tls(origin, tls)):
+            return said
         if tls.ca_files and tls.client_certificate:
             return tls
         names = dict.fromkeys((origin.authority, origin.place))
@@ -122,7 +139,34 @@ class RegistryAccess:
         """Begin to open `count` connections to `registry`, for requests that are certain to come."""
         self.transport()
         if self._http is not None:
-            self._http.prepare(base_url(registry, plain_http=self.plain_http(registry)), count)
+            base = self.base_of(registry) or base_url(registry, plain_http=self.plain_http(registry))
+            self._http.prepare(base, count)
+
+    def transport_to(self, registry: str, *, push: bool = False) -> Transport:
+        """The transport for `registry`: by its mirrors, if it has any, but for who is going to write.
+
+        Raises `ConfigurationError` for a hosts file that cannot be used.
+        """
+        rules = self._rules_of(registry)
+        if rules is None:
+            return self.transport()
+        root = self.base_of(registry) or base_url(registry, plain_http=self.plain_http(registry))
+        return rules.transport(self.transport(), f"{root}/v2", self._settings.debug or _silent, push=push)
+
+    def base_of(self, registry: str) -> str | None:
+        """Where a hosts file says that `registry` is; None: where its name leads. Raises `ConfigurationError`."""
+        rules = self._rules_of(registry)
+        return rules.base if rules else None
+
+    def _rules_of(self, registry: str) -> RegistryRules | None:
+        if self._certs_d is None:
+            return None
+        with self._lock:
+            if self._hosts is None:
+                from nv2.notary.hosts import HostRules  # most machines have no such directory
+
+                self._hosts = HostRules(self._certs_d, self._ways)
+            return self._hosts.of(registry, base_url(registry, plain_http=self.plain_http(registry)))
 
     def plain_http(self, registry: str) -> bool:
         """Whether `registry` is spoken to without TLS: notation's rule.
@@ -142,6 +186,9 @@ class RegistryAccess:
         Explicit ones are for one registry: they are not handed to a second one. Raises `CredentialError`.
         """
         note = self._settings.debug or _silent
+        if self._explicit is not None and self._hosts and self._hosts.is_mirror(host):
+            note(f"credentials of {host}: none, since those given are for the registry that it mirrors")
+            return None
         if self._explicit is not None:
             note(f"credentials of {host}: from the flags or the environment")
             return self._explicit_for(host)
@@ -199,6 +246,14 @@ class RegistryAccess:
         if not saying:
             saying = [configs[-1]._replace(store=native_helper(sys.platform, programs.has))]
         return [CredentialStore(config, programs) for config in saying]
+
+
+def _hosts_directory(environ: Mapping[str, str], usual: Path | None) -> str | None:
+    """The directory of hosts files, if there is one; NV2_CERTS_D names another. Raises `ConfigurationError`."""
+    named = environ.get("NV2_CERTS_D")
+    if named and not os.path.isdir(named):
+        raise ConfigurationError("no such directory", at=f"NV2_CERTS_D={named}", hint=_CERTS_D)
+    return named or (str(usual) if usual and os.path.isdir(usual) else None)
 
 
 def _ways(resolve: Iterable[str]) -> dict[Origin, Way]:

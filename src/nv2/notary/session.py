@@ -70,7 +70,7 @@ class Session:
         self.warn = settings.warn
         self.now = datetime.now(UTC)
         self.config: Config = load_config(paths)
-        self.registries = RegistryAccess(settings, self.config, environ)
+        self.registries = RegistryAccess(settings, self.config, environ, paths.certs_d)
         self._keeps = not environ.get("NV2_NO_CACHE")
         self._stores = dict(stores)
         self._written: list[LayoutStore] = []
@@ -146,7 +146,7 @@ class Session:
         from nv2.content.remote.store import RemoteStore
         from nv2.transport.deadline import MAX_READING, Hurried
 
-        transport = self.registries.transport()
+        transport = self.registries.transport_to(reference.registry, push=push)
         return RemoteStore(
             reference.registry,
             reference.repository,
@@ -158,6 +158,7 @@ class Session:
             journal=self._journal() if push else None,
             uploads=self._upload_notes() if push else None,
             cache=partial(self._content_cache, reference.name) if hurried and self._keeps else None,
+            base=self.registries.base_of(reference.registry),
         )
 
     def rehearsal(self, reference: AnyReference) -> Store:

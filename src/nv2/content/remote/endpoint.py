@@ -40,16 +40,24 @@ class Endpoint:
     """The repository `repository` at `registry` (`host[:port]`).
 
     `push` says that this run is going to write, so that one token is asked for all of it. `name` is what was
-    written, for messages and records; `repository` is what the registry calls it.
+    written, for messages and records; `repository` is what the registry calls it. `base` is where the API is, if not where
+    the name leads.
     """
 
     def __init__(
-        self, registry: str, repository: str, transport: Transport, *, plain_http: bool, push: bool = False
+        self,
+        registry: str,
+        repository: str,
+        transport: Transport,
+        *,
+        plain_http: bool,
+        push: bool = False,
+        base: str | None = None,
     ) -> None:
         self.registry = registry
         self.repository = api_repository(registry, repository)
         self.name = f"{registry}/{repository}"
-        self._base = base_url(registry, plain_http=plain_http)
+        self._base = base or base_url(registry, plain_http=plain_http)
         self._transport = transport
         self._push = push
 

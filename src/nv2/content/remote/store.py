@@ -65,7 +65,7 @@ class RemoteStore:
     `push` says that this store is going to be written, so that one token is asked for everything.
     `journal` remembers what was attached; without one that ends with this store. `cache` keeps signatures' manifests
     and envelopes for later runs, `uploads` what was begun of large blobs.
-    `warnings` collects what went wrong without harm.
+    `base` is as for `Endpoint`. `warnings` collects what went wrong without harm.
     """
 
     distant = True
@@ -83,12 +83,15 @@ class RemoteStore:
         sleep: Callable[[float], object] = time.sleep,
         journal: Journal | None = None,
         cache: Callable[[], ContentCache] | None = None,
+        base: str | None = None,
         uploads: UploadNotes | None = None,
     ) -> None:
         self.registry = registry
         self.repository = repository
         self.warnings: list[str] = []
-        self._endpoint = Endpoint(registry, repository, transport, plain_http=plain_http, push=push)
+        self._endpoint = Endpoint(
+            registry, repository, transport, plain_http=plain_http, push=push, base=base
+        )
         self._uploads = Uploads(self._endpoint, sleep, uploads)
         self._sleep = sleep
         self._shared = SharedBlobs(self._endpoint, self._uploads)

@@ -1,0 +1,171 @@
+"""Hosts files in a session: who is asked, with whose credentials, certificates and headers."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from nv2.errors import ConfigurationError, NotFound, Refused, Unreachable
+from nv2.notary.registry_access import Settings
+from nv2.notary.session import Session
+from nv2.oci.reference import parse
+from tests.world.sockets import Received, Server, http, make_identity, serving
+
+MANIFEST = b'{"schemaVersion": 2, "config": {}, "layers": [], "mediaType": "application/vnd.oci.image.manifest.v1+json"}'
+TYPE = "application/vnd.oci.image.manifest.v1+json"
+
+
+class Here:
+    """A registry and a mirror at sockets of their own; both want Basic credentials for everything."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self.home = home
+        self.seen: dict[str, list[Received]] = {"registry": [], "mirror": []}
+        self.registry = stack.enter_context(serving(lambda r: self._answer("registry", r)))
+        self.mirror = stack.enter_context(serving(lambda r: self._answer("mirror", r)))
+        self.name = f"localhost:{self.registry.port}"
+
+    def _answer(self, who: str, received: Received) -> bytes:
+        self.seen[who].append(received)
+        if "authorization" not in received.headers and who == "mirror":
+            return http(401, b"", WWW_Authenticate='Basic realm="x"')
+        return http(200, MANIFEST, Content_Type=TYPE)
+
+    def write(self, text: str, *, below: str = ".config/notation/nv2/certs.d") -> Path:
+        place = self.home / below / f"localhost_{self.registry.port}_"
+        place.mkdir(parents=True)
+        (place / "hosts.toml").write_text(text)
+        return place.parent
+
+    def at_mirror(self, more: str = "") -> str:
+        return f'[host."{self.mirror.url}"]\ncapabilities = ["pull", "resolve"]\n{more}'
+
+    def ask(self, settings: Settings | None = None, **environ: str) -> None:
+        there = {"HOME": str(self.home), **environ}
+        with Session.from_environment(settings or Settings(), there) as session:
+            session.resolve(parse(f"{self.name}/app:v1"))
+
+    def credentials(self, who: str) -> set[str | None]:
+        return {received.headers.get("authorization") for received in self.seen[who]}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    with ExitStack() as stack:
+        yield Here(tmp_path, stack)  # type: ignore[misc]
+
+
+def test_without_a_file_the_registry_is_asked(here: Here) -> None:
+    here.ask()
+    assert len(here.seen["registry"]) == 1
+
+
+def test_a_file_in_nv2s_directory_names_a_mirror(here: Here) -> None:
+    here.write(here.at_mirror())
+    here.ask()
+    assert here.seen["mirror"][0].target == f"/v2/app/manifests/v1?ns={here.name}"
+    assert len(here.seen["registry"]) == 1  # the mirror wanted a login, so it is no answer
+
+
+def test_the_credentials_that_are_given_are_the_registrys_alone(here: Here) -> None:
+    here.write(here.at_mirror())
+    here.ask(Settings(username="alice", password="secret"))
+    assert here.credentials("mirror") == {None}
+
+
+def test_a_mirror_is_sent_the_credentials_of_its_own_name(here: Here) -> None:
+    here.write(here.at_mirror())
+    docker = here.home / ".docker"
+    docker.mkdir()
+    mirror, registry = f"127.0.0.1:{here.mirror.port}", here.name
+    auths = f'{{"auths": {{"{mirror}": {{"auth": "bTpt"}}, "{registry}": {{"auth": "cjpy"}}}}}}'
+    (docker / "config.json").write_text(auths)
+    here.ask()
+    assert here.credentials("mirror") == {None, "Basic bTpt"}
+    assert here.seen["registry"] == []
+
+
+def test_headers_are_sent_to_the_host_that_they_are_for(here: Here) -> None:
+    here.write(here.at_mirror(f'[host."{here.mirror.url}".header]\nX-Team = "wabbit"'))
+    here.ask()
+    assert {r.headers.get("x-team") for r in here.seen["mirror"]} == {"wabbit"}
+    assert {r.headers.get("x-team") for r in here.seen["registry"]} == {None}
+
+
+def test_a_server_takes_the_registrys_place(here: Here) -> None:
+    here.write(f'server = "{here.mirror.url}"')
+    with pytest.raises(Refused):
+        here.ask()
+    assert here.seen["registry"] == []
+
+
+def test_the_variable_names_another_directory(here: Here) -> None:
+    elsewhere = here.write(here.at_mirror(), below="etc")
+    here.ask()
+    assert here.seen["mirror"] == []
+    here.ask(NV2_CERTS_D=str(elsewhere))
+    assert len(here.seen["mirror"]) == 1
+
+
+def test_a_variable_that_leads_nowhere_is_an_error(here: Here) -> None:
+    with pytest.raises(ConfigurationError, match="no such directory"):
+        here.ask(NV2_CERTS_D=str(here.home / "nothing"))
+
+
+def test_a_file_that_cannot_be_read_ends_the_run(here: Here) -> None:
+    here.write("[host")
+    with pytest.raises(ConfigurationError, match="not TOML"):
+        here.ask()
+    assert here.seen == {"registry": [], "mirror": []}
+
+
+def test_nothing_is_written_where_the_file_says_so(here: Here) -> None:
+    here.write(f'server = "{here.mirror.url}"\ncapabilities = ["pull", "resolve"]')
+    with (
+        Session.from_environment(environ={"HOME": str(here.home)}) as session,
+        pytest.raises(ConfigurationError, match="nothing is written"),
+    ):
+        session.store(parse(f"{here.name}/app:v1"), push=True)
+
+
+def _tls(here: Here, server: Server, ca: str, settings: Settings | None = None) -> None:
+    here.write(f'[host."{server.url}"]\ncapabilities = ["pull", "resolve"]\n{ca}')
+    here.ask(settings)
+
+
+def test_the_authority_of_a_mirror_is_named_in_its_file(here: Here, tmp_path: Path) -> None:
+    identity = make_identity(tmp_path, name="mirror")
+    with serving(lambda _: http(200, MANIFEST, Content_Type=TYPE), identity.server_context()) as mirror:
+        _tls(here, mirror, f'ca = "{identity.certificate}"')
+    assert here.seen["registry"] == []
+
+
+def test_a_mirror_whose_certificate_nobody_vouches_for_is_not_believed(here: Here, tmp_path: Path) -> None:
+    identity = make_identity(tmp_path, name="mirror")
+    with serving(lambda _: http(200, MANIFEST, Content_Type=TYPE), identity.server_context()) as mirror:
+        _tls(here, mirror, "")
+    assert len(here.seen["registry"]) == 1
+
+
+def test_an_authority_that_is_not_there_is_an_error_and_no_reason_to_go_on(
+    here: Here, tmp_path: Path
+) -> None:
+    identity = make_identity(tmp_path, name="mirror")
+    with (
+        serving(lambda _: http(200, MANIFEST, Content_Type=TYPE), identity.server_context()) as mirror,
+        pytest.raises(ConfigurationError, match=r"nothing\.crt"),
+    ):
+        _tls(here, mirror, 'ca = "nothing.crt"')
+
+
+def test_where_mirror_and_registry_are_gone_the_registrys_error_is_told(here: Here) -> None:
+    here.write('[host."http://127.0.0.1:1"]')
+    here.name = "localhost:1"
+    (here.home / ".config/notation/nv2/certs.d/localhost_1_").mkdir()
+    (here.home / ".config/notation/nv2/certs.d/localhost_1_/hosts.toml").write_text(
+        '[host."http://127.0.0.1:2"]'
+    )
+    with pytest.raises((Unreachable, NotFound), match="localhost:1"):
+        here.ask()
