@@ -40,6 +40,11 @@ class Rule(NamedTuple):
     dry: bool = False
     """Whether to say only what would go."""
 
+    @classmethod
+    def at_once(cls) -> Rule:
+        """Without a grace: for a directory that nobody pushes into."""
+        return cls(timedelta(0))
+
 
 class Removed(NamedTuple):
     """Something that went, or would go."""

@@ -32,6 +32,13 @@ PIECE = 1024 * 1024
 _NAME = re.compile(r"(?P<identifier>[0-9a-f-]{36})\.(?P<algorithm>[a-z0-9]+)\.(?P<place>[0-9a-f]{32})")
 
 
+def check_room(directory: Path, reserve: int) -> None:
+    """Raise `OSError` unless a piece more leaves `reserve` bytes of the disk free."""
+    disk = os.statvfs(directory)
+    if disk.f_bavail * disk.f_frsize < reserve + PIECE:
+        raise OSError(errno.ENOSPC, "less than the reserve of the disk is free", str(directory))
+
+
 def _place(repository: str) -> str:
     return hashlib.sha256(repository.encode()).hexdigest()[:32]
 
@@ -82,11 +89,12 @@ class Upload:
             self.touched = time.monotonic()
             self._lock.release()
 
-    def append(self, body: Body) -> None:
-        """Add the bytes of `body`; `size` grows with each piece that is written."""
+    def append(self, body: Body, reserve: int) -> None:
+        """Add the bytes of `body`; `size` grows with each piece that is written. Raises `OSError` as `check_room`."""
         with self.file.open("r+b") as file:
             self._catch_up(file)
             while data := body.read(PIECE):
+                check_room(self.file.parent, reserve)
                 file.write(data)
                 file.flush()
                 self._hashed.update(data)
@@ -167,6 +175,7 @@ class Uploads:
     @contextlib.contextmanager
     def written(self, data: bytes) -> Iterator[Path]:
         """A synced file with `data`, removed at the end if it was not adopted."""
+        check_room(self._directory, self._limits.reserve)
         file = self._directory / str(uuid.uuid4())
         try:
             with file.open("xb") as stream:

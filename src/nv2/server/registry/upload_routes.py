@@ -37,7 +37,7 @@ def add(storage: Storage, call: Call, target: Target) -> Answer:
     """Add a chunk, or a stream without an end that is known."""
     upload = storage.uploads.find(*target)
     with upload.alone():
-        _append(target.repository, upload, call)
+        _append(storage, target.repository, upload, call)
         return Answer(202, _progress(target.repository, upload))
 
 
@@ -67,7 +67,7 @@ def _algorithm(call: Call, wanted: Digest | None) -> str:
     return computable(Digest(f"{algorithm}:")).partition(":")[0]
 
 
-def _append(repository: str, upload: Upload, call: Call) -> None:
+def _append(storage: Storage, repository: str, upload: Upload, call: Call) -> None:
     """Check the chunk's place before its bytes are read, and its length before and after."""
     before = upload.size
     field = call.headers.get("content-range")
@@ -81,7 +81,7 @@ def _append(repository: str, upload: Upload, call: Call) -> None:
         )
     if span and call.body.size not in (None, span.size):
         raise _wrong_length(span, repository, upload)
-    upload.append(call.body)
+    upload.append(call.body, storage.limits.reserve)
     if span and upload.size - before != span.size:
         raise _wrong_length(span, repository, upload)
 
@@ -92,7 +92,7 @@ def _wrong_length(span: Span, repository: str, upload: Upload) -> Refusal:
 
 
 def _finished(storage: Storage, repository: str, upload: Upload, call: Call, digest: Digest) -> Answer:
-    _append(repository, upload, call)
+    _append(storage, repository, upload, call)
     try:
         storage.add_blob(repository, digest, upload.finish(digest))
     except ContentMismatch as e:
