@@ -22,8 +22,8 @@ class Received(NamedTuple):
     body: bytes
 
 
-Script = Callable[[Received], bytes | None]
-"""The bytes to answer with; None closes the connection without a word, `Reset` cuts it."""
+Script = Callable[[Received], bytes | Iterator[bytes] | None]
+"""The bytes to answer with, at once or piece by piece; None closes the connection without a word, `Reset` cuts it."""
 
 
 class Reset(Exception):
@@ -98,7 +98,8 @@ class Server:
                         break
                     if answer is None:
                         break
-                    connection.sendall(answer)
+                    for piece in [answer] if isinstance(answer, bytes) else answer:
+                        connection.sendall(piece)
                     if self._one_each:
                         break
         with self._counting:

@@ -47,7 +47,7 @@ def foreign_layers(client: Client, algorithm: str) -> dict[str, Any]:
 
 
 def custom_fields(client: Client, algorithm: str) -> dict[str, Any]:
-    return client.image(algorithm=algorithm, **{"org.example": {"nested": [1, None, "é"]}})
+    return {**client.image(algorithm=algorithm), "org.example": {"nested": [1, None, "é"]}}
 
 
 def no_layers(client: Client, algorithm: str) -> dict[str, Any]:

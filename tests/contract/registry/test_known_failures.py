@@ -31,7 +31,7 @@ def test_every_row_names_a_case_that_exists(request: pytest.FixtureRequest) -> N
 def test_the_documentation_says_how_many_there_are() -> None:
     page = (HERE.parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
     rows = re.findall(
-        r"^\| [^|]+ \| (\d+) \| (\d+) \| (\d+) \|$", page.partition("## The cases for")[2], re.M
+        r"^\| [^|]+ \| (\d+) \| (\d+) \| (\d+) \|$", page.partition("## The cases for")[2], re.MULTILINE
     )
     assert [int(known) for _, _, known in rows[:4]] == [
         0,

@@ -3,6 +3,7 @@
 import io
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -320,6 +321,30 @@ def test_an_answer_that_drips_does_not_outlast_its_time(client: HttpTransport) -
         pytest.raises(Unreachable, match="time"),
     ):
         get(client, server, total_timeout=0.2).data()
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    ],
+    ids=["status line", "header", "body", "sized body", "chunk", "size of a chunk", "trailer"],
+)
+def test_a_byte_now_and_then_does_not_keep_a_request_alive(client: HttpTransport, begins: bytes) -> None:
+    def dripping(_: Received) -> Iterator[bytes]:
+        yield begins
+        while True:
+            time.sleep(0.01)
+            yield b"1"
+
+    with serving(dripping) as server, pytest.raises(Unreachable, match="time"):
+        get(client, server, total_timeout=0.3).data()
 
 
 @pytest.mark.parametrize("url", ["ftp://r.test/", "http://u:p@r.test/", "r.test"])
