@@ -16,6 +16,8 @@ class Unit(Enum):
 
     BARE = "{:.2f} × bare"
     NOTATION = "{:.2f} × notation"
+    PEER = "{:.2f} × the fastest peer"
+    ORAS = "{:.2f} × oras"
     HASH = "{:.2f} × openssl dgst"
     MEMORY = "{:.1f} MiB"
     RATE = "{:,.0f} per second"

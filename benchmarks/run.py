@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.blobs import measure_blobs
+from benchmarks.copying import measure_copying
 from benchmarks.envelopes import measure_envelopes
 from benchmarks.fleet import measure_fleet
 from benchmarks.large_crl import measure_large_crl
@@ -40,7 +41,11 @@ CONCERNS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "withdrawal": measure_withdrawal,
     "crl": measure_large_crl,
     "blob": measure_blobs,
+    "copying": measure_copying,
 }
+
+NAMED = ("notation", "distribution", "oras", "crane", "regctl")
+"""Peers whose versions are told along with the figures."""
 
 
 def main() -> None:
@@ -76,7 +81,7 @@ def _options() -> argparse.Namespace:
 
 def _facts(runs: int) -> dict[str, Any]:
     """What was measured, when and on what."""
-    peers = {peer.name: peer.version for peer in built_peers() if peer.name in ("notation", "distribution")}
+    peers = {peer.name: peer.version for peer in built_peers() if peer.name in NAMED}
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "nv2": __version__,

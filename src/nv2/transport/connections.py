@@ -56,7 +56,7 @@ class Connection:
         """From now on give up at `deadline` (monotonic seconds), whatever still arrives."""
         self._deadline = deadline
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Send all of `data`. Raises `Unreachable`."""
         try:
             self._socket.settimeout(self._patience())

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SEND_CHUNK = 64 * 1024
 """Bytes of a body sent at once. Each has the read time-out to get through: 2 KiB a second at least."""
 
+READ_AHEAD = 256 * 1024
+"""Bytes of a body that are read at once: as many as a socket gives where that is its source."""
+
 MAX_DRAIN = 64 * 1024
 """Bytes of an unwanted body that are read so that the connection can be used again."""
 
@@ -167,11 +170,13 @@ def _send(connection: Connection, request: Request, head: bytes) -> None:
         left -= len(chunk)
         connection.send(head + chunk)
         while left:
-            chunk = _read_source(source, min(SEND_CHUNK, left))
+            chunk = _read_source(source, min(READ_AHEAD, left))
             if not chunk:
                 raise ContentMismatch(f"the content to send ends {left} bytes too early", at=request.place)
             left -= len(chunk)
-            connection.send(chunk)
+            with memoryview(chunk) as view:
+                for first in range(0, len(view), SEND_CHUNK):
+                    connection.send(view[first : first + SEND_CHUNK])
         if _read_source(source, 1):
             raise ContentMismatch(
                 f"the content to send has more than {request.body_size} bytes", at=request.place

@@ -205,9 +205,12 @@ class Pieces:
         raise error
 
     def _ask(self, url: str) -> Response | None:
-        """How far an upload is (distribution-spec, "GET <location>"); None if there is none any more."""
+        """How far an upload is (distribution-spec, "GET <location>"); None if there is none any more.
+
+        Distribution 2.8 gives one up that was cut within a piece, and answers with 400 or 416.
+        """
         response = self._send_to("GET", url, {})
-        if response.status == 404:
+        if 400 <= response.status < 500 and response.status not in _MEND:
             response.discard()
             return None
         if response.status // 100 != 2:

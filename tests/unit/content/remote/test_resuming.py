@@ -236,6 +236,15 @@ def test_an_upload_that_the_registry_forgot_begins_anew() -> None:
     assert len(world.asked("POST")) == 2
 
 
+@pytest.mark.parametrize("status", [400, 404, 416])
+def test_an_upload_that_the_registry_gave_up_when_it_was_cut_begins_anew(status: int) -> None:
+    world = World()
+    world.registry.fail("GET", "/uploads/", status=status)
+    upload(world, 3000)
+    assert kept(world) == CONTENT
+    assert len(world.asked("POST")) == 2
+
+
 @pytest.fixture
 def notes(tmp_path: Path) -> FileUploadNotes:
     return FileUploadNotes(tmp_path / "uploads")
