@@ -37,6 +37,7 @@ COMMANDS = {
     "cert": Entry("nv2.cli.commands.cert", "manage trusted certificates", ("certificate",)),
     "policy": Entry("nv2.cli.commands.policy", "manage the trust policy"),
     "plugin": Entry("nv2.cli.commands.plugin", "manage plugins"),
+    "bundle": Entry("nv2.cli.commands.bundle", "carry images and all that proves them over an air gap"),
     "blob": Entry("nv2.cli.commands.blob", "sign and verify files, without a registry"),
     "trust": Entry("nv2.cli.commands.trust", "withdraw trust from keys, signatures and artifacts"),
     "login": Entry("nv2.cli.commands.login", "log in to a registry"),

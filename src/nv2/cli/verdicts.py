@@ -58,6 +58,13 @@ def say_trusted(output: Output, shown: str, verdict: ArtifactVerdict) -> None:
 
 def report_json(call: Call, results: Results, schema: str | None) -> int:
     """The same as one JSON document."""
+    documents, code = documents_of(call, results)
+    call.output.json({"schema": schema, "results": documents})
+    return code
+
+
+def documents_of(call: Call, results: Results) -> tuple[list[dict[str, Any]], int]:
+    """What the document says of each artifact, and the exit code. Errors are said on standard error as well."""
     documents: list[dict[str, Any]] = []
 
     def judged(reference: AnyReference, evaluated: Evaluated) -> int:
@@ -68,9 +75,7 @@ def report_json(call: Call, results: Results, schema: str | None) -> int:
         call.output.error(error)
         documents.append({**exits.failure_document(reference, error), "verdict": Verdict.UNDECIDED.value})
 
-    code = exits.report(call.output, results, judged, failed)
-    call.output.json({"schema": schema, "results": documents})
-    return code
+    return documents, exits.report(call.output, results, judged, failed)
 
 
 def _document(evaluated: Evaluated) -> dict[str, Any]:

@@ -97,6 +97,15 @@ class ArchiveFiles(Files):
         )
 
 
+def refuse_strangers(name: str) -> None:
+    """Raise `MalformedManifest` if the archive `name` holds anything besides an image layout; else as `ArchiveFiles`.
+
+    For archives that strangers hand over to be unpacked, by whatever program: nothing may lie in them unseen.
+    """
+    with open_regular(os.path.realpath(name)) as stream:
+        index_members(stream, os.fstat(stream.fileno()).st_size, name, nothing_else=True)
+
+
 def read_only(name: str) -> EnvironmentFailure:
     """The error for who wants to write to the archive `name`, which was opened to be read."""
     return EnvironmentFailure("the archive was opened to be read", at=name)

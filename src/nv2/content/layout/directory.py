@@ -159,6 +159,11 @@ class LayoutDirectory:
         with self._lock(self._key):
             self._files.remove(_path(digest))
 
+    def digests(self) -> frozenset[str]:
+        """Of every blob that is here, by its name alone."""
+        found = ((name, self._files.names(f"{BLOBS}/{name}")) for name in self._files.names(BLOBS))
+        return frozenset(f"{algorithm}:{encoded}" for algorithm, names in found for encoded in names)
+
     def at(self, name: str) -> str:
         """The place of a tag or digest, for messages."""
         return f"layout:{self.name}{'@' if ':' in name else ':'}{name}"

@@ -117,13 +117,19 @@ class LayoutStore:
         self._require(descriptor)
         self._directory.edit(lambda index: index.tagging(descriptor, tag))
 
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag, sorted; what is no tag of a registry is none here."""
+        return tuple(filter(is_tag, self._directory.index().tags))
+
     def remove(self, descriptor: Descriptor) -> None:
         """Unlist a manifest with every tag of it, and remove its file, unless an index here leads to it.
 
         In an archive its bytes stay. Raises `NotFound` if it is not listed.
         """
         if not self.exists(descriptor):
-            raise NotFound("no such manifest is listed in the layout", at=self._directory.at(descriptor.digest))
+            raise NotFound(
+                "no such manifest is listed in the layout", at=self._directory.at(descriptor.digest)
+            )
         self._directory.edit(lambda index: index.without(descriptor.digest))
         if descriptor.digest not in self._walk().media_types:
             self._directory.remove(descriptor.digest)
@@ -135,10 +141,6 @@ class LayoutStore:
 
     def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
         """Nothing: what is not listed refers to nothing."""
-
-    def tag_names(self) -> tuple[str, ...]:
-        """Every tag, sorted; what is no tag of a registry is none here."""
-        return tuple(filter(is_tag, self._directory.index().tags))
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
         """Every manifest that names `subject`, with the type and the annotations that stand in it."""
@@ -166,6 +168,14 @@ class LayoutStore:
         for manifest in manifests:
             self._require(manifest)
         self._directory.edit(lambda index: index.listing(manifests))
+
+    def listed(self) -> tuple[Descriptor, ...]:
+        """What stands in index.json, with its annotations: the tag is one of them."""
+        return tuple(entry.descriptor for entry in self._directory.index().entries)
+
+    def digests(self) -> frozenset[str]:
+        """Of every blob that is here, listed or not. The names were not compared with the content."""
+        return self._directory.digests()
 
     def _walk(self) -> Walked:
         index = self._directory.index()

@@ -54,16 +54,18 @@ class _Header(NamedTuple):
         return MalformedManifest(message, at=self.at)
 
 
-def index_members(stream: BinaryIO, length: int, at: str) -> dict[str, Member]:
+def index_members(stream: BinaryIO, length: int, at: str, *, nothing_else: bool = False) -> dict[str, Member]:
     """The files of the layout in `stream`, an archive of `length` bytes, by their names. `at` names it in messages.
 
-    What belongs to no layout is left out. Raises `MalformedManifest` for what is no tar archive or is cut off, and
+    What belongs to no layout is left out, or with `nothing_else` refused. Raises `MalformedManifest` for what is no tar archive or is cut off, and
     for names that lead out of it, sparse files, and files of the layout that are there twice or are links or
     devices; `BadAnswer` above the limits.
     """
     found: dict[str, Member] = {}
     for header in _members(stream, length, at):
         name = _plain_name(header)
+        if nothing_else and name and not _belongs(name):
+            raise header.wrong(f"{quoted(name)} does not belong to an image layout")
         if header.kind == _DIRECTORY or not _belongs(name):
             continue
         if header.kind not in _REGULAR:

@@ -1,0 +1,106 @@
+"""`nv2 bundle create`: collect images and all that proves them in one file."""
+
+from __future__ import annotations
+
+from nv2.cli import bundles, exits, options, signing_flags
+from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
+from nv2.errors import UsageError
+from nv2.notary.bundles_made import Made, create
+from nv2.notary.session import Session
+from nv2.oci.reference import Reference
+
+
+def run(call: Call) -> int:
+    """Make the bundle; what could not come along makes it exit 4."""
+    as_json = wants_json(call)
+    references = [_in_registry(reference) for reference in options.references(call)]
+    session = options.session(call)
+    made = _create(call, session, references)
+    if as_json:
+        _print_json(call, made)
+    else:
+        _print(call, made)
+    for text in (*made.problems, *made.warnings):
+        call.output.warn(text)
+    return exits.PARTLY if made.problems else exits.DONE
+
+
+def _create(call: Call, session: Session, references: list[Reference]) -> Made:
+    signs = call.string("key") is not None or call.string("plugin") is not None
+    return create(
+        session,
+        references,
+        call.string("file") or "",
+        with_policy=call.on("with-policy"),
+        signer=signing_flags.signer_of(call, session) if signs else None,
+        wish=signing_flags.wish_of(call, session) if signs else None,
+    )
+
+
+def _in_registry(reference: object) -> Reference:
+    if not isinstance(reference, Reference):
+        raise UsageError(
+            "an image layout has no repository, and what is in a bundle is called by one",
+            at=str(reference),
+            hint="copy it to a registry first: nv2 copy SOURCE DESTINATION",
+        )
+    return reference
+
+
+def _print(call: Call, made: Made) -> None:
+    contents = made.contents
+    call.output.line(f"Created {made.path} with {len(contents.images)} artifacts")
+    for image in contents.images:
+        call.output.line(f"  {image.reference} {image.descriptor.digest}")
+    call.output.line(f"referrers: {bundles.kinds(contents)}")
+    evidence = made.evidence
+    call.output.line(f"evidence: {len(evidence.pieces)} pieces, {len(evidence.certificates)} certificates")
+    if contents.trust:
+        call.output.line("the trust policy and its stores")
+    call.output.line(f"contents: {made.contents_in.digest}" + (", signed" if made.signature else ""))
+
+
+def _print_json(call: Call, made: Made) -> None:
+    call.output.json(
+        {
+            "schema": COMMAND.schema,
+            "path": made.path,
+            **bundles.contents_document(made.contents_in, made.contents),
+            "signature": bundles.plain(made.signature) if made.signature else None,
+            "evidencePieces": len(made.evidence.pieces),
+            "certificates": len(made.evidence.certificates),
+            "problems": list(made.problems),
+            "warnings": list(made.warnings),
+        }
+    )
+
+
+COMMAND = Command(
+    "create",
+    "collect artifacts and all that proves them in one file",
+    run,
+    flags=(
+        Flag("file", "the file to make; its name ends in .tar", required=True),
+        options.REFERENCE,
+        Flag("with-policy", "take the trust policy and its stores along; needs --key or --plugin", Kind.BOOL),
+        *signing_flags.KEY,
+        *signing_flags.ENVELOPE,
+        *signing_flags.ELSEWHERE,
+        *options.CONNECTION,
+        OUTPUT,
+        DEBUG,
+    ),
+    usage="<reference>...",
+    together=signing_flags.TOGETHER,
+    exclusive=signing_flags.EXCLUSIVE,
+    description=(
+        "Collect artifacts with all that refers to them, the certificates of their signers, and what authorities say\n"
+        "about the revocation of these, in one new file. It is an OCI image layout in a tar archive, which other\n"
+        "programs read as well. With --key or --plugin the bundle as a whole is signed."
+    ),
+    examples=(
+        "nv2 bundle create registry.example.com/net-monitor:v1 --file net-monitor.tar",
+        "nv2 bundle create -k acme registry.example.com/a:v1 registry.example.com/b:v2 --with-policy --file all.tar",
+    ),
+    schema="nv2.bundle.create/v1",
+)

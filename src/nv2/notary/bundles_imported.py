@@ -1,0 +1,75 @@
+"""Importing a bundle, wired: all of it is judged before anything is written, then copied, then its evidence installed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nv2.copying import CopyResult, copy
+from nv2.errors import MalformedManifest, UsageError
+from nv2.notary.bundles import Naming, OpenBundle
+from nv2.notary.session import Session
+from nv2.notary.threads import at_once
+from nv2.oci.digest import Digest
+from nv2.oci.reference import Reference, is_registry, is_repository_path
+
+
+class Imported(NamedTuple):
+    """An artifact that was copied to where it belongs here."""
+
+    source: Reference
+    """What it was called outside."""
+    destination: Reference
+    result: CopyResult
+
+
+def naming_in(place: str) -> Naming:
+    """What artifacts are called below `place`, a registry or `registry/prefix`. Raises `UsageError`."""
+    registry, slash, prefix = place.partition("/")
+    if not is_registry(registry) or (slash and not is_repository_path(prefix)):
+        raise UsageError(
+            "expected a registry, or a registry and the beginning of repositories",
+            at=place,
+            hint="such as registry.example.com or registry.example.com/imported",
+        )
+
+    def name(reference: Reference) -> Reference:
+        path = f"{prefix}/{reference.repository}" if slash else reference.repository
+        if not is_repository_path(path):
+            raise UsageError(f"the repository would be {path!r}, which is too long", at=place)
+        return Reference(registry, path, reference.tag, reference.digest)
+
+    return name
+
+
+def destinations(bundle: OpenBundle, naming: Naming) -> list[tuple[Reference, Reference, Digest]]:
+    """For each artifact: what it was called, what it is called here, and its digest.
+
+    Raises `MalformedManifest` where two come to one tag: repositories of the same name in two registries.
+    """
+    taken: dict[str, Digest] = {}
+    found = []
+    for image in bundle.contents.images:
+        name = naming(image.reference)
+        if (
+            name.tag
+            and taken.setdefault(f"{name.name}:{name.tag}", image.descriptor.digest)
+            != image.descriptor.digest
+        ):
+            raise MalformedManifest(
+                f"two artifacts would both be {name.name}:{name.tag}",
+                at=bundle.path,
+                hint="make a bundle for each registry, and import them under different prefixes",
+            )
+        found.append((image.reference, name, image.descriptor.digest))
+    return found
+
+
+def copy_all(session: Session, bundle: OpenBundle, naming: Naming) -> list[Imported]:
+    """Copy every artifact with all that refers to it. The caller has judged them. Raises what `copy` raises."""
+    done = []
+    for source, name, digest in destinations(bundle, naming):
+        store = session.store(name, push=True)
+        result = copy(bundle.store, store, digest, name.tag, execute=at_once)
+        session.finish_writing(store)
+        done.append(Imported(source, name._replace(digest=digest), result))
+    return done

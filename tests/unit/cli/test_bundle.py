@@ -1,0 +1,360 @@
+"""`nv2 bundle`: what leaves one place arrives in another, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from nv2.bundling.contents import Image
+from nv2.errors import MalformedManifest
+from nv2.notary.bundles import open_bundle
+from nv2.notary.bundles_imported import destinations, naming_in
+from nv2.notary.session import Session
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import describe
+from nv2.oci.reference import parse_registry
+from tests.unit.cli.command_line import CommandLine
+from tests.unit.content.remote.registry_world import World
+from tests.world.artifacts import attach_referrer, push_image
+from tests.world.ca import CA, pem
+
+OTHER = CA("Other").issue("CN=other,O=other.io,ST=WA,C=US", "EC-256")
+INSIDE = "registry.inside.example"
+
+
+def policy(store: str = "wabbit", scope: str = "*") -> bytes:
+    statement = {
+        "name": "all",
+        "registryScopes": [scope],
+        "signatureVerification": {"level": "strict"},
+        "trustStores": [f"ca:{store}"],
+        "trustedIdentities": ["*"],
+    }
+    return json.dumps({"version": "1.0", "trustPolicies": [statement]}).encode()
+
+
+def trusts(line: CommandLine, root: bytes, store: str = "wabbit", scope: str = "*") -> None:
+    directory = line.config / "truststore" / "x509" / "ca" / store
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "root.crt").write_bytes(root)
+    (line.config / "trustpolicy.json").write_bytes(policy(store, scope))
+
+
+class Place:
+    """A registry with `app:v1`, signed, with an SBOM; the command line trusts its signer."""
+
+    def __init__(self, line: CommandLine) -> None:
+        self.line = line
+        world = World()
+        self.registry = world.registry
+        line.reach(self.registry)
+        self.image = push_image(world.store(), b"layer")
+        attach_referrer(world.store(), self.image)
+        self.name = f"{self.registry.host}/app:v1"
+        world.store().tag(self.image, "v1")
+        line("sign", "-k", "wabbit.key", self.name)
+        trusts(line, (line.directory / "root.crt").read_bytes())
+        self.store = world.store
+
+    @property
+    def file(self) -> Path:
+        return self.line.directory / "b.tar"
+
+    def create(self, *words: str) -> None:
+        created = self.line("bundle", "create", *(words or (self.name,)), "--file", "b.tar")
+        assert created.code == 0, created.err
+
+
+@pytest.fixture
+def place(wabbit: CommandLine) -> Place:
+    return Place(wabbit)
+
+
+def unplugged(*words: str) -> subprocess.CompletedProcess[str]:
+    """nv2 in a process that may not make a socket, nor open a file to write, make or remove one."""
+    forbidden = (
+        "socket.",
+        "os.mkdir",
+        "os.rename",
+        "os.remove",
+        "os.link",
+        "os.symlink",
+        "os.chmod",
+        "tempfile.",
+    )
+    program = f"""
+import os, sys
+def guard(event, arguments, forbidden={forbidden!r}):
+    writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if writes or event.startswith(forbidden):
+        raise RuntimeError(f"forbidden: {{event}} {{arguments}}")
+sys.addaudithook(guard)
+from nv2.cli.dispatch import main
+from nv2.cli.output import Output
+sys.exit(main({list(words)!r}, Output(sys.stdout, sys.stderr)))
+"""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
+    )
+
+
+def test_what_is_in_a_bundle_can_be_listed_with_its_digests(place: Place) -> None:
+    place.create()
+    shown = place.line("bundle", "inspect", "b.tar", "-o", "json").document
+    assert shown["artifacts"] == [{"reference": place.name, "artifact": place.image.to_json()}]
+    assert len(shown["referrers"]) == 2
+    assert shown["policy"] is None
+    assert place.line("bundle", "inspect", "b.tar").code == 0
+
+
+def test_a_bundle_is_judged_without_a_network_and_without_writing(place: Place) -> None:
+    place.create()
+    ended = unplugged("bundle", "verify", "b.tar")
+    assert (ended.returncode, ended.stderr.count("forbidden")) == (0, 0), ended.stderr
+    assert (
+        f"Successfully verified signature for {place.registry.host}/app@{place.image.digest}" in ended.stdout
+    )
+    assert "carried evidence counts until its nextUpdate" in ended.stderr
+
+
+def test_the_guard_of_that_test_notices_who_asks_a_network(place: Place) -> None:
+    ended = unplugged("verify", f"localhost:1/app@{place.image.digest}")
+    assert "forbidden: socket" in ended.stderr
+
+
+def test_a_bundle_whose_signer_is_not_trusted_is_not_trusted(place: Place) -> None:
+    place.create()
+    trusts(place.line, pem([OTHER.root]))
+    ended = place.line("bundle", "verify", "b.tar", "-o", "json")
+    assert (ended.code, ended.document["results"][0]["verdict"]) == (1, "notTrusted")
+
+
+def test_a_key_and_a_scope_say_what_is_trusted(place: Place) -> None:
+    place.create()
+    (place.line.config / "trustpolicy.json").write_bytes(policy(scope="inside.example/only"))
+    assert place.line("bundle", "verify", "b.tar").code == 3
+    assert place.line("bundle", "verify", "b.tar", "--scope", "inside.example/only").code == 0
+    assert place.line("bundle", "verify", "b.tar", "-k", "leaf.crt").code == 0
+    assert (
+        place.line("bundle", "verify", "b.tar", "-k", "leaf.crt", "--scope", "inside.example/only").code == 2
+    )
+
+
+def test_the_policy_is_asked_about_the_name_that_an_artifact_gets(place: Place) -> None:
+    place.create()
+    (place.line.config / "trustpolicy.json").write_bytes(policy(scope=f"{INSIDE}/in/app"))
+    assert place.line("bundle", "verify", "b.tar", "--destination", f"{INSIDE}/in").code == 0
+    assert place.line("bundle", "verify", "b.tar", "--destination", INSIDE).code == 3
+
+
+def test_what_is_imported_has_its_tag_and_all_that_refers_to_it(place: Place) -> None:
+    place.create()
+    ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.document["imported"][0]["destination"].startswith(f"{place.registry.host}/in/app:v1@")
+    arrived = place.store("in/app")
+    assert arrived.resolve("v1") == place.image
+    assert len(arrived.referrers(place.image).descriptors) == 2
+    assert place.line("verify", f"{place.registry.host}/in/app@{place.image.digest}").code == 0
+    again = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in", "-o", "json")
+    assert (again.code, again.document["imported"][0]["copied"]) == (0, [])
+
+
+def test_nothing_is_imported_if_one_artifact_is_not_trusted(place: Place) -> None:
+    unsigned = push_image(place.store("other"), b"other")
+    place.create(place.name, f"{place.registry.host}/other@{unsigned.digest}")
+    place.registry.requests.clear()
+    ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in")
+    assert ended.code == 1
+    assert place.registry.requests == []
+    assert "No artifact was imported." in ended.err
+
+
+def test_several_artifacts_travel_together_and_what_they_share_once(place: Place) -> None:
+    second = push_image(place.store("other"), b"layer")
+    place.store("other").tag(second, "v1")
+    place.line("sign", "-k", "wabbit.key", f"{place.registry.host}/other:v1")
+    place.create(place.name, f"{place.registry.host}/other:v1")
+    ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in")
+    assert ended.code == 0, ended.err
+    assert place.store("in/other").resolve("v1") == second
+
+
+def test_two_artifacts_that_would_have_one_name_are_not_imported(place: Place) -> None:
+    place.create()
+    bundle = open_bundle("b.tar")
+    other = describe(b"other", mt.IMAGE_MANIFEST)
+    named = (("a.example/app:v1", place.image), ("b.example/app:v1", other))
+    images = tuple(Image(parse_registry(name), image) for name, image in named)
+    clashing = bundle._replace(contents=bundle.contents._replace(images=images))
+    with pytest.raises(MalformedManifest, match="two artifacts would both be"):
+        destinations(clashing, naming_in(INSIDE))
+
+
+def test_a_bundle_is_not_written_over_a_file_and_is_called_tar(place: Place) -> None:
+    place.file.write_bytes(b"letter")
+    ended = place.line("bundle", "create", place.name, "--file", "b.tar")
+    assert (ended.code, place.file.read_bytes()) == (3, b"letter")
+    assert place.line("bundle", "create", place.name, "--file", "b.zip").code == 2
+    assert place.line("bundle", "create", "layout:image:v1", "--file", "c.tar").code == 2
+    assert place.line("bundle", "create", f"{place.registry.host}/app:absent", "--file", "c.tar").code == 3
+    assert not (place.line.directory / "c.tar").exists()
+
+
+def test_a_policy_travels_only_in_a_signed_bundle(place: Place) -> None:
+    assert place.line("bundle", "create", place.name, "--with-policy", "--file", "b.tar").code == 2
+    assert not place.file.exists()
+
+
+@pytest.fixture
+def signed(place: Place) -> Place:
+    """A bundle with the policy, signed by wabbit; afterwards this machine has neither policy nor stores."""
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    (place.line.config / "trustpolicy.json").unlink()
+    (place.line.config / "truststore" / "x509" / "ca" / "wabbit" / "root.crt").unlink()
+    return place
+
+
+def test_a_policy_is_taken_over_from_whom_this_machine_trusts_and_then_decides(signed: Place) -> None:
+    line = signed.line
+    assert line("bundle", "verify", "b.tar").code == 3
+    taken = line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "-o", "json")
+    assert taken.code == 0, taken.err
+    assert (line.config / "trustpolicy.oci.json").read_bytes() == policy()
+    assert line("bundle", "verify", "b.tar").code == 0
+
+
+def _nothing_was_installed(line: CommandLine) -> bool:
+    stores = [path for path in (line.config / "truststore").rglob("*") if path.is_file()]
+    return not stores and not (line.config / "trustpolicy.oci.json").exists()
+
+
+def test_nothing_in_a_bundle_becomes_trusted_by_verifying_or_importing_it(signed: Place) -> None:
+    line = signed.line
+    assert line("bundle", "verify", "b.tar", "-k", "leaf.crt").code == 0
+    assert line("bundle", "import", "b.tar", f"{signed.registry.host}/in", "-k", "leaf.crt").code == 0
+    assert _nothing_was_installed(line)
+
+
+def test_a_policy_that_somebody_else_signed_is_not_taken_over(signed: Place) -> None:
+    (signed.line.directory / "other.crt").write_bytes(pem([OTHER.leaf]))
+    ended = signed.line("bundle", "install-policy", "b.tar", "-k", "other.crt", "--force")
+    assert ended.code == 1
+    assert _nothing_was_installed(signed.line)
+
+
+def test_a_signature_of_an_image_in_the_bundle_is_none_of_the_bundle(place: Place) -> None:
+    """The image is signed by wabbit, the bundle by somebody else."""
+    for name, data in {"other.key": OTHER.pem_key(), "other.crt": OTHER.pem_chain()}.items():
+        (place.line.directory / name).write_bytes(data)
+    (place.line.directory / "other.key").chmod(0o600)
+    place.create(place.name, "--with-policy", "-k", "other.key")
+    assert place.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force").code == 1
+
+
+@pytest.mark.parametrize("level", ["audit", "skip"])
+def test_a_statement_that_lets_others_pass_lets_nobody_bring_a_policy(signed: Place, level: str) -> None:
+    line = signed.line
+    trusts(line, pem([OTHER.root]), "other")
+    document = json.loads(policy("other"))
+    statement = document["trustPolicies"][0]
+    statement["signatureVerification"]["level"] = level
+    if level == "skip":
+        del statement["trustStores"], statement["trustedIdentities"]
+    (line.config / "trustpolicy.json").write_text(json.dumps(document))
+    ended = line("bundle", "install-policy", "b.tar", "--scope", "any.example/bundles", "--force")
+    assert ended.code in (1, 3)
+    assert not (line.config / "truststore" / "x509" / "ca" / "wabbit" / "root.crt").exists()
+
+
+def test_an_unsigned_bundle_brings_no_policy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nv2.notary.bundles_made._check", lambda *_: None)
+    place.create(place.name, "--with-policy")
+    assert place.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force").code == 1
+
+
+def test_another_policy_is_replaced_only_on_demand(signed: Place) -> None:
+    trusts(signed.line, pem([OTHER.root]), "other")
+    words = ("bundle", "install-policy", "b.tar", "-k", "leaf.crt")
+    assert signed.line(*words, "-o", "json").code == 2
+    assert not (signed.line.config / "trustpolicy.oci.json").exists()
+    assert signed.line(*words, "--force").code == 0
+
+
+def test_a_file_in_a_store_is_never_replaced(signed: Place) -> None:
+    trusts(signed.line, pem([OTHER.root]), "wabbit")
+    ended = signed.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force")
+    assert ended.code == 3
+    assert "another file of this name" in ended.err
+    store = signed.line.config / "truststore" / "x509" / "ca" / "wabbit"
+    assert (store / "root.crt").read_bytes() == pem([OTHER.root])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """What time sessions think it is: the last one in the list, or the real one."""
+    instants: list[datetime] = []
+    original = Session.__init__
+
+    def begin(self: Session, *arguments: object) -> None:
+        original(self, *arguments)  # type: ignore[arg-type]
+        self.now = instants[-1] if instants else self.now
+
+    monkeypatch.setattr(Session, "__init__", begin)
+    return instants
+
+
+def test_an_older_bundle_does_not_bring_an_older_policy_back(place: Place, clock: list[datetime]) -> None:
+    line, now = place.line, datetime.now(UTC)
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    place.file.rename(line.directory / "old.tar")
+    clock.append(now + timedelta(minutes=2))
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    assert line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force").code == 0
+    ended = line("bundle", "install-policy", "old.tar", "-k", "leaf.crt", "--force")
+    assert ended.code == 3
+    assert "an older one does not replace" in ended.err
+    assert line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force").code == 0
+
+
+def test_a_bundle_of_tomorrow_brings_no_policy(place: Place, clock: list[datetime]) -> None:
+    clock.append(datetime.now(UTC) + timedelta(days=1))
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    clock.append(datetime.now(UTC))
+    ended = place.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force")
+    assert ended.code == 3
+    assert not (place.line.config / "trustpolicy.oci.json").exists()
+
+
+def test_two_artifacts_with_one_tag_are_kept_apart_by_their_repositories_for_other_programs(
+    place: Place,
+) -> None:
+    second = push_image(place.store("other"), b"other")
+    place.store("other").tag(second, "v1")
+    place.create(place.name, f"{place.registry.host}/other:v1")
+    host = "".join(c if c.isalnum() else "." for c in place.registry.host)
+    for name, image in (("app", place.image), ("other", second)):
+        listed = place.line("list", "-o", "json", f"layout:b.tar:{host}.{name}-v1")
+        assert image.digest in listed.out
+
+
+def test_a_bundle_that_was_touched_is_refused_before_anything_is_judged(place: Place) -> None:
+    place.create()
+    data = bytearray(place.file.read_bytes())
+    data[data.index(b"layer\0\0\0")] ^= 1
+    place.file.write_bytes(data)
+    for words in (
+        ("inspect", "b.tar"),
+        ("verify", "b.tar"),
+        ("import", "b.tar", f"{place.registry.host}/in"),
+    ):
+        ended = place.line("bundle", *words)
+        assert ended.code == 3
+        assert "digest" in ended.err
