@@ -190,6 +190,18 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "5.3.7 signature file swapped":          ("blobs: test_5_3_7_a_signature_file_that_is_swapped_is_judged_as_it_was_read", "blobs: test_5_3_7_a_blob_that_is_swapped_under_the_reading_is_undecided"),
     "5.3.7 mode of private keys":            ("files: test_a_generated_key_is_for_its_owner_alone", "files: test_a_key_that_everybody_can_read_signs_with_a_warning"),
     "5.3.7 secrets in the debug log":        ("files: test_a_debug_log_holds_no_secret", "files: test_a_debug_log_holds_no_cookie", "signing_plugins: test_a_debug_log_shows_nothing_of_the_configuration_of_a_plugin"),
+    # published findings about clients of registries (GHSA, CVE), over real sockets
+    "7.1 upload at another host":            ("listeners: test_uploads_and_blobs_at_another_host_work_and_show_it_no_password", "listeners: test_an_upload_at_another_host_shows_it_not_even_the_password_that_is_kept_for_it"),
+    "7.1 upload without TLS":                ("listeners: test_an_upload_that_goes_on_without_tls_is_refused_and_nothing_is_sent",),
+    "7.1 token realm":                       tuple(f"listeners: {name}" for name in ("a cloud's secrets", "link-local", "a private network", "nowhere", "a number", "a file")),
+    "7.1 token realm without TLS":           ("listeners: test_a_registry_with_tls_cannot_have_its_tokens_fetched_without",),
+    "7.1 redirects to another host or port": ("wire: a redirect to another host, which asks for nothing", "unit/transport/test_http: test_a_redirect_takes_no_authorization_to_another_port"),
+    "7.1 challenge after a redirect":        ("listeners: test_a_challenge_that_comes_after_a_redirect_is_not_answered",),
+    "7.1 answers without end":               tuple(f"listeners: {name} without end" for name in ("a manifest", "a listing", "a refusal", "a failure", "a token")),
+    "7.1 packed answers":                    tuple(f"listeners: {name} that is packed" for name in ("a manifest", "a listing", "a token")),
+    "7.1 pages":                             ("listeners: pages without end", "registry: pages of the listing that go round in a circle", "registry: the next page at another host"),
+    "7.1 slow drips":                        ("unit/transport/test_http: test_a_byte_now_and_then_does_not_keep_a_request_alive",),
+    "7.1 unpacking":                         (f"{_PACKAGES}: tar bomb that is skipped",),
     # weak spots of another implementation
     "5.4.a plugin name as a path":           ("weak_spots: a plugin whose name is a path, at level audit", "plugins: test_5_4_a_a_stranger_starts_no_plugin", "unit/test_plugin_verification: test_5_4_a_a_name_that_is_a_path_is_refused_and_nobody_is_asked"),
     "5.4.b signer chooses the plugin":       ("plugins: a plugin that is not allowed", "plugins: test_5_4_b_a_plugin_that_is_allowed_may_decide"),
