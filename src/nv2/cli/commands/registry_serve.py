@@ -1,12 +1,13 @@
-"""`nv2 registry serve`: the embedded registry, on this machine alone."""
+"""`nv2 registry serve`: the embedded registry, for this machine alone or, with TLS and a login, for others too."""
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
 
-from nv2.cli import exits
 from nv2.cli.command import DEBUG, Call, Command, Flag
-from nv2.cli.commands import registry_admission, registry_quirks
+from nv2.cli.commands import registry_admission, registry_front, registry_quirks
 from nv2.errors import UsageError
 
 LISTEN = "127.0.0.1:5000"
@@ -17,8 +18,6 @@ NOTICE = 0.5
 
 def run(call: Call) -> int:
     """Serve until a signal ends it; the registry is closed in good order on the way out."""
-    import threading
-
     from nv2.server.registry import serve
 
     if registry_quirks.wants_help(call):
@@ -26,22 +25,38 @@ def run(call: Call) -> int:
     directory = call.string("dir") or ""
     host, port = read_address(call.string("listen") or "")
     log = call.output.note if call.on("debug") else None
+    front = registry_front.front(call)
     with serve(
         Path(directory),
         host,
         port,
         log,
         warn=call.output.warn,
-        layers=registry_quirks.layers(call),
+        layers=(*front.layers, *registry_quirks.layers(call)),
+        observers=front.observers,
+        certificate=front.certificate,
+        public=registry_front.is_public(call, front),
+        connections=registry_front.connections(call),
+        grace=registry_front.grace(call),
         judges=registry_admission.judges(call),
     ) as registry:
+        registry_front.warn_of_openness(call, front, host)
+        wanted = _hangups(call)
         call.output.line(registry.address)
         call.output.flush()
-        call.output.note(f"serving {directory}, to this machine only; Ctrl-C ends it")
-        ended = threading.Event()
-        while not ended.wait(NOTICE):
-            pass  # until a signal raises
-    return exits.DONE
+        call.output.note(f"serving {directory}; Ctrl-C ends it")
+        while True:  # until a signal raises
+            if wanted.wait(NOTICE):
+                wanted.clear()
+                front.reload()
+
+
+def _hangups(call: Call) -> threading.Event:
+    """Set whenever SIGHUP comes, which means: read everything again."""
+    wanted = threading.Event()
+    before = signal.signal(signal.SIGHUP, lambda *_: wanted.set())
+    call.resources.callback(signal.signal, signal.SIGHUP, before)
+    return wanted
 
 
 def read_address(text: str) -> tuple[str, int]:
@@ -61,6 +76,7 @@ COMMAND = Command(
     flags=(
         Flag("dir", "the registry's directory, made if missing", default="registry"),
         Flag("listen", "where to listen; port 0 is any free one", default=LISTEN),
+        *registry_front.FLAGS,
         registry_admission.REQUIRE_SIGNED,
         registry_admission.KNOWN_AS,
         registry_quirks.QUIRK,
@@ -68,15 +84,17 @@ COMMAND = Command(
         DEBUG,
     ),
     arguments=(0, 0),
+    together=(("tls-cert", "tls-key"),),
     description=(
         "Serve an OCI registry from a directory, with the referrers API, so that signatures need no\n"
-        "fallback tag. It has no login and no TLS, so it listens on loopback addresses only. Prints its\n"
-        "address when it is ready."
+        "fallback tag. Without TLS and a login it listens on loopback addresses only. Prints its address\n"
+        "when it is ready."
     ),
     examples=(
         "nv2 registry serve",
         "nv2 registry serve --dir /srv/registry --listen 127.0.0.1:5001",
         "nv2 registry serve --listen 127.0.0.1:0",
+        "nv2 registry serve --listen 0.0.0.0:443 --tls-cert r.crt --tls-key r.key --access access.json",
         "nv2 registry serve --profile distribution28",
     ),
 )

@@ -20,6 +20,7 @@ from nv2.server.access.settings import Settings
 from nv2.server.access.tokens import Tokens
 from nv2.server.messages import Answer, Call, Respond
 from nv2.server.registry.errors import Refusal
+from nv2.server.registry.routes import COMMON_HEADERS
 
 OPEN = "/healthz"
 """What everybody may ask."""
@@ -69,7 +70,8 @@ class Guard:
                 return answer._replace(user=asker.user)
             call = self._let_through(settings, asker, call)
         except Refusal as e:
-            return e.answer._replace(user=asker.user)
+            headers = {**COMMON_HEADERS, **e.answer.headers}
+            return e.answer._replace(headers=headers, user=asker.user)
         return respond(call._replace(user=asker.user))._replace(user=asker.user)
 
     def _asker(self, settings: Settings, call: Call) -> Asker:

@@ -1,0 +1,83 @@
+"""The flags of `nv2 registry serve` for a registry that other people use: TLS, logins, log, limits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nv2.cli.command import Call, Flag, Kind
+from nv2.errors import UsageError
+
+if TYPE_CHECKING:
+    from nv2.server.front import Front
+
+MOST_CONNECTIONS = 10_000
+"""Each is a thread; more take more memory than such a machine has."""
+
+LONGEST_GRACE = timedelta(hours=1)
+"""Nobody who ends a registry waits for longer."""
+
+FLAGS = (
+    Flag("tls-cert", "certificate of the server and those above it, PEM; read again on SIGHUP"),
+    Flag("tls-key", "its private key, PEM without passphrase"),
+    Flag("access", "file that says who may log in and what they may do; read again on SIGHUP"),
+    Flag("read-only", "refuse whatever would change something", Kind.BOOL),
+    Flag("access-log", "file to which a line of JSON is added for each request; opened again on SIGHUP"),
+    Flag("max-connections", "connections open at a time", Kind.INT, default=256),
+    Flag("grace", "time for requests under way when it ends", Kind.DURATION, default=timedelta(seconds=5)),
+    Flag(
+        "insecure",
+        "listen where other machines can reach it though TLS or the login is missing: whoever is on the way reads "
+        "and changes what passes",
+        Kind.BOOL,
+    ),
+)
+
+
+def front(call: Call) -> Front:
+    """What stands before the registry; closed when the command ends. Raises `UsageError` and `ConfigurationError`."""
+    from nv2.server.front import Files, Front
+
+    chain, key, access, log = (_path(call, name) for name in ("tls-cert", "tls-key", "access", "access-log"))
+    made = Front(Files(chain, key, access, log), call.output.warn, only_reading=call.on("read-only"))
+    call.resources.callback(made.close)
+    return made
+
+
+def is_public(call: Call, made: Front) -> bool:
+    """Whether it may listen where other machines can reach it."""
+    return call.on("insecure") or (made.certificate is not None and made.has_login)
+
+
+def warn_of_openness(call: Call, made: Front, host: str) -> None:
+    """Say what `--insecure` leaves open."""
+    from nv2.server.loopback import check_address, is_loopback
+
+    if is_loopback(check_address(host, 0, public=True)):
+        return
+    if made.certificate is None:
+        call.output.warn("no TLS: whoever is on the way reads and changes what passes, passwords too")
+    if not made.has_login:
+        call.output.warn("no login: whoever reaches this registry may use it")
+
+
+def connections(call: Call) -> int:
+    """How many may be open at a time. Raises `UsageError`."""
+    found = call.number("max-connections")
+    if not 1 <= found <= MOST_CONNECTIONS:
+        raise UsageError(f"{found} connections cannot be", hint=f"possible: 1 to {MOST_CONNECTIONS}")
+    return found
+
+
+def grace(call: Call) -> float:
+    """Seconds for requests under way. Raises `UsageError`."""
+    found = call.duration("grace") or timedelta()
+    if not timedelta() <= found <= LONGEST_GRACE:
+        raise UsageError(f"no time to wait: {found}", hint="possible: 0s to 1h")
+    return found.total_seconds()
+
+
+def _path(call: Call, name: str) -> Path | None:
+    text = call.string(name)
+    return Path(text) if text is not None else None

@@ -1,0 +1,198 @@
+"""`nv2 registry serve` for other people: TLS, logins, log, figures, and reading all of it anew."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import bcrypt
+import pytest
+
+import nv2
+from tests.world.sockets import Identity, make_identity
+
+SOURCE = str(Path(nv2.__file__).parent.parent)
+
+START = "from nv2.cli.__main__ import run; run()"
+
+
+class Running(NamedTuple):
+    """A registry that was started in `folder`."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    host: str
+    port: int
+
+    def status(self, path: str, user: str = "", method: str = "GET", trusted: str = "server.crt") -> int:
+        """The status of an answer; a user's password is the name backwards."""
+        context = ssl.create_default_context(cafile=self.folder / trusted)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+        pair = base64.b64encode(f"{user}:{user[::-1]}".encode()).decode()
+        with contextlib.closing(connection):
+            connection.request(method, path, headers={"Authorization": f"Basic {pair}"} if user else {})
+            return connection.getresponse().status
+
+    def stop(self) -> str:
+        """End it as a service manager does; what it said on standard error."""
+        self.process.send_signal(signal.SIGTERM)
+        _, said = self.process.communicate(timeout=30)
+        return said
+
+
+def _users(folder: Path, *names: str) -> None:
+    hashes = (f"{name}:{bcrypt.hashpw(name[::-1].encode(), bcrypt.gensalt(4)).decode()}\n" for name in names)
+    (folder / "htpasswd").write_text("".join(hashes))
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Identity:
+    _users(tmp_path, "alice")
+    (tmp_path / "access.json").write_text(json.dumps({"htpasswd": "htpasswd"}))
+    return make_identity(tmp_path)
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-c", START, "registry", "serve", "--dir", "r", *words]
+
+
+@contextlib.contextmanager
+def _running(folder: Path, *words: str) -> Iterator[Running]:
+    with subprocess.Popen(
+        _command(*words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={"PYTHONPATH": SOURCE},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            host, _, port = process.stdout.readline().strip().rpartition(":")
+            assert port, process.stderr.read() if process.stderr else ""
+            yield Running(process, folder, host, int(port))
+        finally:
+            process.kill()
+
+
+TLS = ("--tls-cert", "server.crt", "--tls-key", "server.key")
+FRONT = (*TLS, "--access", "access.json", "--access-log", "access.log")
+
+
+def _eventually(found: object) -> None:
+    deadline = time.monotonic() + 30
+    while callable(found) and not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_with_tls_and_a_login_it_listens_where_others_reach_it(tmp_path: Path, identity: Identity) -> None:
+    with _running(tmp_path, "--listen", "0.0.0.0:0", *FRONT) as registry:
+        assert registry.host == "0.0.0.0"  # noqa: S104
+        assert (registry.status("/v2/"), registry.status("/v2/", "alice")) == (401, 200)
+        assert (registry.status("/healthz"), registry.status("/metrics")) == (200, 401)
+        assert registry.status("/metrics", "alice") == 200
+        said = registry.stop()
+    assert "Warning" not in said
+    lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
+    assert [(line["path"], line["user"], line["status"]) for line in lines] == [
+        ("/v2/", "", 401),
+        ("/v2/", "alice", 200),
+        ("/healthz", "", 200),
+        ("/metrics", "", 401),
+        ("/metrics", "alice", 200),
+    ]
+    assert "ecila" not in (tmp_path / "access.log").read_text() + said
+
+
+@pytest.mark.parametrize("words", [TLS, ("--access", "access.json")])
+def test_one_of_both_is_not_enough(tmp_path: Path, identity: Identity, words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        _command("--listen", "0.0.0.0:0", *words),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": SOURCE},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "takes TLS and a login" in done.stderr
+    assert "--insecure" not in done.stderr, "nobody is talked into it"
+    assert not (tmp_path / "r").exists()
+
+
+def test_whoever_insists_is_warned(tmp_path: Path) -> None:
+    with _running(tmp_path, "--listen", "0.0.0.0:0", "--insecure") as registry:
+        said = registry.stop()
+    assert "Warning: no TLS" in said
+    assert "Warning: no login" in said
+
+
+def test_a_hangup_makes_it_read_everything_again(tmp_path: Path, identity: Identity) -> None:
+    with _running(tmp_path, "--listen", "127.0.0.1:0", *FRONT) as registry:
+        assert (registry.status("/v2/", "alice"), registry.status("/v2/", "bob")) == (200, 401)
+        _users(tmp_path, "alice", "bob")
+        make_identity(tmp_path)
+        (tmp_path / "access.log").rename(tmp_path / "access.log.1")
+        registry.process.send_signal(signal.SIGHUP)
+        _eventually((tmp_path / "access.log").exists)
+        assert registry.status("/v2/", "bob") == 200
+        registry.stop()
+    assert len((tmp_path / "access.log.1").read_text().splitlines()) == 2
+    assert len((tmp_path / "access.log").read_text().splitlines()) == 1
+
+
+def test_what_became_unusable_is_warned_of_and_the_old_kept(tmp_path: Path, identity: Identity) -> None:
+    with _running(tmp_path, "--listen", "127.0.0.1:0", *FRONT) as registry:
+        (tmp_path / "access.json").write_text("{}")
+        (tmp_path / "access.log").rename(tmp_path / "access.log.1")
+        registry.process.send_signal(signal.SIGHUP)
+        _eventually((tmp_path / "access.log").exists)
+        assert (registry.status("/v2/"), registry.status("/v2/", "alice")) == (401, 200)
+        (tmp_path / "access.json").write_text("{")
+        (tmp_path / "access.log").unlink()
+        registry.process.send_signal(signal.SIGHUP)
+        _eventually((tmp_path / "access.log").exists)
+        assert (registry.status("/v2/"), registry.status("/v2/", "alice")) == (401, 200)
+        said = registry.stop()
+    assert "access.json: it names no htpasswd any more; what was read before is kept" in said
+    assert "access.json: not JSON" in said
+
+
+def test_read_only_is_for_everybody(tmp_path: Path, identity: Identity) -> None:
+    with _running(tmp_path, "--listen", "127.0.0.1:0", *FRONT, "--read-only") as registry:
+        assert registry.status("/v2/a/blobs/uploads/", "alice", "POST") == 405
+        assert registry.status("/v2/_catalog", "alice") == 200
+        registry.stop()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--tls-cert", "server.crt"), "tls-key"),
+        (("--max-connections", "0"), "possible: 1 to 10000"),
+        (("--grace", "2h"), "possible: 0s to 1h"),
+        (("--access", "absent.json"), "absent.json"),
+    ],
+)
+def test_what_cannot_be_is_said_before_it_serves(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = subprocess.run(
+        _command("--listen", "127.0.0.1:0", *words),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": SOURCE},
+    )
+    assert done.returncode in (2, 3)
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert not (tmp_path / "r").exists()
