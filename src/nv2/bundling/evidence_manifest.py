@@ -6,7 +6,7 @@ What this module does not do: believe what a manifest says of its layers. Times 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -125,11 +125,11 @@ def _compact(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _check_size(layers: list[Descriptor] | tuple[Descriptor, ...]) -> None:
+def _check_size(layers: Sequence[Descriptor], at: str | None = None) -> None:
     if len(layers) > MAX_PIECES:
-        raise MalformedManifest(f"more than {MAX_PIECES} pieces of evidence")
+        raise MalformedManifest(f"more than {MAX_PIECES} pieces of evidence", at=at)
     if sum(layer.size for layer in layers) > MAX_EVIDENCE:
-        raise MalformedManifest(f"more than {MAX_EVIDENCE} bytes of evidence")
+        raise MalformedManifest(f"more than {MAX_EVIDENCE} bytes of evidence", at=at)
 
 
 def unpack(manifest: bytes, fetch: Fetch, at: str = "evidence") -> Evidence:
@@ -140,7 +140,7 @@ def unpack(manifest: bytes, fetch: Fetch, at: str = "evidence") -> Evidence:
     found = parse_manifest(manifest, mt.IMAGE_MANIFEST, at)
     if found.artifact_type != ARTIFACT_TYPE or found.config is None or found.config.media_type != CONFIG:
         raise MalformedManifest("is not a set of evidence", at=at)
-    _check_size(found.layers)
+    _check_size(found.layers, at)
     if found.config.size > MAX_CONFIG:
         raise MalformedManifest(f"a configuration of more than {MAX_CONFIG} bytes", at=at)
     gathered_at, gaps = _read_config(fetch(found.config), at)

@@ -1,0 +1,170 @@
+"""Carried evidence takes the place of older, if somebody trusted made it; whoever made the bundle decides neither."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from nv2.bundling import kinship
+from nv2.bundling.evidence import Evidence
+from nv2.bundling.installing import Fate, Placed, floor_of, install
+from nv2.errors import MalformedManifest
+from nv2.pki.certificate import Certificate, parse_certificate
+from nv2.pki.ocsp import cache_key
+from nv2.revocation.carried import Place
+from tests.world.carried import (
+    ASKED,
+    ASKED_CHAIN,
+    CRL_URL,
+    FOREIGN,
+    FOREIGN_ROOT,
+    OCSP_URL,
+    ROOT,
+    SERIAL,
+    STRANGER,
+    WABBIT,
+    Numbers,
+    by_crl,
+    by_ocsp,
+    place,
+)
+from tests.world.crl import NEXT_UPDATE, NOW, THIS_UPDATE, Revoked, crl
+from tests.world.publishing import ocsp_answer
+
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
+OLD = crl(WABBIT, number=1)
+NEW = crl(WABBIT, number=2, this_update=THIS_UPDATE + SECOND)
+UNNUMBERED = crl(WABBIT, number=None)
+YOUNGER_UNNUMBERED = crl(WABBIT, number=None, this_update=THIS_UPDATE + SECOND)
+
+
+def installed(
+    evidence: Evidence,
+    *places: Place,
+    anchors: tuple[Certificate, ...] = (ROOT,),
+    numbers: Numbers | None = None,
+) -> Placed:
+    [found] = install(evidence, anchors, places or (place(),), numbers or Numbers(), NOW)
+    return found
+
+
+def kept(where: Place) -> bytes | None:
+    found = where.crl.load(CRL_URL)
+    return found[0] if found else None
+
+
+def test_a_crl_of_a_trusted_authority_is_kept_in_every_place() -> None:
+    places = place(), place()
+    assert installed(by_crl(OLD), *places).fate is Fate.INSTALLED
+    assert [kept(where) for where in places] == [OLD, OLD]
+
+
+@pytest.mark.parametrize(("older", "newer"), [(OLD, NEW), (UNNUMBERED, YOUNGER_UNNUMBERED)])
+def test_newer_replaces_older_and_never_the_other_way_round(older: bytes, newer: bytes) -> None:
+    where, numbers = place(), Numbers()
+    fates = [installed(by_crl(data), where, numbers=numbers).fate for data in (older, older, newer, older)]
+    assert fates == [Fate.INSTALLED, Fate.KEPT_NEWER, Fate.INSTALLED, Fate.KEPT_NEWER]
+    assert kept(where) == newer
+
+
+def test_an_older_number_is_not_installed_even_where_nothing_is() -> None:
+    numbers = Numbers()
+    installed(by_crl(NEW), numbers=numbers)
+    found = installed(by_crl(OLD), numbers=numbers)
+    assert found.fate is Fate.KEPT_NEWER and "seen before" in found.reason
+
+
+def test_what_lies_there_and_is_no_use_makes_room() -> None:
+    for junk in (b"junk", crl(STRANGER, this_update=NOW, next_update=NEXT_UPDATE)):
+        where = place()
+        where.crl.store(CRL_URL, junk, None)
+        assert installed(by_crl(OLD), where).fate is Fate.INSTALLED
+        assert kept(where) == OLD
+
+
+def test_an_authority_that_is_not_trusted_puts_nothing_in_the_place_of_another() -> None:
+    where = place()
+    forged = by_crl(crl(STRANGER, number=9, this_update=NOW), pair=FOREIGN)
+    found = installed(forged, where)
+    assert found.fate is Fate.REFUSED and "trusted here" in found.reason and kept(where) is None
+    assert installed(forged, where, anchors=(FOREIGN_ROOT,)).fate is Fate.INSTALLED
+
+
+def test_a_crl_that_its_issuer_did_not_sign_is_refused_and_its_number_is_not_remembered() -> None:
+    numbers = Numbers()
+    found = installed(by_crl(crl(WABBIT, signed_by=STRANGER.key, number=99)), numbers=numbers)
+    assert found.fate is Fate.REFUSED and numbers.highest == {}
+    assert installed(by_crl(OLD), numbers=numbers).fate is Fate.INSTALLED
+
+
+def test_a_crl_under_an_address_that_no_trusted_certificate_names_is_refused() -> None:
+    where = place()
+    assert installed(by_crl(OLD, url="http://elsewhere.test/crl"), where).fate is Fate.REFUSED
+    assert where.crl.load("http://elsewhere.test/crl") is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (crl(WABBIT, this_update=NOW + timedelta(minutes=6)),),
+        (crl(WABBIT, delta_of=1, number=2),),
+        (OLD, crl(WABBIT, number=2)),
+        (OLD, crl(STRANGER, delta_of=1, number=2)),
+    ],
+)
+def test_what_is_from_the_future_or_stands_in_a_wrong_place_is_refused(data: tuple[bytes, ...]) -> None:
+    where = place()
+    assert installed(by_crl(*data), where).fate is Fate.REFUSED and kept(where) is None
+
+
+def test_a_delta_travels_with_its_base() -> None:
+    base, delta = (
+        crl(WABBIT, number=1, freshest=[CRL_URL]),
+        crl(WABBIT, [Revoked(SERIAL)], delta_of=1, number=2),
+    )
+    where = place()
+    assert installed(by_crl(base, delta), where).fate is Fate.INSTALLED
+    assert where.crl.load(CRL_URL) == (base, delta)
+    assert installed(by_crl(base), where).fate is Fate.KEPT_NEWER
+    assert where.crl.load(CRL_URL) == (base, delta)
+
+
+def test_a_younger_answer_replaces_an_older_one_and_never_the_other_way_round() -> None:
+    key = cache_key(OCSP_URL, *ASKED_CHAIN.certificates)
+    old = ocsp_answer(WABBIT, ASKED.leaf, NOW - DAY, life=2 * DAY)
+    young = ocsp_answer(WABBIT, ASKED.leaf, NOW, "revoked")
+    where = place()
+    assert installed(by_ocsp(old), where).fate is Fate.INSTALLED
+    assert installed(by_ocsp(young), where).fate is Fate.INSTALLED
+    assert installed(by_ocsp(old), where).fate is Fate.KEPT_NEWER
+    assert where.ocsp.load(key) == young
+
+
+def test_an_answer_of_somebody_else_is_refused() -> None:
+    found = installed(by_ocsp(ocsp_answer(STRANGER, ASKED.leaf, NOW)))
+    assert found.fate is Fate.REFUSED and found.reason
+
+
+def test_the_floor_under_the_clock_is_what_trusted_authorities_signed() -> None:
+    good = installed(by_crl(OLD))
+    refused = installed(by_crl(crl(STRANGER, this_update=NOW), pair=FOREIGN))
+    assert floor_of([refused]) is None and floor_of([good, refused]) == THIS_UPDATE
+
+
+def test_an_anchor_in_the_middle_brings_what_stands_above_it_and_not_its_siblings() -> None:
+    middle, sibling = WABBIT.intermediate("Middle"), WABBIT.intermediate("Sibling")
+    leaves = [ca.issue("build", "EC-256") for ca in (middle, sibling)]
+    every = [parse_certificate(der) for pair in leaves for der in pair.chain]
+    anchor = parse_certificate(leaves[0].chain[1])
+    links = kinship.kin_of(every, (anchor,))
+    named = {(link.certificate.subject, link.issuer.subject) for link in links}
+    leaf = parse_certificate(leaves[0].leaf)
+    assert named == {(leaf.subject, anchor.subject), (anchor.subject, ROOT.subject)}
+    assert all(link.certificate.thumbprint != parse_certificate(leaves[1].leaf).thumbprint for link in links)
+
+
+def test_many_authorities_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinship, "MAX_TRIED", 0)
+    with pytest.raises(MalformedManifest, match="of one name"):
+        installed(by_crl(OLD))
