@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -24,15 +25,51 @@ def at_once(jobs: Sequence[Callable[[], T]], /, *, limit: int = MAX_AT_ONCE) -> 
     if len(jobs) < 2:
         yield from (job() for job in jobs)
         return
-    from concurrent.futures import ThreadPoolExecutor, wait
-
-    pool = ThreadPoolExecutor(limit)
+    crew = _Crew(jobs)
+    for _ in range(min(limit, len(jobs))):
+        threading.Thread(target=crew.work, name="nv2-job", daemon=True).start()
     try:
-        waiting = deque(pool.submit(job) for job in jobs)
-        while waiting:
-            first = waiting.popleft()
-            while not first.done():
-                wait((first,), NOTICE)
-            yield first.result()
+        for index in range(len(jobs)):
+            yield crew.result(index)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        crew.stop()
+
+
+class _Crew(Generic[T]):
+    """Whoever does the jobs. `concurrent.futures` does the same, and loads `logging`, which costs more than they do."""
+
+    def __init__(self, jobs: Sequence[Callable[[], T]]) -> None:
+        self._waiting = deque(enumerate(jobs))
+        self._done: dict[int, tuple[T] | BaseException] = {}
+        self._changed = threading.Condition()
+
+    def work(self) -> None:
+        """One job after the other, until none is left."""
+        while True:
+            try:
+                index, job = self._waiting.popleft()
+            except IndexError:
+                return
+            outcome: tuple[T] | BaseException
+            try:
+                outcome = (job(),)
+            except BaseException as e:  # raised where the result is wanted
+                outcome = e
+            with self._changed:
+                self._done[index] = outcome
+                self._changed.notify()
+            del job, outcome
+
+    def result(self, index: int) -> T:
+        """What came of the job; waits for it."""
+        with self._changed:
+            while index not in self._done:
+                self._changed.wait(NOTICE)
+            outcome = self._done.pop(index)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome[0]
+
+    def stop(self) -> None:
+        """Begin no further job."""
+        self._waiting.clear()
