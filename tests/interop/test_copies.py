@@ -14,7 +14,7 @@ from nv2.content.layout.store import LayoutStore
 from nv2.oci.digest import Digest
 from nv2.server.registry import serve
 from tests.interop.home import Home, wabbit_home
-from tests.world.artifacts import push_image, push_index, thread_lock
+from tests.world.artifacts import push_image, push_index, push_referrer, thread_lock
 
 pytestmark = pytest.mark.peers
 
@@ -90,3 +90,27 @@ def test_a_second_copy_moves_nothing_and_a_new_signature_alone(
     # The envelope and the manifest that points at it; its config is that of all signatures.
     assert len(more["results"][0]["copied"]) == 2
     assert _signatures(home, there, platforms) == [1, 2, 2, 1]
+
+
+SIGNATURES = 100
+
+
+def test_many_signatures_arrive_in_every_registry_and_an_unchanged_copy_asks_little(
+    home: Home, tmp_path: Path, distribution31, distribution28, olareg, embedded
+) -> None:
+    store = LayoutStore(tmp_path / "many", create=True, lock=thread_lock())
+    image = push_image(store, b"layer")
+    store.attach(image, [push_referrer(store, image, b"%d" % number) for number in range(SIGNATURES)])
+    store.tag(image, "v1")
+    round_trip = [
+        f"{address}/many/app"
+        for address in (distribution31, olareg, distribution28, embedded, olareg + "/back")
+    ]
+    home.nv2("copy", f"layout:{tmp_path}/many:v1", f"{round_trip[0]}:v1")
+    for source, destination in pairwise(round_trip):
+        home.nv2("copy", f"{source}:v1", f"{destination}:v1")
+        listed = home.nv2("list", "--max-signatures", "1000", "-o", "json", f"{destination}:v1")
+        assert len(json.loads(listed.stdout)["signatures"]) == SIGNATURES
+        again = home.nv2("copy", "-d", "-o", "json", f"{source}:v1", f"{destination}:v1")
+        assert json.loads(again.stdout)["results"][0]["copied"] == []
+        assert 0 < again.stderr.count("request #") <= 10

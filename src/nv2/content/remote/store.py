@@ -19,6 +19,7 @@ from nv2.content.remote import shared_blobs
 from nv2.content.remote.downloads import Download
 from nv2.content.remote.endpoint import Endpoint, content_name, look_for
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
+from nv2.content.remote.listed_by_itself import see_listed
 from nv2.content.remote.manifest_answers import check_pushed, describe_answer
 from nv2.content.remote.manifest_cache import Kept, Manifests
 from nv2.content.remote.name_lists import tags_of
@@ -285,6 +286,13 @@ class RemoteStore:
         if unlisted:
             attach_by_tag(self._writer, subject, unlisted)
         self._shared.confirm(NOBODY)
+        rest = [m for m in manifests if m not in unlisted]
+        if len(rest) > 1:
+            see_listed(self._endpoint, subject, rest, self._push_again, self._writer.sleep)
+
+    def _push_again(self, manifest: Descriptor) -> None:
+        plain = Descriptor(*manifest[:3])
+        self._put_manifest(plain, self.fetch(plain, MAX_MANIFEST), plain.digest)
 
     def remove(self, descriptor: Descriptor) -> None:
         """Delete a manifest and every tag of it. See `Remover.remove`."""

@@ -86,11 +86,11 @@ def test_nor_is_it_believed_by_whoever_has_not_asked_for_referrers_yet() -> None
     assert names(world, subject) == ["one"]
 
 
-def test_a_registry_that_keeps_the_list_is_asked_so_once() -> None:
+def test_a_registry_that_keeps_the_list_is_asked_whether_it_does_and_whether_it_did() -> None:
     world = World()
     subject = push_image(world.store())
     sign(world.store(), subject, "one", "two", "three")
-    assert len(world.asked("GET", "/referrers/")) == 1
+    assert len(world.asked("GET", "/referrers/")) == 2
 
 
 def test_what_somebody_else_pushed_is_attached_by_what_the_registry_can() -> None:
