@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -149,14 +149,17 @@ class Identity(NamedTuple):
         return context
 
 
-def make_identity(directory: Path, address: str = "127.0.0.1", name: str = "server") -> Identity:
-    """A certificate that is valid today for `address`."""
+def make_identity(
+    directory: Path, address: str = "127.0.0.1", name: str = "server", *, names: Iterable[str] = ()
+) -> Identity:
+    """A certificate that is valid today for `address` and the `names`."""
     import ipaddress
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
+    number = x509.IPAddress(ipaddress.ip_address(address))
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     today = datetime.now(UTC)
@@ -168,7 +171,7 @@ def make_identity(directory: Path, address: str = "127.0.0.1", name: str = "serv
         .serial_number(x509.random_serial_number())
         .not_valid_before(today - timedelta(days=1))
         .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
+        .add_extension(x509.SubjectAlternativeName([number, *map(x509.DNSName, names)]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         .sign(key, hashes.SHA256())
     )
