@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from nv2.server.messages import Layer
-from nv2.server.quirks import PROFILES, QUIRKS, layers_of
+from nv2.server.quirks import PROFILES, QUIRKS, layers_of, limits_of
 from nv2.server.registry import serve
 from tests.unit.cli.command_line import CommandLine, Ended
 from tests.world.ca import CA, pem
@@ -52,11 +51,12 @@ class World(NamedTuple):
         return self.line("verify", "-k", "leaf.crt", name)
 
 
-def layers(name: str) -> tuple[Layer, ...]:
+def chosen(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Quirks and profiles."""
     kind, _, profile = name.partition(" ")
     if kind == "profile":
-        return layers_of((), (profile,))
-    return layers_of(() if name == "none" else (name, *WITH.get(name, ())))
+        return (), (profile,)
+    return () if name == "none" else (name, *WITH.get(name, ())), ()
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -64,7 +64,11 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     directory = tmp_path_factory.mktemp("quirk")
     with (
         pytest.MonkeyPatch.context() as patch,
-        serve(directory / "r", layers=layers(request.param)) as running,
+        serve(
+            directory / "r",
+            layers=layers_of(*chosen(request.param)),
+            limits=limits_of(*chosen(request.param)),
+        ) as running,
     ):
         patch.setattr("nv2.content.remote.fallback.MIN_WAIT", 0.0)
         line = prepared(CommandLine(directory, patch))

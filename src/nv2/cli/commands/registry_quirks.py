@@ -9,6 +9,7 @@ from nv2.cli.command import Call, Flag, Kind
 
 if TYPE_CHECKING:
     from nv2.server.messages import Layer
+    from nv2.server.registry.limits import Limits
 
 HELP = "help"
 """The name that asks for all the others."""
@@ -43,3 +44,13 @@ def layers(call: Call) -> tuple[Layer, ...]:
     from nv2.server.quirks import layers_of
 
     return layers_of(quirks, profiles)
+
+
+def limits(call: Call) -> Limits | None:
+    """The registry's limits; None for the usual ones. Raises `UsageError` as `layers`."""
+    quirks, profiles = call.strings("quirk"), call.strings("profile")
+    if not quirks and not profiles:
+        return None
+    from nv2.server.quirks import limits_of
+
+    return limits_of(quirks, profiles)

@@ -38,6 +38,7 @@ def run(call: Call) -> int:
         public=registry_front.is_public(call, front),
         connections=registry_front.connections(call),
         grace=registry_front.grace(call),
+        limits=registry_quirks.limits(call),
         judges=registry_admission.judges(call),
     ) as registry:
         registry_front.warn_of_openness(call, front, host)

@@ -101,6 +101,11 @@ def with_headers(answer: Answer, **headers: str | None) -> Answer:
     return answer._replace(headers={**kept, **{k: v for k, v in named.items() if v is not None}})
 
 
+def passed_on(call: Call, respond: Respond) -> Answer:
+    """The layer that does nothing."""
+    return respond(call)
+
+
 def refuses(when: Callable[[Call, Part], bool], answer: Answer) -> Layer:
     """A layer that gives `answer` to some requests and passes the others on."""
 

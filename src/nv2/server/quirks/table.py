@@ -10,7 +10,8 @@ from nv2.errors import UsageError
 from nv2.oci.digest import digest_of
 from nv2.server.messages import Answer, Call, Layer, Respond
 from nv2.server.quirks import answers, places, pushes, referrers
-from nv2.server.quirks.parts import error
+from nv2.server.quirks.parts import error, passed_on
+from nv2.server.registry.limits import Limits
 
 
 class Quirk(NamedTuple):
@@ -18,6 +19,8 @@ class Quirk(NamedTuple):
 
     says: str
     layer: Callable[[], Layer]
+    limits: Callable[[Limits], Limits] = lambda limits: limits
+    """What no layer can do: the limits of a registry that has the quirk."""
 
 
 class Profile(NamedTuple):
@@ -80,6 +83,7 @@ QUIRKS: dict[str, Quirk] = {
     "large-manifest-400":  Quirk("a manifest over the limit is invalid (400), not too large", pushes.large_is_invalid),
     "foreign-layers-500":  Quirk("a manifest with a layer that is not to be distributed is a failure: 500", partial(pushes.looked_into, error(500, "UNKNOWN"), "foreign")),
     "subject-first":       Quirk("a manifest whose subject is not there is refused: 400", partial(pushes.looked_into, error(400, "MANIFEST_BLOB_UNKNOWN"), "missing")),
+    "sparse":              Quirk("a manifest is taken though blobs of it are missing", lambda: passed_on, lambda limits: limits._replace(sparse=True)),
     "refuses-subject":     Quirk("a manifest with a subject is refused: 405", partial(pushes.looked_into, error(405, "UNSUPPORTED"), "subject")),
     # reading
     "exact-accept":        Quirk("a manifest is 404 unless Accept names its type", partial(answers.exact_accept, indexes=True)),
@@ -132,10 +136,22 @@ def _to_login(call: Call, respond: Respond) -> Answer:
 
 def layers_of(quirks: Iterable[str], profiles: Iterable[str] = ()) -> tuple[Layer, ...]:
     """The layers of these quirks and of those of the profiles, each once. Raises `UsageError` for an unknown name."""
+    return tuple(quirk.layer() for quirk in _chosen(quirks, profiles))
+
+
+def limits_of(quirks: Iterable[str], profiles: Iterable[str] = ()) -> Limits:
+    """The limits of a registry with these quirks. Raises `UsageError` for an unknown name."""
+    limits = Limits()
+    for quirk in _chosen(quirks, profiles):
+        limits = quirk.limits(limits)
+    return limits
+
+
+def _chosen(quirks: Iterable[str], profiles: Iterable[str]) -> list[Quirk]:
     names = [*quirks]
     for profile in profiles:
         names.extend(_known(PROFILES, profile, "profile").quirks)
-    return tuple(_known(QUIRKS, name, "quirk").layer() for name in dict.fromkeys(names))
+    return [_known(QUIRKS, name, "quirk") for name in dict.fromkeys(names)]
 
 
 def _known(table: Mapping[str, _Named], name: str, kind: str) -> _Named:

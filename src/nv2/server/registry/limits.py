@@ -28,3 +28,6 @@ class Limits(NamedTuple):
     reserve: int = 8 * 1024 * 1024
     """Bytes of the disk that pushes leave free: on a disk that is full to the last, nothing could be deleted either,
     because the index must write that down."""
+
+    sparse: bool = False
+    """Whether a manifest is taken though blobs of it are missing, which the specification leaves open."""

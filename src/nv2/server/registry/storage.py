@@ -123,7 +123,8 @@ class Storage:
         with self.uploads.written(manifest.data) as file, self._database.writing() as db:
             found = rows.make_repository(db, repository)
             rows.check(db, found, name, condition)
-            rows.refuse_missing(db, found, manifest.needs)
+            if not self.limits.sparse:
+                rows.refuse_missing(db, found, manifest.needs)
             self._content.adopt(file, manifest.digest)
             rows.put_manifest(db, found, manifest)
             rows.set_tags(db, repository, tags, manifest.digest, who)

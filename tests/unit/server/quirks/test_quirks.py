@@ -14,8 +14,7 @@ from nv2.errors import UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.digest import digest_of, fallback_tag, parse_digest
 from nv2.server.messages import FileSlice, layered
-from nv2.server.quirks import PROFILES, QUIRKS, layers_of
-from nv2.server.registry.limits import Limits
+from nv2.server.quirks import PROFILES, QUIRKS, layers_of, limits_of
 from nv2.server.registry.routes import respond
 from tests.unit.server.calls import Heard, ask
 from tests.unit.server.registry.conftest import Shelf
@@ -28,7 +27,7 @@ class Quirky(Shelf):
     """A registry behind quirks; `plain` is the same one without."""
 
     def __init__(self, directory: Path, *names: str) -> None:
-        super().__init__(directory, Limits(manifest=4096))
+        super().__init__(directory, limits_of(names)._replace(manifest=4096))
         self.plain = lambda call: respond(self.storage, call, self.warnings.append)
         self.respond = layered(self.plain, layers_of(names))
 
@@ -264,6 +263,7 @@ SHOWS: dict[str, tuple[Callable[[Quirky], object], object]] = {
     "large-manifest-400":  (put(annotations={"x": "x" * 4096}), 400),
     "foreign-layers-500":  (put(layers=[FOREIGN]), 500),
     "subject-first":       (lambda s: (put(subject=ABSENT)(s), s.signed()[2].status), (400, 201)),
+    "sparse":              (put(layers=[{**ABSENT, "mediaType": mt.OCTET_STREAM}]), 201),
     "refuses-subject":     (lambda s: s.signed()[2].status, 405),
     "exact-accept":        (lambda s: (accepted(mt.IMAGE_INDEX)(s), accepted(mt.IMAGE_MANIFEST)(s)), (404, 200)),
     "image-exact-accept":  (lambda s: (accepted(mt.IMAGE_INDEX)(s), accepted(mt.IMAGE_MANIFEST)(s)), (404, 200)),
