@@ -26,27 +26,6 @@ class BundleManifests(NamedTuple):
     signatures: tuple[Node, ...]
     """Of the contents themselves: of the bundle as a whole."""
 
-    def referrers_of(self, root: Digest) -> tuple[Node, ...]:
-        """What refers to the manifest `root`, its children, or what refers to those."""
-        part, found = {root, *self._below(root)}, list[Node]()
-        for _ in range(len(self.nodes)):
-            new = [n for n in self.nodes.values() if n.manifest.subject and n.manifest.subject.digest in part]
-            new = [node for node in new if node not in found]
-            if not new:
-                break
-            found += new
-            part |= {node.descriptor.digest for node in new}
-        return tuple(found)
-
-    def _below(self, root: Digest) -> set[Digest]:
-        found, waiting = set[Digest](), [root]
-        while waiting:
-            node = self.nodes.get(waiting.pop())
-            new = {*(node.children if node else ())} - found
-            found |= new
-            waiting += new
-        return found
-
 
 def manifests_of(source: Source, index: Descriptor, contents: Contents, at: str) -> BundleManifests:
     """All manifests that `contents`, which stand in `index`, lead to, and signatures of `index` itself.

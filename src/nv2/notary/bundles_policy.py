@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from nv2.bundling.trust_manifest import CarriedTrust, StoreFile, unpack_trust
 from nv2.errors import ConfigurationError, MalformedManifest, PolicyError, TrustStoreError
-from nv2.files import FILE_MODE, write_atomically
+from nv2.files import FILE_MODE, read_file, write_atomically
 from nv2.home import policy_file
 from nv2.home.bundle_state import TakenOver, last_taken_over, note_taken_over
 from nv2.home.lock import host_lock
-from nv2.home.trust_stores import load_store, read_certificates, store_file, unfit
+from nv2.home.policy_file import MAX_POLICY
+from nv2.home.trust_stores import MAX_CERTIFICATE_FILE, load_store, read_certificates, store_file, unfit
 from nv2.notary.bundles import OpenBundle, checker_for
 from nv2.notary.session import Session
 from nv2.notary.trust_here import NOWHERE, trust_by_policy, trust_in_file
@@ -68,7 +69,8 @@ def propose(session: Session, bundle: OpenBundle, key: str | None, scope: str | 
     policy = parse_policy(carried.policy, f"{at}: trust policy")
     _check_stores(session, carried, policy, at)
     here = policy_file.existing_policy(session.paths)
-    return Proposal(bundle, carried, policy, signed, here is not None and here.read_bytes() != carried.policy)
+    replaces = here is not None and read_file(here, MAX_POLICY, "a trust policy") != carried.policy
+    return Proposal(bundle, carried, policy, signed, replaces)
 
 
 def _fetch(bundle: OpenBundle, descriptor: Descriptor) -> bytes:
@@ -128,7 +130,10 @@ def _check_stores(session: Session, carried: CarriedTrust, policy: TrustPolicy, 
         if problem := unfit(found, file.kind) or (None if found else "holds no certificate"):
             raise TrustStoreError(problem, at=f"{at}: {file}")
         target = _target(session, file)
-        if os.path.lexists(target) and (target.is_symlink() or target.read_bytes() != data):
+        if (
+            os.path.lexists(target)
+            and read_file(target, MAX_CERTIFICATE_FILE, "certificates", regular=True) != data
+        ):
             raise TrustStoreError(
                 "another file of this name is in the trust store",
                 at=str(target),

@@ -33,26 +33,17 @@ def run(call: Call) -> int:
     else:
         call.output.lines(bundles.summary(bundle))
         code = report_text(call, results)
-    imported: list[Imported] = []
-    if code == exits.DONE:
-        imported = copy_all(session, bundle, inside)
+    imported = copy_all(session, bundle, inside) if code == exits.DONE else []
     installed = install(bundle.evidence, session) if bundle.evidence else None
     if as_json:
-        call.output.json(
-            {
-                "schema": COMMAND.schema,
-                "bundle": bundles.document(bundle),
-                "rule": rule.to_json(),
-                "results": documents,
-                "imported": [_document(each) for each in imported],
-                "evidence": installed.to_json() if installed else [],
-            }
-        )
+        about = {"bundle": bundles.document(bundle), "rule": rule.to_json(), "results": documents}
+        done = [_document(each) for each in imported]
+        evidence = installed.to_json() if installed else []
+        call.output.json({"schema": COMMAND.schema, **about, "imported": done, "evidence": evidence})
     else:
         _print(call, imported, installed.lines if installed else ())
         call.output.note(f"By the rule of this machine, {rule.text}.")
     problems = [problem for each in imported for problem in each.result.problems]
-    problems += installed.problems if installed else ()
     for text in (*problems, *(installed.warnings if installed else ())):
         call.output.warn(text)
     return exits.PARTLY if problems else code

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import subprocess
+import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -200,3 +203,28 @@ def test_what_is_no_archive_is_not_written_over(archive: Path) -> None:
     with pytest.raises(Exception, match="no header of a tar archive"):
         writing(archive)
     assert archive.read_bytes() == before
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from nv2.content.layout.store import LayoutStore
+from tests.world.artifacts import push_image, thread_lock
+store = LayoutStore(Path(sys.argv[1]), create=True, lock=thread_lock())
+store.tag(push_image(store, bytes(3_000_000)), "v2")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_the_old_archive(archive: Path) -> None:
+    image = tagged(archive, "v1")
+    before = archive.read_bytes()
+    root = Path(__file__).parents[4]
+    words = [sys.executable, "-c", KILLED, str(archive)]
+    ended = subprocess.run(
+        words, cwd=root, env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert archive.read_bytes() == before
+    assert tagged(archive, "v3") == image
+    assert reading(archive).resolve("v3") == image

@@ -1,0 +1,246 @@
+"""Bundles of somebody who wants something: each is refused with a place, and nothing is unpacked, written or asked."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nv2.bundling.contents import BUNDLE, REFERENCE, Contents, Image, build_contents, layout_tags
+from nv2.content.interface import opener
+from nv2.content.layout.store import LayoutStore
+from nv2.errors import ArtifactError, BadAnswer, Nv2Error
+from nv2.notary.bundles import open_bundle
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor, describe
+from nv2.oci.reference import parse_registry
+from tests.world.artifacts import attach_referrer, push_image, push_manifest, thread_lock
+
+CREATED = datetime(2026, 11, 22, tzinfo=UTC)
+NAME = "registry.example.com/app:v1"
+Members = list[tuple[tarfile.TarInfo, bytes]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "b.tar"
+
+
+@pytest.fixture
+def good(file: Path) -> Path:
+    """A whole bundle with one image and one referrer."""
+    store = LayoutStore(file, create=True, lock=thread_lock())
+    image = push_image(store, b"layer")
+    attach_referrer(store, image)
+    referrer = store.referrers(image).descriptors[0]
+    images = (Image(parse_registry(NAME), image),)
+    data, index = build_contents(Contents(CREATED, images, (Descriptor(*referrer[:4]),)))
+    store.push(index, opener(data))
+    for descriptor, tag in layout_tags(images):
+        store.tag(descriptor, tag)
+    store.finish()
+    return file
+
+
+def members(file: Path) -> Members:
+    with tarfile.open(file) as archive:
+        return [(info, _content(archive, info)) for info in archive]
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    stream = archive.extractfile(info) if info.isfile() else None
+    return stream.read() if stream else b""
+
+
+def pack(file: Path, found: Members) -> None:
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as archive:
+        for info, data in found:
+            info.size = len(data) if info.isfile() else 0
+            archive.addfile(info, io.BytesIO(data))
+
+
+def add(file: Path, name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> None:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    pack(file, [*members(file), (info, data)])
+
+
+def edit(file: Path, name: str, change: Callable[[Any], None]) -> None:
+    """Change the JSON of one member, and leave its name as it is."""
+
+    def changed(data: bytes) -> bytes:
+        document = json.loads(data)
+        change(document)
+        return json.dumps(document).encode()
+
+    pack(file, [(info, changed(data) if info.name == name else data) for info, data in members(file)])
+
+
+def refused(file: Path, said: str) -> None:
+    before = sorted(path.name for path in file.parent.iterdir())
+    with pytest.raises((ArtifactError, BadAnswer), match=said) as caught:
+        open_bundle(str(file))
+    assert caught.value.at, "an error without a place"
+    assert sorted(path.name for path in file.parent.iterdir()) == before
+
+
+def test_the_bundle_that_is_tampered_with_below_is_good(good: Path) -> None:
+    opened = open_bundle(str(good))
+    assert (len(opened.contents.images), len(opened.contents.referrers)) == (1, 1)
+    assert opened.contents.created == CREATED
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "link", "said"),
+    [
+        ("../evil", tarfile.REGTYPE, "", "leads out of the archive"),
+        ("blobs/../../evil", tarfile.REGTYPE, "", "leads out of the archive"),
+        ("/etc/evil", tarfile.REGTYPE, "", "leads out of the archive"),
+        ("evil", tarfile.SYMTYPE, "/etc", "does not belong to an image layout"),
+        ("evil", tarfile.REGTYPE, "", "does not belong to an image layout"),
+        ("evil", tarfile.CHRTYPE, "", "does not belong to an image layout"),
+        ("evil/", tarfile.DIRTYPE, "", "does not belong to an image layout"),
+        ("blobs/sha256/" + "0" * 64, tarfile.SYMTYPE, "/etc/passwd", "is no regular file"),
+        ("blobs/sha256/" + "0" * 64, tarfile.LNKTYPE, "index.json", "is no regular file"),
+        ("blobs/sha256/" + "0" * 64, tarfile.FIFOTYPE, "", "is no regular file"),
+        ("blobs/sha256/" + "0" * 64, tarfile.REGTYPE, "", "its contents do not name it"),
+        ("blobs/sha256/letter.txt", tarfile.REGTYPE, "", "its contents do not name it"),
+        ("blobs/md5/letter", tarfile.REGTYPE, "", "its contents do not name it"),
+        ("index.json", tarfile.REGTYPE, "", "in the archive twice"),
+    ],
+)
+def test_a_member_that_does_not_belong_there_is_refused(
+    good: Path, name: str, kind: bytes, link: str, said: str
+) -> None:
+    add(good, name, kind=kind, link=link)
+    refused(good, said)
+
+
+def test_every_file_is_compared_with_its_digest(good: Path) -> None:
+    found = members(good)
+    blobs = [
+        number for number, (info, data) in enumerate(found) if info.name.startswith("blobs/sha256/") and data
+    ]
+    assert len(blobs) >= 6
+    for number in blobs:
+        changed = list(found)
+        info, data = changed[number]
+        changed[number] = (info, data[:-1] + bytes([data[-1] ^ 1]))
+        pack(good, changed)
+        with pytest.raises(Nv2Error):
+            open_bundle(str(good))
+
+
+def test_every_file_is_needed(good: Path) -> None:
+    found = members(good)
+    for number, (info, _) in enumerate(found):
+        if info.isfile():
+            pack(good, found[:number] + found[number + 1 :])
+            with pytest.raises(Nv2Error):
+                open_bundle(str(good))
+
+
+def test_a_bundle_that_was_cut_off_is_refused_wherever_that_was(good: Path) -> None:
+    data = good.read_bytes()
+    for end in range(0, len(data) - 1024, 512):
+        good.write_bytes(data[:end])
+        with pytest.raises(Nv2Error):
+            open_bundle(str(good))
+
+
+def test_a_layout_without_contents_is_no_bundle(file: Path) -> None:
+    store = LayoutStore(file, create=True, lock=thread_lock())
+    push_image(store, b"layer")
+    store.finish()
+    refused(file, "is no bundle")
+
+
+def test_contents_that_are_listed_twice_are_refused(good: Path) -> None:
+    store = LayoutStore(good, push=True, lock=thread_lock())
+    image = store.resolve("v1")
+    data, index = build_contents(Contents(CREATED.replace(day=1), (Image(parse_registry(NAME), image),)))
+    store.push(index, opener(data))
+    store.finish()
+    refused(good, "contents of 2 bundles")
+
+
+def test_a_referrer_that_was_slipped_in_is_refused(good: Path) -> None:
+    store = LayoutStore(good, push=True, lock=thread_lock())
+    attach_referrer(store, store.resolve("v1"), b"another")
+    store.finish()
+    refused(good, "its contents do not name it")
+
+
+def test_a_tag_for_other_programs_that_the_contents_do_not_have_is_refused(good: Path) -> None:
+    store = LayoutStore(good, push=True, lock=thread_lock())
+    store.tag(store.resolve("v1"), "v2")
+    store.finish()
+    refused(good, "differ about the tag")
+
+
+def test_a_tag_that_is_moved_for_other_programs_is_refused(good: Path) -> None:
+    def move(index: Any) -> None:
+        tags = [entry for entry in index["manifests"] if mt.REF_NAME in entry.get("annotations", {})]
+        others = [entry for entry in index["manifests"] if entry not in tags]
+        others[0]["annotations"] = tags[0].pop("annotations")
+
+    edit(good, "index.json", move)
+    refused(good, "differ about the tag")
+
+
+def _contents(**changes: Any) -> dict[str, Any]:
+    """Contents of one image, which is not there: the document is refused before anybody looks."""
+    image = describe(b"{}", mt.IMAGE_MANIFEST).to_json()
+    image["annotations"] = {REFERENCE: NAME}
+    document = {
+        "schemaVersion": 2,
+        "mediaType": mt.IMAGE_INDEX,
+        "artifactType": BUNDLE,
+        "manifests": [image],
+        "annotations": {mt.CREATED: "2026-11-22T00:00:00Z"},
+    }
+    return {**document, **changes}
+
+
+def _image(reference: str, data: bytes = b"{}", **changes: Any) -> dict[str, Any]:
+    return {**describe(data, mt.IMAGE_MANIFEST).to_json(), "annotations": {REFERENCE: reference}, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"manifests": []}, "brings no image"),
+        ({"manifests": [_image("app:v1")]}, "a registry is missing"),
+        ({"manifests": [_image("registry.example.com/app")]}, "does not name this manifest"),
+        (
+            {"manifests": [_image(f"registry.example.com/app@sha256:{'0' * 64}")]},
+            "does not name this manifest",
+        ),
+        ({"manifests": [_image("registry.example.com/../app:v1")]}, "invalid repository"),
+        ({"manifests": [_image(NAME, mediaType="text/plain")]}, "is no manifest"),
+        ({"manifests": [_image(NAME), _image(NAME, b"{ }")]}, "names two manifests"),
+        ({"annotations": {}}, "does not say when it was made"),
+        ({"annotations": {mt.CREATED: "2026-11-22T00:00:00"}}, "does not say when it was made"),
+        ({"annotations": {mt.CREATED: "yesterday"}}, "does not say when it was made"),
+        ({"subject": describe(b"x", mt.IMAGE_MANIFEST).to_json()}, "is not the contents of a bundle"),
+    ],
+)
+def test_contents_that_cannot_be_are_refused(file: Path, changes: dict[str, Any], said: str) -> None:
+    store = LayoutStore(file, create=True, lock=thread_lock())
+    descriptor = push_manifest(store, _contents(**changes), mt.IMAGE_INDEX)
+    store.attach(descriptor, [descriptor._replace(artifact_type=BUNDLE)])
+    store.finish()
+    refused(file, said)
+
+
+def test_an_archive_that_is_compressed_is_not_unpacked(good: Path, tmp_path: Path) -> None:
+    import gzip
+
+    good.write_bytes(gzip.compress(good.read_bytes()))
+    refused(good, "no header of a tar archive|compressed")
