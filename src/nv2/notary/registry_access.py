@@ -19,6 +19,7 @@ from nv2.transport.interface import Transport
 from nv2.transport.proxies import Proxies
 from nv2.transport.tls import TlsSettings
 from nv2.transport.trace import Traced
+from nv2.transport.urls import origin_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,6 +153,10 @@ class RegistryAccess:
             return self.transport()
         root = self.base_of(registry) or base_url(registry, plain_http=self.plain_http(registry))
         return rules.transport(self.transport(), f"{root}/v2", self._settings.debug or _silent, push=push)
+
+    def tls_version(self, url: str) -> str | None:
+        """The version of TLS that was spoken last with the origin of `url`; None if nobody connected."""
+        return self._http.tls_versions.get(origin_of(url)) if self._http else None
 
     def base_of(self, registry: str) -> str | None:
         """Where a hosts file says that `registry` is; None: where its name leads. Raises `ConfigurationError`."""

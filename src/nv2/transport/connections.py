@@ -148,6 +148,11 @@ class Connection:
         except OSError:
             return None
 
+    @property
+    def tls_version(self) -> str | None:
+        """`TLSv1.3`, or an older one; None without TLS."""
+        return None if type(self._socket) is socket.socket else getattr(self._socket, "version", str)()
+
     def abort(self) -> None:
         """Wake up a thread that waits for bytes."""
         try:

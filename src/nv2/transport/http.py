@@ -87,6 +87,8 @@ class HttpTransport:
         self._closings = 0
         self._contexts: dict[Origin | TlsSettings, ssl.SSLContext] = {}
         self._making = threading.Lock()
+        self.tls_versions: dict[Origin, str] = {}
+        """What was spoken with each origin last."""
 
     def start(self, request: Request) -> Pending:
         """Begin `request` in a worker thread. Raises `BadAnswer` for what is no http or https address."""
@@ -204,9 +206,12 @@ class HttpTransport:
 
             dial = dialer(rule, origin, self._settings.resolve)
         way = self._settings.ways.get(_lower(origin), USUAL)
-        return open_connection(
+        found = open_connection(
             origin, proxy, lambda: self._tls_context(origin), deadline, dial, way.address, way.dial_timeout
         )
+        if version := found.tls_version:
+            self.tls_versions[origin] = version
+        return found
 
     def _check_address(self, connection: Connection, origin: Origin, request: Request, job: Job) -> None:
         """Raise `BadAnswer` if `connection`, whoever opened it, ends where the rule of `request` forbids."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nv2.cli.command import Group
-from nv2.cli.commands import registry_check, registry_collect, registry_history, registry_serve
+from nv2.cli.commands import registry_check, registry_collect, registry_doctor, registry_history, registry_serve
 
 COMMAND = Group(
     "registry",
@@ -13,6 +13,7 @@ COMMAND = Group(
         registry_history.COMMAND,
         registry_check.COMMAND,
         registry_collect.COMMAND,
+        registry_doctor.COMMAND,
     ),
     examples=registry_serve.COMMAND.examples[:1],
 )
