@@ -121,7 +121,6 @@ class _Work(NamedTuple):
         made_at = self._made_at(piece.data, link)
         if made_at is None:
             raise InvalidRevocationData(self._reason(piece.data, link))
-        self._check_past(made_at)
         key = cache_key(piece.address, link.certificate, link.issuer)
         stored = False
         for cache in (place.ocsp for place in self.places):

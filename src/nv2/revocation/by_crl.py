@@ -75,7 +75,7 @@ def _by_kept_crl(url: str, link: Link, about: Circumstances) -> CertificateStatu
     kept = about.evidence.kept_crl(url, about.caches.crl)
     if kept is None:
         return CertificateStatus(Status.UNKNOWN)
-    return judge_crls(*kept, link, about)
+    return judge_crls(*kept, link, about, about.caches.allowance(link.issuer))
 
 
 def judge_crls(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nv2.errors import RemoteError
-from nv2.pki.certificate_status import CertificateStatus, Status
+from nv2.pki.certificate_status import STRICT, Allowance, CertificateStatus, Status
 from nv2.pki.ocsp import OcspAnswer, build_request, cache_key, status_by_ocsp
 from nv2.plain_text import one_line
 from nv2.revocation.circumstances import MAX_ADDRESS, Circumstances, Inquiry, Link, at, in_turn, unknown
@@ -43,14 +43,16 @@ def _kept_answer(url: str, link: Link, about: Circumstances) -> Inquiry:
     if kept is None:
         return CertificateStatus(Status.UNKNOWN)
     try:
-        return (yield from _judge(kept, link, about))
+        return (yield from _judge(kept, link, about, about.caches.allowance(link.issuer)))
     except RemoteError as e:
         return unknown(e)
 
 
-def _judge(response: bytes, link: Link, about: Circumstances) -> Inquiry:
+def _judge(response: bytes, link: Link, about: Circumstances, allowance: Allowance = STRICT) -> Inquiry:
     """What `response` says, if whoever signed it may still do so. Raises `InvalidRevocationData`."""
-    answer = status_by_ocsp(response, link.certificate, link.issuer, about.now, None, about.signed_at)
+    answer = status_by_ocsp(
+        response, link.certificate, link.issuer, about.now, None, about.signed_at, allowance
+    )
     if answer.responder is None or answer.status.status is Status.UNKNOWN:
         return answer.status
     responder = yield from _ask_about_responder(Link(answer.responder, link.issuer), about)

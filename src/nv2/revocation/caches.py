@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nv2.errors import Nv2Error
+from nv2.pki.certificate_status import STRICT, Allowance
 
 if TYPE_CHECKING:
+    from nv2.pki.certificate import Certificate
     from nv2.revocation.carried import Carried
 
 
@@ -53,6 +55,12 @@ class Caches(NamedTuple):
     numbers: CrlNumbers | None = None
     carried: Carried | None = None
     """What was carried here on purpose, and may be older than what was fetched."""
+
+    def allowance(self, issuer: Certificate) -> Allowance:
+        """How old what is kept of `issuer` may be: no grace, but the age limit, for some of it was carried here."""
+        if self.carried is None:
+            return STRICT
+        return self.carried.rule(issuer)._replace(grace=STRICT.grace)
 
     def warnings(self) -> Iterator[list[Nv2Error]]:
         """Of each that there is."""

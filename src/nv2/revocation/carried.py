@@ -51,7 +51,7 @@ class Carried:
         alone: bool = False,
     ) -> None:
         self.places = tuple(places)
-        self._allowance = allowance
+        self.rule = allowance
         self.alone = alone
         self._floor = floor
         self._clock_behind = clock_behind
@@ -59,7 +59,8 @@ class Carried:
 
     def allowance(self, place: Place, issuer: Certificate) -> Allowance:
         """How old what `issuer` said, and lies in `place`, may be."""
-        return STRICT if place.is_fetched else self._allowance(issuer)
+        rule = self.rule(issuer)
+        return rule._replace(grace=STRICT.grace) if place.is_fetched else rule
 
     def crls(self, url: str) -> tuple[tuple[Crl, Crl | None, Place], ...]:
         """Those kept for `url` that can be read, each with its delta; parsed once in a run."""

@@ -35,7 +35,7 @@ def _with_carried(link: Link, about: Circumstances, carried: Carried) -> Inquiry
         return CertificateStatus(Status.UNKNOWN, fault)
     if carried.alone:
         return told
-    asked = yield from _ask(link, about)
+    asked = yield from _ask(link, about._replace(now=carried.instant(about.now)))
     if asked.status is not Status.UNKNOWN:
         return asked
     return told if told.status is not Status.UNKNOWN else both(asked, told)

@@ -101,6 +101,14 @@ def test_nobody_is_asked_about_a_chain_that_is_not_trusted() -> None:
     assert asked == [] and found.pieces == () and [gap.reason for gap in found.gaps] == [NOT_TRUSTED]
 
 
+def test_what_a_trusted_chain_asks_already_is_no_gap_of_another_that_is_not() -> None:
+    middle = WABBIT.intermediate("Middle", crl_urls=(CRL_URL,), serial=0xCA)
+    one, other = (parse_chain(middle.issue(name, "EC-256").chain) for name in ("one", "other"))
+    network = Publishing({CRL_URL: crl(WABBIT)})
+    found = gather((one, other), lambda chain: chain == one, network, None, no_lock, NOW)
+    assert addresses(found) == [(Kind.CRL, CRL_URL)] and found.gaps == ()
+
+
 def test_one_crl_serves_all_certificates_of_its_issuer() -> None:
     other = parse_chain(WABBIT.issue("other", "EC-256", serial=7, crl_urls=(CRL_URL,)).chain)
     found, asked = gathered(CHAIN, other, services={CRL_URL: crl(WABBIT)})
@@ -165,6 +173,9 @@ def test_a_stale_delta_makes_its_base_useless() -> None:
 def test_it_is_said_what_notation_cannot_use() -> None:
     good, _ = gathered(CHAIN, services={CRL_URL: crl(WABBIT)})
     assert notation_warnings(good) == ()
+    root = CA("Asked", ocsp_urls=(OCSP_URL,))
+    unasked, _ = gathered(parse_chain(root.issue("leaf", "EC-256").chain), services={})
+    assert notation_warnings(unasked) == (), "nobody asks about a root"
     missing, _ = gathered(CHAIN, services={})
     assert "all 1 CRLs" in notation_warnings(missing)[0]
     asked, _ = gathered(ASKED_CHAIN, services={OCSP_URL: ocsp_answer(WABBIT, ASKED.leaf, NOW)})

@@ -137,8 +137,24 @@ def test_a_younger_answer_replaces_an_older_one_and_never_the_other_way_round() 
     where = place()
     assert installed(by_ocsp(old), where).fate is Fate.INSTALLED
     assert installed(by_ocsp(young), where).fate is Fate.INSTALLED
+    assert installed(by_ocsp(young), where).fate is Fate.KEPT_NEWER
     assert installed(by_ocsp(old), where).fate is Fate.KEPT_NEWER
     assert where.ocsp.load(key) == young
+
+
+def test_an_answer_of_the_future_is_refused() -> None:
+    found = installed(by_ocsp(ocsp_answer(WABBIT, ASKED.leaf, NOW + DAY)))
+    assert found.fate is Fate.REFUSED and "future" in found.reason
+
+
+def test_who_may_not_issue_certificates_vouches_for_none() -> None:
+    no_authority = WABBIT.intermediate("No authority", basic_constraints=(False, None))
+    below = no_authority.issue("below", "EC-256", crl_urls=(CRL_URL,))
+    leaf, parent, root = (parse_certificate(der) for der in below.chain)
+    for anchors in ((root,), (leaf,)):
+        named = {(link.certificate, link.issuer) for link in kinship.kin_of((leaf, parent, root), anchors)}
+        assert (leaf, parent) not in named
+    assert (parent, root) in named
 
 
 def test_an_answer_of_somebody_else_is_refused() -> None:

@@ -54,6 +54,7 @@ def says(
     alone: bool = False,
     numbers: Numbers | None = None,
     services: dict[str, Service] | None = None,
+    caches: Place | None = None,
 ) -> tuple[Finding, list[str]]:
     """The finding, and who was asked."""
     network = Publishing(services or {})
@@ -62,7 +63,8 @@ def says(
         return allowance if isinstance(allowance, Allowance) else allowance.get(issuer, Allowance())
 
     carried = Carried(places, rule, floor, clock_behind, alone=alone)
-    checker = OnlineRevocation(lambda: network, no_lock, Caches(numbers=numbers, carried=carried))
+    kept = Caches(*(caches.caches if caches else (None, None)), numbers, carried)
+    checker = OnlineRevocation(lambda: network, no_lock, kept)
     return checker.check(chain, now, None), network.asked
 
 
@@ -102,6 +104,25 @@ def test_the_grace_is_that_of_the_issuer() -> None:
 
 def test_what_this_machine_fetched_itself_has_no_grace() -> None:
     assert outcome(holding(crl(WABBIT), is_fetched=True), now=LATER, allowance=A_WEEK) is Outcome.UNKNOWN
+
+
+def test_what_was_carried_is_no_younger_for_lying_in_the_cache_as_well() -> None:
+    cache = place()
+    cache.crl.store(CRL_URL, crl(WABBIT), None)
+    cache.ocsp.store(cache_key(OCSP_URL, *ASKED_CHAIN.certificates), ocsp_answer(WABBIT, ASKED.leaf, NOW))
+    for chain in (CHAIN, ASKED_CHAIN):
+        limit = NOW - THIS_UPDATE
+        assert outcome(caches=cache, chain=chain, allowance=Allowance(max_age=limit)) is Outcome.PASSED
+        found = outcome(caches=cache, chain=chain, allowance=Allowance(max_age=limit - SECOND))
+        assert found is Outcome.UNKNOWN
+        assert outcome(caches=cache, chain=chain, now=LATER, allowance=A_WEEK) is Outcome.UNKNOWN
+
+
+def test_what_lies_in_the_cache_ages_by_the_floor_too() -> None:
+    cache = place()
+    cache.crl.store(CRL_URL, crl(WABBIT), None)
+    for floor, expected in ((NEXT_UPDATE, Outcome.PASSED), (NEXT_UPDATE + SECOND, Outcome.UNKNOWN)):
+        assert outcome(caches=cache, floor=floor, clock_behind=30 * DAY) is expected
 
 
 def test_alone_nobody_is_asked() -> None:
