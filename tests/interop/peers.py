@@ -80,6 +80,14 @@ def olareg(program: Path, folder: Path) -> Iterator[str]:
         yield f"localhost:{port}"
 
 
+@contextmanager
+def running(command: list[str], folder: Path, port: int) -> Iterator[str]:
+    """Any other registry, once it answers on `port`. Gives `localhost:PORT`."""
+    with _running(command, folder) as (process, log):
+        _wait(process, log, lambda: _answers(port))
+        yield f"localhost:{port}"
+
+
 def run(
     program: Path,
     *arguments: str,

@@ -97,9 +97,12 @@ class Upload:
                 check_room(self.file.parent, reserve)
                 file.write(data)
                 file.flush()
-                self._hashed.update(data)
+                self._hash(data)
                 self.size += len(data)
-                self._hashed_size += len(data)
+
+    def _hash(self, data: bytes) -> None:
+        self._hashed.update(data)
+        self._hashed_size += len(data)
 
     def _catch_up(self, file: BinaryIO) -> None:
         """Hash what arrived before the registry was started; `file` stands at `size` then."""
@@ -108,8 +111,7 @@ class Upload:
             data = file.read(min(left, PIECE))
             if not data:
                 raise OSError(errno.EIO, "an upload is shorter than it was", str(self.file))
-            self._hashed.update(data)
-            self._hashed_size += len(data)
+            self._hash(data)
 
     def finish(self, digest: Digest) -> Path:
         """The file, synced, if it has `digest`. Raises `ContentMismatch`."""
