@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -70,50 +70,36 @@ def measure_copying(bench: Bench) -> Iterator[Row]:
 
 def _large(hall: _Hall) -> Iterator[Row]:
     push_layers(hall.source, "copying/large", *LARGE)
-    everybody = hall.everybody(hall.source, hall.destination)
-    works = {
-        name: partial(_wall, hall, copier, hall.source, hall.destination, "copying/large")
-        for name, copier in everybody.items()
-    }
-    samples = take_turns(hall.bench.fewer(10), works)
+    samples = take_turns(hall.bench.fewer(10), _works(hall, "copying/large"))
     yield _against_fastest("copying 1 GiB in 8 layers", 1.1, samples)
 
 
 def _small(hall: _Hall) -> Iterator[Row]:
     push_layers(hall.source, "copying/small", *SMALL)
-    everybody = hall.everybody(hall.source, hall.destination)
-    works = {
-        name: partial(_wall, hall, copier, hall.source, hall.destination, "copying/small")
-        for name, copier in everybody.items()
-    }
-    samples = take_turns(hall.bench.fewer(5), works)
+    samples = take_turns(hall.bench.fewer(5), _works(hall, "copying/small"))
     yield _against_fastest("copying 60 layers of 64 KiB", 1.0, samples)
-    with _far(hall, DISTANCE) as (source, destination, _):
-        works = {
-            name: partial(_wall, hall, copier, source, destination, "copying/small")
-            for name, copier in hall.everybody(source, destination).items()
-        }
-        samples = take_turns(hall.bench.fewer(10), works)
+    samples = take_turns(hall.bench.fewer(10), _works(hall, "copying/small", DISTANCE))
     yield _against_oras("the same, 50 ms round trip", 0.6, samples)
+
+
+def _works(hall: _Hall, name: str, round_trip: float = 0.0) -> dict[str, Callable[[], float]]:
+    return {who: partial(_wall, hall, who, name, round_trip) for who in hall.everybody()}
 
 
 def _signatures(hall: _Hall) -> Iterator[Row]:
     name = "copying/signed"
     push_signatures(hall.source, name, push_layers(hall.source, name, 1, 1024), SIGNATURES)
-    followers = _followers(hall, hall.source, hall.destination)
-    works = {
-        who: partial(_wall, hall, copier, hall.source, hall.destination, name)
-        for who, copier in followers.items()
-    }
+    works = {who: partial(_wall, hall, who, name) for who in _followers(hall)}
     samples = take_turns(hall.bench.fewer(10), works)
     first: dict[str, Tally] = {}
     again: dict[str, list[Tally]] = {}
     with _far(hall, 0.0) as (source, destination, lines):
         for who, copier in _followers(hall, source, destination).items():
             target = hall.fresh(who)
+            _copy_image(hall, name, target)
             first[who] = _counted(lines, copier, source, destination, name, target)[1]
             again[who] = _counted(lines, copier, source, destination, name, target)
-    what = f"requests to the destination for {SIGNATURES} signatures of an image"
+    what = f"requests to the destination for {SIGNATURES} signatures of an image that is there"
     yield _requests(what, 3 * SIGNATURES + 10, {who: len(tally.requests) for who, tally in first.items()})
     yield _against_oras(f"copying {SIGNATURES} signatures of an image", 0.6, samples)
     both = {who: sum(len(tally.requests) for tally in tallies) for who, tallies in again.items()}
@@ -124,7 +110,7 @@ def _writers(hall: _Hall) -> Iterator[Row]:
     sources = [f"copying/writer-{i}" for i in range(WRITERS)]
     image = push_layers(hall.source, sources[0], 1, 1024)
     for name in sources:
-        _copy_plainly(hall, sources[0], name)
+        _make_alike(hall, sources[0], name)
         push_signatures(hall.source, name, image, EACH)
     left: dict[str, float] = {}
     for who, copier in _followers(hall, hall.source, hall.destination).items():
@@ -162,9 +148,18 @@ def _far(hall: _Hall, round_trip: float) -> Iterator[tuple[str, str, tuple[Line,
         yield source, there, (one, two)
 
 
-def _wall(hall: _Hall, copier: Copier, source: str, destination: str, name: str) -> float:
-    program, words = copier.copy(f"{source}/{name}:v1", f"{destination}/{hall.fresh('made')}:v1")
-    return program.run(*words).wall
+def _wall(hall: _Hall, who: str, name: str, round_trip: float = 0.0) -> float:
+    """To a registry that nobody has written to: skopeo remembers where it has sent a layer, and mounts it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nv2-bench-fresh-") as folder,
+        distribution(Path(folder) / "registry") as fresh,
+        relay(hall.source, round_trip) as (far_source, _),
+        relay(fresh or "", round_trip) as (far_destination, _),
+    ):
+        source, destination = (far_source, far_destination) if round_trip else (hall.source, fresh or "")
+        copier = hall.everybody(source, destination)[who]
+        program, words = copier.copy(f"{source}/{name}:v1", f"{destination}/copied:v1")
+        return program.run(*words).wall
 
 
 def _counted(
@@ -177,11 +172,20 @@ def _counted(
     return [line.tally for line in lines]
 
 
-def _copy_plainly(hall: _Hall, source: str, target: str) -> None:
-    if source != target:
-        nv2 = hall.everybody(hall.source)["nv2"]
-        program, words = nv2.copy(f"{hall.source}/{source}:v1", f"{hall.source}/{target}:v1")
-        program.run(*words, "--no-referrers")
+def _copy_image(hall: _Hall, name: str, target: str) -> None:
+    """The image alone, to the destination."""
+    _copy_alone(hall, f"{hall.source}/{name}:v1", f"{hall.destination}/{target}:v1")
+
+
+def _make_alike(hall: _Hall, name: str, other: str) -> None:
+    """The same image in another repository of the source."""
+    if name != other:
+        _copy_alone(hall, f"{hall.source}/{name}:v1", f"{hall.source}/{other}:v1")
+
+
+def _copy_alone(hall: _Hall, source: str, target: str) -> None:
+    program, words = hall.everybody()["nv2"].copy(source, target)
+    program.run(*words, "--no-referrers")
 
 
 def _at_once(copier: Copier, sources: list[str], destination: str) -> None:
