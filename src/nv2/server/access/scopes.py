@@ -28,7 +28,9 @@ def needed(call: Call) -> tuple[Scope, ...]:
 def _action(call: Call) -> str:
     if call.method in READING:
         return "pull"
-    return "delete" if call.method == "DELETE" and "/blobs/uploads/" not in call.path else "push"
+    # Only the end of a path says what it is: a repository may be called `a/blobs/uploads/b`.
+    cancels = call.path.rpartition("/")[0].endswith("/blobs/uploads")
+    return "delete" if call.method == "DELETE" and not cancels else "push"
 
 
 def written(scopes: Iterable[Scope]) -> str:

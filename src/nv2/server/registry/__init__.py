@@ -1,4 +1,4 @@
-"""The embedded registry: OCI distribution-spec 1.1 on loopback, content in one directory.
+"""The embedded registry: OCI distribution-spec 1.1 for whoever is let in, content in one directory.
 
 What it does not do: log anybody in, or speak TLS.
 """
