@@ -85,6 +85,10 @@ def packed(directory: Path) -> Store:
     return Packed(directory / "layout")
 
 
+def archive(directory: Path) -> Store:
+    return LayoutStore(directory / "layout.tar", create=True, lock=thread_lock())
+
+
 def remote(directory: Path, *, referrers_api: bool) -> Store:
     registry = Registry(referrers_api=referrers_api)
     return RemoteStore(
@@ -101,6 +105,7 @@ STORES: dict[str, Callable[[Path], Store]] = {
     "memory": memory,
     "layout": layout,
     "layout in an archive": packed,
+    "layout in an archive that is written": archive,
     "registry": partial(remote, referrers_api=True),
     "registry without referrers API": partial(remote, referrers_api=False),
 }
@@ -123,7 +128,10 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Iterator[Store]:
     if kind in STORES:
-        yield STORES[kind](tmp_path)
+        made = STORES[kind](tmp_path)
+        yield made
+        if isinstance(made, LayoutStore):
+            made.close()
         return
     transport = HttpTransport()
     # A repository of its own, so that no test meets what another one left.

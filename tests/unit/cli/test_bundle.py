@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -20,9 +21,12 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import describe
 from nv2.oci.reference import parse_registry
 from tests.unit.cli.command_line import CommandLine
+from tests.unit.cli.conftest import WABBIT
 from tests.unit.content.remote.registry_world import World
 from tests.world.artifacts import attach_referrer, push_image
 from tests.world.ca import CA, pem
+from tests.world.crl import Revoked, crl
+from tests.world.publishing import Publishing
 
 OTHER = CA("Other").issue("CN=other,O=other.io,ST=WA,C=US", "EC-256")
 INSIDE = "registry.inside.example"
@@ -358,3 +362,31 @@ def test_a_bundle_that_was_touched_is_refused_before_anything_is_judged(place: P
         ended = place.line("bundle", *words)
         assert ended.code == 3
         assert "digest" in ended.err
+
+
+CRL_URL = "http://crl.wabbit.example/wabbit.crl"
+
+
+def test_the_news_that_a_signer_was_revoked_arrives_though_his_image_is_refused(place: Place) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    pair = WABBIT.issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-256", crl_urls=(CRL_URL,), serial=7)
+    (place.line.directory / "revoked.key").write_bytes(pair.pem_key() + pair.pem_chain())
+    (place.line.directory / "revoked.key").chmod(0o600)
+    image = push_image(place.store("revoked"), b"revoked")
+    name = f"{place.registry.host}/revoked@{image.digest}"
+    signed = place.line("sign", "-k", "revoked.key", name)
+    assert signed.code == 0, signed.err
+    published = crl(
+        WABBIT, [Revoked(7, at=now - timedelta(days=2))], this_update=now, next_update=now + timedelta(days=9)
+    )
+    authority = Publishing({CRL_URL: published})
+    place.line.reach(lambda r: authority.start(r).response() if r.url == CRL_URL else place.registry(r))
+    place.create(name)
+
+    place.line.reach(place.registry)
+    shutil.rmtree(place.line.directory / "cache", ignore_errors=True)
+    shutil.rmtree(place.line.directory / "state", ignore_errors=True)
+    ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in", "-o", "json")
+    assert (ended.code, ended.document["imported"]) == (1, [])
+    assert [piece["outcome"] for piece in ended.document["evidence"]] == ["installed"]
+    assert place.line("verify", name).code == 1
