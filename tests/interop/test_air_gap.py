@@ -20,13 +20,15 @@ from nv2.oci.reference import parse_registry
 from nv2.server.registry import serve
 from tests.conftest import MISSING
 from tests.interop.home import Home, new_home
-from tests.world.ca import CA
+from tests.world.ca import CA, pem
 from tests.world.crl import Revoked
 from tests.world.crl import crl as crl_of
 from tests.world.enclave import NV2, Enclave, enclave, refusal
 from tests.world.images import push_image
 from tests.world.publishing import ocsp_answer
 from tests.world.sockets import Received, Server, http, serving
+from tests.world.tsa import TSA
+from tests.world.tsa import serving as tsa_serving
 
 pytestmark = pytest.mark.peers
 
@@ -106,18 +108,19 @@ class World(NamedTuple):
 def _home(directory: Path, notation: Path) -> Home:
     home = new_home(directory, notation)
     home.write_store("ca", "wabbit", WABBIT.chain[-1])
-    home.write_policy(
-        [
-            {
-                "name": "everything",
-                "registryScopes": ["*"],
-                "signatureVerification": {"level": "strict"},
-                "trustStores": ["ca:wabbit"],
-                "trustedIdentities": ["*"],
-            }
-        ]
-    )
+    _trust(home, "ca:wabbit")
     return home
+
+
+def _trust(home: Home, *stores: str) -> None:
+    statement = {
+        "name": "everything",
+        "registryScopes": ["*"],
+        "signatureVerification": {"level": "strict"},
+        "trustStores": stores,
+        "trustedIdentities": ["*"],
+    }
+    home.write_policy([statement])
 
 
 @pytest.fixture
@@ -252,6 +255,32 @@ def test_an_answer_of_a_responder_crosses_for_nv2_and_a_warning_says_that_it_doe
     code, said = world.nv2("bundle", "import", str(file), world.inner)
     assert code == YES and "notation cannot verify signatures by" in said, said
     assert world.says("asked") == (YES, False)
+
+
+def test_evidence_about_the_timestamping_authority_crosses_as_well(world: World) -> None:
+    names_crl = {"crl_urls": (f"{world.authority.url}/clock",), "serial": 0x7E}
+    clock = TSA(**names_crl)
+    ticking = {"this_update": NOW - HOUR, "next_update": NOW + DAY}
+    world.services["clock"] = crl_of(clock.authority, number=1, **ticking)
+    for home in (world.outside, world.inside):
+        home.write_store("tsa", "clock", clock.root)
+        _trust(home, "ca:wabbit", "tsa:clock")
+    root = world.directory / "clock.crt"
+    root.write_bytes(pem([clock.root]))
+    push_image(world.registry, "stamped")
+    with tsa_serving(clock) as url:
+        stamping = ("--timestamp-url", url, "--timestamp-root-cert", str(root))
+        world.outside.nv2("sign", "-k", "good", *stamping, f"{world.registry}/stamped:v1")
+    first = world.bundle("first", "stamped")
+    code, said = world.nv2("bundle", "import", str(first), world.inner)
+    assert code == YES and f"{world.authority.url}/clock" in said, said
+    assert world.says("stamped") == world.outside_says("stamped") == (YES, True)
+    world.services["clock"] = crl_of(
+        clock.authority, [Revoked(0x7E, 1, NOW - 5 * DAY)], number=2, **{**ticking, "this_update": NOW}
+    )
+    second = world.bundle("second", "stamped")
+    assert world.nv2("bundle", "import", str(second), world.inner)[0] == NO
+    assert world.says("stamped") == world.outside_says("stamped") == (NO, False)
 
 
 def test_before_departure_it_is_said_what_will_be_stale_on_arrival(world: World) -> None:
