@@ -61,7 +61,12 @@ def tagged(session: Session, repository: AnyReference, patterns: Sequence[str]) 
 def repositories(session: Session, registry: str) -> tuple[Reference, ...]:
     """The repositories that `registry` names (`/v2/_catalog`). Raises `NotFound`, `Refused`, `BadAnswer`."""
     access = session.registries
-    found = repositories_of(registry, access.transport(), plain_http=access.plain_http(registry))
+    found = repositories_of(
+        registry,
+        access.transport(),
+        plain_http=access.plain_http(registry),
+        base=access.base_of(registry),
+    )
     if not found:
         raise NotFound("names no repositories", at=registry, hint="does this login see any of them?")
     return tuple(Reference(registry, repository) for repository in found)

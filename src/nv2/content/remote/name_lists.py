@@ -10,7 +10,7 @@ from typing import Any
 
 from nv2 import strict_json
 from nv2.content.remote.endpoint import Endpoint
-from nv2.errors import BadAnswer
+from nv2.errors import BadAnswer, NotFound
 from nv2.oci.reference import is_repository_path, is_tag
 from nv2.plain_text import quoted
 from nv2.transport.interface import Request, Response, Transport
@@ -22,6 +22,8 @@ MAX_NAMES = 100_000
 PAGE = 1000
 """Names that are asked for at once. Some registries refuse to give more."""
 
+ONE_BY_ONE = "not every registry has a catalog; name the repositories one by one"
+
 _LINK = re.compile(r'<([^<>]{1,8192})>\s*;[^,<]*\brel\s*=\s*"?next"?', re.ASCII | re.IGNORECASE)
 
 
@@ -32,12 +34,17 @@ def tags_of(endpoint: Endpoint) -> tuple[str, ...]:
     return tuple(sorted(filter(is_tag, found)))
 
 
-def repositories_of(registry: str, transport: Transport, *, plain_http: bool) -> tuple[str, ...]:
-    """Every repository that `registry` names, sorted. Many public ones name none, or refuse. Raises as `tags_of`."""
-    endpoint = Endpoint(registry, "_catalog", transport, plain_http=plain_http)
+def repositories_of(
+    registry: str, transport: Transport, *, plain_http: bool, base: str | None = None
+) -> tuple[str, ...]:
+    """Every repository that `registry` names, sorted; `base` is as for `Endpoint`. Raises as `tags_of`."""
+    endpoint = Endpoint(registry, "_catalog", transport, plain_http=plain_http, base=base)
     url = f"{endpoint.url('').rstrip('/')}?n={PAGE}"
     request = Request("GET", url, scopes=("registry:catalog:*",))
-    found = _names(endpoint, request, "repositories", "list of repositories")
+    try:
+        found = _names(endpoint, request, "repositories", "list of repositories")
+    except NotFound:
+        raise NotFound("does not name its repositories", at=registry, hint=ONE_BY_ONE) from None
     return tuple(sorted(filter(is_repository_path, found)))
 
 

@@ -93,7 +93,7 @@ def test_something_else_than_a_list_of_names_is_refused(document: Any) -> None:
 
 
 def test_a_registry_that_names_no_repositories_says_so_by_its_status() -> None:
-    with pytest.raises(NotFound, match="list of repositories"):
+    with pytest.raises(NotFound, match="does not name its repositories"):
         repositories(Pages({}, status=404))
     with pytest.raises(Refused, match="list of repositories"):
         repositories(Pages({}, status=401))
