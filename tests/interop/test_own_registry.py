@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +47,7 @@ class Place(NamedTuple):
             "SSL_CERT_FILE": str(self.certificate),
             "SSL_CERT_DIR": str(self.home),
             "DOCKER_CONFIG": str(self.home / ".docker"),
+            "DOCKER_BUILDKIT": "0",
             "REGISTRY_AUTH_FILE": str(self.home / "auth.json"),
         }
 
@@ -152,6 +155,80 @@ def test_a_client_logs_in_pushes_pulls_and_may_not_push_elsewhere(
 
 def _blobs(layout: Path) -> set[str]:
     return {path.name for path in (layout / "blobs" / "sha256").iterdir()}
+
+
+@contextlib.contextmanager
+def _daemon(command: list[str], socket: Path, place: Place, folder: Path) -> Iterator[None]:
+    """A daemon that listens at `socket` and trusts the registry's certificate."""
+    with (folder / "daemon.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={"PATH": os.environ["PATH"], **place.environment}, stdout=log, stderr=log
+        )
+    with process:
+        try:
+            deadline = time.monotonic() + peers.READY_WITHIN
+            while not socket.exists():
+                assert process.poll() is None, (folder / "daemon.log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="daemons of containers are started by root")
+def test_containerd_pushes_and_pulls_with_a_login(place: Place, program: Callable[[str], Path]) -> None:
+    daemon, ctr, oras = program("containerd"), program("ctr"), program("oras")
+    place.run(oras, "login", place.registry, "-u", USER, "-p", PASSWORD)
+    place.run(oras, "cp", "--from-oci-layout", "image:v1", f"{place.registry}/team/image:v1")
+    with tempfile.TemporaryDirectory() as name:  # the path of a socket is short
+        folder = Path(name)
+        socket = folder / "s.sock"
+        told = {
+            "version": 3,
+            "root": f"{name}/root",
+            "state": f"{name}/state",
+            "grpc": {"address": str(socket)},
+        }
+        told["ttrpc"] = {"address": f"{name}/t.sock"}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in told.items() if not isinstance(value, dict)]
+        lines += [f"[{key}]\naddress = {json.dumps(told[key]['address'])}" for key in ("grpc", "ttrpc")]
+        (folder / "c.toml").write_text("\n".join(lines) + "\n")
+        with _daemon([str(daemon), "-c", f"{name}/c.toml"], socket, place, folder):
+            words = ["-a", str(socket), "content", "fetch", "--all-platforms"]
+            trusts = ["--tlscacert", str(place.certificate)]
+            login = [*trusts, "--user", f"{USER}:{PASSWORD}"]
+            here = f"{place.registry}/team/image:v1"
+            images = ["-a", str(socket), "images"]
+            place.run(ctr, *words, *trusts, here, fails=True)
+            place.run(ctr, *words, *login, here)
+            for repository, denied in (("team/ctr", False), ("others", True)):
+                there = f"{place.registry}/{repository}:v1"
+                place.run(ctr, *images, "tag", here, there)
+                place.run(ctr, *images, "push", "--local", *login, there, fails=denied)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="daemons of containers are started by root")
+def test_docker_logs_in_builds_pushes_and_pulls(place: Place, program: Callable[[str], Path]) -> None:
+    daemon, docker = program("dockerd"), program("docker")
+    (place.home / "context").mkdir()
+    (place.home / "context" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        socket = folder / "d.sock"
+        command = [str(daemon), "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        command += ["--storage-driver=vfs", "--data-root", f"{name}/data", "--exec-root", f"{name}/exec"]
+        with _daemon([*command, "-p", f"{name}/pid", "-H", f"unix://{socket}"], socket, place, folder):
+            at = ["-H", f"unix://{socket}"]
+            for password, denied in (("open rye", True), (PASSWORD, False)):
+                place.run(docker, *at, "login", "-u", USER, "-p", password, place.registry, fails=denied)
+            names = [f"{place.registry}/{repository}:v1" for repository in ("team/docker", "others")]
+            tags = [word for tag in names for word in ("-t", tag)]
+            place.run(docker, *at, "build", "-q", *tags, "context")
+            place.run(docker, *at, "push", names[0])
+            assert "denied" in place.run(docker, *at, "push", names[1], fails=True)
+            place.run(docker, *at, "rmi", *names)
+            place.run(docker, *at, "pull", names[0])
 
 
 def test_who_shows_a_wrong_password_is_refused(place: Place, program: Callable[[str], Path]) -> None:

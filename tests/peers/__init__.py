@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 
-FROM_THE_SYSTEM = ("docker-registry", "openssl", "skopeo", "softhsm2-util")
+FROM_THE_SYSTEM = ("docker", "docker-registry", "dockerd", "openssl", "skopeo", "softhsm2-util")
 """Peers that the system's package manager installs: CNCF Distribution 2.8 is Debian's `docker-registry`, SoftHSM2 `softhsm2`;
-`openssl` and `skopeo` are everybody's."""
+`docker` and `dockerd` its `docker.io`; `openssl` and `skopeo` are everybody's."""
 
 
 class Peer(NamedTuple):
