@@ -39,10 +39,12 @@ Bundle = tuple[bytes, bytes | None]
 class CrlCache:
     """The CRLs in `directory`, notation's; `own` is for plain copies. Both are made when first needed.
 
-    Nothing here is fatal: what went wrong is in `warnings`. Any number of processes may use it at once.
+    Nothing here is fatal: what went wrong is in `warnings`. Any number of processes may use it at once. Who does not
+    `learn` writes no copies of what is read.
     """
 
-    def __init__(self, directory: Path, own: Path | None = None) -> None:
+    def __init__(self, directory: Path, own: Path | None = None, *, learn: bool = True) -> None:
+        self._learn = learn
         self._directory = directory
         self._own = own or directory.parent / "nv2" / "crl"
         self.warnings: list[Nv2Error] = []
@@ -64,8 +66,8 @@ class CrlCache:
         except EnvironmentFailure as e:
             self.warnings.append(e)
             return None
-        # notation wrote it.
-        self._keep(self._write_copy, path, found.st_mtime_ns, *bundle)
+        if self._learn:  # notation wrote it
+            self._keep(self._write_copy, path, found.st_mtime_ns, *bundle)
         return bundle
 
     def store(self, url: str, base: bytes, delta: bytes | None) -> None:

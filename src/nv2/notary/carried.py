@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 
 class CarriedHere:
-    """What was installed on this machine, and its rules. `settings` raises `ConfigurationError`."""
+    """What was installed on this machine, and its rules. `settings` raises `ConfigurationError`.
 
-    def __init__(self, paths: Paths) -> None:
+    Who does not `learn` writes nothing.
+    """
+
+    def __init__(self, paths: Paths, *, learn: bool = True) -> None:
         self._paths = paths
         self.floor = ClockFloor(paths.clock_floor, host_lock(paths.locks))
         self.place = Place(
-            CrlCache(paths.carried / "crl", paths.carried / "plain"), OcspCache(paths.carried / "ocsp")
+            CrlCache(paths.carried / "crl", paths.carried / "plain", learn=learn),
+            OcspCache(paths.carried / "ocsp"),
         )
 
     @cached_property

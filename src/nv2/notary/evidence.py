@@ -120,12 +120,12 @@ def checker(evidence: Evidence, session: Session) -> OnlineRevocation:
 
     Raises `ConfigurationError`, and `EnvironmentFailure` where the clock is too far behind the evidence.
     """
-    here = CarriedHere(session.paths)
+    here = CarriedHere(session.paths, learn=False)
     _check_clock(evidence, session, here)
     stated = [evidence.gathered_at, *(piece.this_update for piece in evidence.pieces)]
     floor = max(instant for instant in (here.floor.read(), *stated) if instant is not None)
     numbers = CrlNumbers(session.paths.crl_numbers, host_lock(session.paths.locks), learn=False)
-    places = (*places_of(evidence), here.place, _cached(session.paths, is_fetched=True))
+    places = (*places_of(evidence), here.place, _fetched(session.paths))
     carried = Carried(places, here.allowance, floor, here.settings.clock_behind, alone=True)
     return OnlineRevocation(_Nobody, threading.Lock, Caches(numbers=numbers, carried=carried), session.warn)
 
@@ -135,9 +135,9 @@ def _check_clock(evidence: Evidence, session: Session, here: CarriedHere) -> Non
         raise EnvironmentFailure(fault, hint="set the clock of this machine")
 
 
-def _cached(paths: Paths, *, is_fetched: bool = False) -> Place:
-    """Where this machine keeps what it fetched: CRLs where notation does."""
-    return Place(CrlCache(paths.crl_cache), OcspCache(paths.ocsp_cache), is_fetched)
+def _fetched(paths: Paths) -> Place:
+    """Where this machine keeps what it fetched, CRLs where notation does: to be read."""
+    return Place(CrlCache(paths.crl_cache, learn=False), OcspCache(paths.ocsp_cache), is_fetched=True)
 
 
 class _Nobody:
@@ -214,7 +214,7 @@ def install(evidence: Evidence, session: Session) -> Installation:
     here, paths = CarriedHere(session.paths), session.paths
     _check_clock(evidence, session, here)
     lock = host_lock(paths.locks)
-    places = (here.place, _cached(paths))
+    places = (here.place, Place(CrlCache(paths.crl_cache), OcspCache(paths.ocsp_cache)))
     numbers = CrlNumbers(paths.crl_numbers, lock)
     now = max(session.now, evidence.gathered_at)
     with lock(str(paths.carried)):

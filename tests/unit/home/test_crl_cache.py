@@ -224,3 +224,12 @@ def test_what_is_on_the_disk_decodes_to_what_was_stored(cache: CrlCache, file: P
     data = os.urandom(3 * 256 * 1024 + 1)
     cache.store(URL, data, None)
     assert b64decode(json.loads(file.read_bytes())["baseCRL"]) == data
+
+
+def test_who_does_not_learn_writes_no_copy_of_what_notation_wrote(paths: Paths, file: Path) -> None:
+    file.write_text(json.dumps({"baseCRL": b64encode(BIG).decode()}, separators=(",", ":")))
+    own = paths.cache / "own"
+    assert CrlCache(paths.crl_cache, own, learn=False).load(URL) == (BIG, None)
+    assert not own.exists()
+    assert CrlCache(paths.crl_cache, own).load(URL) == (BIG, None)
+    assert own.exists()

@@ -63,3 +63,11 @@ def test_the_highest_of_many_processes_stays(paths: Paths) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: numbers_of(paths).refusal(SERIES, number), range(40)))
     assert (paths.crl_numbers / SERIES).read_text() == "39\n"
+
+
+def test_who_does_not_learn_refuses_and_writes_nothing(paths: Paths) -> None:
+    reader = CrlNumbers(paths.crl_numbers, host_lock(paths.locks), learn=False)
+    assert reader.refusal(SERIES, 8) is None and not paths.state.exists()
+    numbers_of(paths).refusal(SERIES, 8)
+    assert reader.refusal(SERIES, 9) is None
+    assert "number 8 was seen" in str(reader.refusal(SERIES, 7))
