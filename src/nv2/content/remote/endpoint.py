@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote
 
 from nv2 import strict_json
 from nv2.errors import BadAnswer, NotFound, Nv2Error, Refused
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
 from nv2.oci.manifest import is_manifest
 from nv2.oci.reference import api_host, api_repository
 from nv2.plain_text import one_line
 from nv2.transport.failures import Cut
 from nv2.transport.interface import NO_HEADERS, Pending, Request, Response, Transport, send
-from nv2.transport.urls import check_reach, origin_of
+from nv2.transport.urls import check_reach, origin_of, resolve_url
 
 if TYPE_CHECKING:
     from nv2.transport.refusals import Refusal
@@ -150,6 +152,19 @@ def look_for(endpoint: Endpoint, descriptor: Descriptor) -> Callable[[], bool]:
         return response.status == 200
 
     return there
+
+
+def location_of(opened: Response) -> str:
+    """Where an upload goes on: the Location, resolved. Raises `BadAnswer` if there is none."""
+    location = opened.headers.get("location")
+    if not location:
+        raise BadAnswer("opened an upload without saying where (no Location)", at=opened.request.place)
+    return resolve_url(opened.url, location)
+
+
+def completed(url: str, digest: Digest) -> str:
+    """Where to PUT: the Location, whose own query is kept, with the digest."""
+    return f"{url}{'&' if '?' in url else '?'}digest={quote(digest, safe=':')}"
 
 
 def content_name(descriptor: Descriptor) -> str:

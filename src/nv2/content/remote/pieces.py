@@ -15,8 +15,7 @@ from typing import BinaryIO, Protocol
 
 from nv2.content.interface import Opener
 from nv2.content.remote.downloads import PAUSES, PROGRESS
-from nv2.content.remote.endpoint import Endpoint, look_for
-from nv2.content.remote.locations import completed
+from nv2.content.remote.endpoint import Endpoint, completed, look_for
 from nv2.errors import BadAnswer, Nv2Error, Unreachable
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor

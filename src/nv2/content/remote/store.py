@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import ContentCache, Journal, Lock, Opener, Referrers, check_size, opener
 from nv2.content.remote import shared_blobs
-from nv2.content.remote.downloads import Download
 from nv2.content.remote.endpoint import Endpoint, content_name, look_for
 from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
 from nv2.content.remote.listed_by_itself import see_listed
@@ -181,6 +180,8 @@ class RemoteStore:
 
         If the connection breaks it goes on with the rest.
         """
+        from nv2.content.remote.downloads import Download  # those who verify read no streams
+
         return CheckedStream(Download(self._endpoint, descriptor, self._sleep), descriptor)
 
     def exists(self, descriptor: Descriptor) -> bool:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from nv2.content.interface import Opener
-from nv2.content.remote.endpoint import Endpoint
-from nv2.content.remote.locations import completed, location_of
+from nv2.content.remote.endpoint import Endpoint, completed, location_of
 from nv2.errors import Refused
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor

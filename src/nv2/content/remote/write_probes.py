@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 from nv2.content.interface import opener
-from nv2.content.remote.endpoint import Endpoint
-from nv2.content.remote.locations import completed, location_of
+from nv2.content.remote.endpoint import Endpoint, completed, location_of
 from nv2.content.remote.probes import Finding, State, answer, guarded
 from nv2.errors import BadAnswer, UsageError
 from nv2.oci import media_types as mt
