@@ -15,6 +15,7 @@ import pytest
 from nv2.errors import ConfigurationError, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.digest import Digest, digest_of
+from nv2.server.registry import collection
 from nv2.server.registry.collection import Rule, collect
 from tests.unit.server.calls import Heard
 from tests.unit.server.registry.conftest import Shelf, subject
@@ -194,12 +195,34 @@ def test_a_directory_without_a_registry_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_manifest_that_comes_between_judgement_and_removal_hears_that_its_layer_is_missing(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = shelf.image()
+    age(shelf)
+    answers: list[Heard] = []
+    pushing = threading.Thread(target=lambda: answers.append(shelf.push(image, "v1")))
+    judged = collection._dead
+
+    def judged_while_a_push_comes(*arguments: Any) -> Any:
+        found = judged(*arguments)
+        pushing.start()
+        pushing.join(0.3)
+        return found
+
+    monkeypatch.setattr(collection, "_dead", judged_while_a_push_comes)
+    assert ("blob", digest_of(b"layer")) in gone(shelf)
+    pushing.join()
+    assert [(heard.status, heard.code) for heard in answers] == [(404, "MANIFEST_BLOB_UNKNOWN")]
+    assert shelf.ask("GET", "a/manifests/v1").status == 404
+
+
 def test_whoever_pushes_meanwhile_has_a_whole_image_or_is_told_what_is_missing(shelf: Shelf) -> None:
     """The worst case: no grace at all, and every layer is garbage until its manifest comes."""
 
     def push(worker: int) -> None:
-        for number in range(12):
-            layer = blob_of(shelf, b"shared %d" % (number % 3))
+        for number in range(20):
+            layer = blob_of(shelf, b"layer %d of %d" % (number, worker))
             config = blob_of(shelf, b"{}")
             image = {
                 "schemaVersion": 2,
