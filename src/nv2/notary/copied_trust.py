@@ -6,7 +6,7 @@ signature of its own: the signature of the artifact says nothing about what was 
 
 from __future__ import annotations
 
-from nv2.closure import Closure, Node
+from nv2.closure import Closure
 from nv2.notary.session import Session
 from nv2.notary.trust_here import TrustChoice
 from nv2.notary.verification import Evaluated, evaluate_reference
@@ -14,7 +14,7 @@ from nv2.oci.digest import Digest
 from nv2.oci.manifest import is_signature
 from nv2.oci.reference import AnyReference
 from nv2.trust.trust import MAX_SIGNATURES
-from nv2.trust.verdict import USABLE, Verdict
+from nv2.trust.verdict import Verdict
 
 UNSIGNED = "has no trusted signature"
 
@@ -26,8 +26,29 @@ def untrusted(
 
     Where the policy's level is skip nobody is judged. Raises `Nv2Error` where nothing can be said.
     """
+    signatures, others = _referrers(closure)
+    found: dict[Digest, str] = {}
+    for subject in dict.fromkeys((*signatures, *others)):
+        about = signatures.get(subject, [])
+        evaluated = evaluate_reference(
+            session,
+            reference.with_digest(subject),
+            choose,
+            max_signatures=max(len(about), MAX_SIGNATURES),
+            all_signatures=True,
+        )
+        if evaluated.verdict.verdict is Verdict.NOT_CHECKED:
+            continue
+        found.update(_refused(evaluated, about))
+        if subject in others and evaluated.verdict.verdict is not Verdict.TRUSTED:
+            found[subject] = UNSIGNED
+    return found
+
+
+def _referrers(closure: Closure) -> tuple[dict[Digest, list[Digest]], set[Digest]]:
+    """The signatures of `closure`, by what they sign, and the other referrers."""
     signatures: dict[Digest, list[Digest]] = {}
-    others: list[Node] = []
+    others: set[Digest] = set()
     for digest, node in closure.nodes.items():
         subject = node.manifest.subject
         if node.required or subject is None or subject.digest not in closure.nodes:
@@ -35,28 +56,8 @@ def untrusted(
         if is_signature(node.manifest):
             signatures.setdefault(subject.digest, []).append(digest)
         else:
-            others.append(node)
-    found: dict[Digest, str] = {}
-    for subject_digest in {*signatures, *(node.descriptor.digest for node in others)}:
-        count = len(signatures.get(subject_digest, ()))
-        evaluated = evaluate_reference(
-            session,
-            reference.with_digest(subject_digest),
-            choose,
-            max_signatures=max(count, MAX_SIGNATURES),
-            all_signatures=True,
-        )
-        if evaluated.verdict.verdict is Verdict.NOT_CHECKED:
-            continue
-        found.update(_refused(evaluated, signatures.get(subject_digest, [])))
-        is_other = not closure.nodes[subject_digest].required
-        if (
-            is_other
-            and evaluated.verdict.verdict not in USABLE
-            and not is_signature(closure.nodes[subject_digest].manifest)
-        ):
-            found[subject_digest] = UNSIGNED
-    return found
+            others.add(digest)
+    return signatures, others
 
 
 def _refused(evaluated: Evaluated, signatures: list[Digest]) -> dict[Digest, str]:
