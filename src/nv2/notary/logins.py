@@ -26,7 +26,7 @@ def log_in(session: Session, server: str, username: str, password: str) -> bool:
     """
     credential = Credential(username, password) if username else Credential(identity_token=password)
     plain_http = session.registries.plain_http(server)
-    if not ping(server, session.registries.transport(), plain_http=plain_http):
+    if not ping(server, session.registries.transport_to(server), plain_http=plain_http):
         session.warn(f"{server} lets everybody in: the user name and the password were not checked")
     store = session.registries.credential_store()
     try:

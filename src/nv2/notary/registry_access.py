@@ -61,11 +61,7 @@ class RegistryAccess:
     """One transport, one set of credentials, shared by everything in a session."""
 
     def __init__(
-        self,
-        settings: Settings,
-        config: Config,
-        environ: Mapping[str, str],
-        certs_d: Path | None = None,
+        self, settings: Settings, config: Config, environ: Mapping[str, str], certs_d: Path | None = None
     ) -> None:
         self._settings = settings
         self._config = config

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nv2.content.remote.endpoint import ping
 from nv2.errors import ConfigurationError, NotFound, Refused, Unreachable
 from nv2.notary.registry_access import Settings
 from nv2.notary.session import Session
@@ -169,3 +170,14 @@ def test_where_mirror_and_registry_are_gone_the_registrys_error_is_told(here: He
     )
     with pytest.raises((Unreachable, NotFound), match="localhost:1"):
         here.ask()
+
+
+def test_a_login_believes_the_authority_that_the_registrys_file_names(here: Here, tmp_path: Path) -> None:
+    identity = make_identity(tmp_path, name="registry")
+    with serving(lambda _: http(200, b"{}"), identity.server_context()) as server:
+        place = here.home / ".config/notation/nv2/certs.d" / f"127.0.0.1_{server.port}_"
+        place.mkdir(parents=True)
+        (place / "hosts.toml").write_text(f'ca = "{identity.certificate}"')
+        with Session.from_environment(environ={"HOME": str(here.home)}) as session:
+            name = f"127.0.0.1:{server.port}"
+            assert not ping(name, session.registries.transport_to(name, push=True), plain_http=False)
