@@ -390,3 +390,26 @@ def test_the_news_that_a_signer_was_revoked_arrives_though_his_image_is_refused(
     assert (ended.code, ended.document["imported"]) == (1, [])
     assert [piece["outcome"] for piece in ended.document["evidence"]] == ["installed"]
     assert place.line("verify", name).code == 1
+
+
+def test_a_bundle_is_signed_later_by_another_party_as_any_artifact(place: Place) -> None:
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    for name, data in {"other.key": OTHER.pem_key(), "other.crt": OTHER.pem_chain()}.items():
+        (place.line.directory / name).write_bytes(data)
+    (place.line.directory / "other.key").chmod(0o600)
+    (place.line.directory / "other-leaf.crt").write_bytes(pem([OTHER.leaf]))
+    contents = place.line("bundle", "inspect", "b.tar", "-o", "json").document["contents"]["digest"]
+    words = ("bundle", "install-policy", "b.tar", "-k", "other-leaf.crt", "--force")
+    assert place.line(*words).code == 1
+    assert place.line("sign", "-k", "other.key", f"layout:b.tar@{contents}").code == 0
+    assert place.line(*words).code == 0
+
+
+def test_a_copy_of_the_bundle_in_a_registry_is_complete(place: Place) -> None:
+    """References downward survive every tool: also one that leaves referrers behind."""
+    place.create()
+    contents = place.line("bundle", "inspect", "b.tar", "-o", "json").document["contents"]["digest"]
+    target = f"{place.registry.host}/bundles:monday"
+    assert place.line("copy", "--no-referrers", f"layout:b.tar@{contents}", target).code == 0
+    arrived = place.store("bundles")
+    assert len(arrived.referrers(place.image).descriptors) == 2
