@@ -44,7 +44,7 @@ QUIRKS = {
     "etag": "manifests have an ETag; If-Match and If-None-Match are honoured",
     "etag_ignored": "manifests have an ETag, but conditions are ignored (Distribution)",
     "no_delete": "nothing can be deleted",
-    "ignores_range": "a blob comes whole, whatever part of it was asked for",
+    "no_ranges": "a blob comes whole, whatever part of it was asked for",
     "no_pieces": "a blob cannot be sent in pieces",
     "stale_pieces": "a piece is added to what is there, whatever place it is for (Distribution 2.8)",
     "piece_201": "a piece is answered with 201, and the final PUT with 404 though the blob is there (ECR)",

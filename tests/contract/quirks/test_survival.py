@@ -7,13 +7,20 @@ be, because the registry refuses what signing needs, or lies, `OTHERWISE` says w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from nv2.content.interface import opener
+from nv2.content.remote.store import RemoteStore
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import describe
 from nv2.server.quirks import PROFILES, QUIRKS, layers_of, limits_of
 from nv2.server.registry import serve
+from nv2.transport.http import HttpTransport
 from tests.unit.cli.command_line import CommandLine, Ended
+from tests.world.artifacts import thread_lock
 from tests.world.ca import CA, pem
 from tests.world.images import image_layout
 from tests.world.registry import QUIRKS as IN_MEMORY
@@ -70,7 +77,8 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             limits=limits_of(*chosen(request.param)),
         ) as running,
     ):
-        patch.setattr("nv2.content.remote.fallback.MIN_WAIT", 0.0)
+        for name, value in (("MIN_WAIT", 0.0), ("MAX_WAIT", 0.01), ("MAX_ROUNDS", 5)):
+            patch.setattr(f"nv2.content.remote.fallback.{name}", value)
         line = prepared(CommandLine(directory, patch))
         app = f"{running.address}/app:v1"
         pushed = line("copy", "layout:image:v1", app)
@@ -203,6 +211,24 @@ def test_each_verb_comes_to_the_same_whatever_the_registry_does_otherwise(
         count = 1 if verb == "copy in" else count
         assert len(world.listed(there)) == count
         assert world.verified(there).code == (0 if count else NOT_TRUSTED)
+
+
+@pytest.mark.parametrize("quirk", NAMES)
+def test_a_blob_in_pieces_arrives_and_comes_back(
+    quirk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nv2.content.remote.uploads.WHOLE", 1000)
+    monkeypatch.setattr("nv2.content.remote.pieces.PIECE", 4096)
+    data = bytes(range(256)) * 64
+    blob = describe(data, mt.OCTET_STREAM)
+    transport = HttpTransport()
+    with serve(tmp_path / "r", layers=layers_of(*chosen(quirk)), limits=limits_of(*chosen(quirk))) as running:
+        store = RemoteStore(running.address, "app", transport, plain_http=True, lock=thread_lock())
+        store.push(blob, opener(data))
+        assert store.exists(blob)
+        with store.open(blob) as stream:
+            assert b"".join(iter(lambda: stream.read(5000), b"")) == data
+    transport.close()
 
 
 def test_what_ends_otherwise_is_a_quirk_or_profile() -> None:

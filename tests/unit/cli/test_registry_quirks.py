@@ -36,7 +36,7 @@ def test_an_unknown_name_is_refused_before_a_directory_is_made(line: CommandLine
 
 
 def test_a_registry_is_served_with_its_quirks(tmp_path: Path) -> None:
-    words = ["registry", "serve", "--listen", "127.0.0.1:0", "--profile", "ghcr", "--quirk", "chunk-201"]
+    words = ["registry", "serve", "--listen", "127.0.0.1:0", "--profile", "ghcr", "--quirk", "piece-201"]
     with subprocess.Popen(
         [sys.executable, "-c", "from nv2.cli.__main__ import run; run()", *words],
         stdout=subprocess.PIPE,

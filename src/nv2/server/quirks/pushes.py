@@ -17,7 +17,11 @@ from nv2.server.quirks.parts import (
     refuses,
     whole,
     with_data,
+    with_headers,
 )
+
+LEAST = 5000
+"""Bytes of a chunk, where there is a least length."""
 
 
 def _without_query(call: Call, *names: str) -> Call:
@@ -67,6 +71,28 @@ def stale_chunks() -> Layer:
         return call._replace(headers={k: v for k, v in call.headers.items() if k != "content-range"})
 
     return asks(change)
+
+
+def long_chunks() -> Layer:
+    """Every chunk but the last has a least length, which the registry says when an upload begins."""
+    lasted: dict[str, int] = {}
+
+    def layer(call: Call, respond: Respond) -> Answer:
+        part = part_of(call)
+        if call.method == "PATCH" and part.kind == "blobs/uploads":
+            if lasted.get(part.name, LEAST) < LEAST:
+                return error(400, "SIZE_INVALID")
+            lasted[part.name] = call.body.size or 0
+        answer = respond(call)
+        begun = _opens(call, part) and answer.status == 202
+        return with_headers(answer, OCI_Chunk_Min_Length=str(LEAST)) if begun else answer
+
+    return layer
+
+
+def no_chunks() -> Layer:
+    """No blob can be sent in chunks."""
+    return refuses(lambda call, _: call.method == "PATCH", error(405, "UNSUPPORTED"))
 
 
 def created_chunks() -> Layer:

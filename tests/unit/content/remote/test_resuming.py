@@ -71,8 +71,8 @@ def test_a_download_that_breaks_several_times_asks_for_the_rest_each_time() -> N
     assert world.naps == []
 
 
-def test_a_registry_that_ignores_ranges_sends_the_beginning_again_and_it_is_skipped() -> None:
-    assert download(World("ignores_range"), 5000, 7000) == CONTENT
+def test_a_registry_that_no_rangess_sends_the_beginning_again_and_it_is_skipped() -> None:
+    assert download(World("no_ranges"), 5000, 7000) == CONTENT
 
 
 def test_a_download_without_progress_is_given_up_after_a_few_pauses() -> None:

@@ -97,6 +97,13 @@ def stale_chunk(shelf: Quirky) -> tuple[int, str]:
     return found.status, found.headers["Range"]
 
 
+def short_chunks(shelf: Quirky) -> tuple[str | None, int, int]:
+    opened = shelf.ask("POST", "a/blobs/uploads/")
+    place = opened.headers["Location"]
+    first = shelf.ask("PATCH", place, b"he").status
+    return opened.headers.get("OCI-Chunk-Min-Length"), first, shelf.ask("PATCH", place, b"llo").status
+
+
 def conditional(shelf: Quirky) -> int:
     shelf.push(shelf.image(), "v1")
     return shelf.push(shelf.image(annotations={}), "v1", if_match='"nobody"').status
@@ -253,8 +260,10 @@ SHOWS: dict[str, tuple[Callable[[Quirky], object], object]] = {
     "mount-forbidden":     (mount("&from=b"), 403),
     "mount-needs-from":    (lambda s: (mount("&from=b")(s), mount("")(s)), (201, 400)),
     "no-single-post":      (lambda s: s.ask("POST", f"a/blobs/uploads/?digest={digest_of(b'hello')}", b"hello").status, 202),
-    "stale-chunks":        (stale_chunk, (202, "0-3")),
-    "chunk-201":           (lambda s: s.ask("PATCH", s.opened(), b"he").status, 201),
+    "stale-pieces":        (stale_chunk, (202, "0-3")),
+    "no-pieces":           (lambda s: s.ask("PATCH", s.opened(), b"he").status, 405),
+    "long-pieces":         (short_chunks, ("5000", 202, 400)),
+    "piece-201":           (lambda s: s.ask("PATCH", s.opened(), b"he").status, 201),
     "no-upload-cancel":    (lambda s: s.ask("DELETE", s.opened()).status, 404),
     "no-delete":           (deleted("a/manifests/v1"), 405),
     "no-tag-delete":       (lambda s: (deleted("a/manifests/v1")(s), deleted(f"a/manifests/{s.signed()[0]}")(s)), (400, 202)),
