@@ -33,6 +33,8 @@ def _context(chain: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    # Most clients close without a word. Nothing can be cut off unseen: every body says where it ends.
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     for path in (chain, key):
         try:
             path.open("rb").close()  # OpenSSL does not say which of the two it could not open

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,35 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, identity: Identity) -> Non
     assert failed.value.at == str(tmp_path / "absent.crt")
     with pytest.raises(ConfigurationError, match="not a certificate and its key"):
         ServerCertificate(identity.key, identity.key)
+
+
+def test_whoever_does_not_agree_on_keys_in_time_is_given_up(
+    registry: RunningRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nv2.server.conversation.HANDSHAKE", 0.05)
+    with socket.create_connection(("127.0.0.1", registry.port), timeout=30) as line:
+        assert line.recv(1) == b""
+
+
+def test_the_end_lets_a_request_under_way_finish_and_ends_resting_connections(
+    tmp_path: Path, identity: Identity
+) -> None:
+    running = serve(tmp_path / "r", certificate=ServerCertificate(identity.certificate, identity.key))
+    context = ssl.create_default_context(cafile=identity.certificate)
+    head = f"POST /v2/a/blobs/uploads/?digest={digest_of(b'hello')} HTTP/1.1\r\nContent-Length: 5\r\n"
+    lines = [socket.create_connection(("127.0.0.1", running.port), timeout=30) for _ in range(2)]
+    with (
+        context.wrap_socket(lines[0], server_hostname="127.0.0.1") as busy,
+        context.wrap_socket(lines[1], server_hostname="127.0.0.1") as resting,
+    ):
+        resting.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert resting.recv(10_000).startswith(b"HTTP/1.1 200 ")
+        busy.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert busy.recv(1000).startswith(b"HTTP/1.1 100 ")
+        closing = threading.Thread(target=running.close)
+        closing.start()
+        while resting.recv(1000):
+            pass
+        busy.sendall(b"hello")
+        assert busy.recv(1000).startswith(b"HTTP/1.1 201 ")
+        closing.join()
