@@ -43,6 +43,10 @@ NO_TIMESTAMPS = "nv2.timestamping nv2.pki.timestamp nv2.pki.cms nv2.pki.ber nv2.
 NO_DENIALS = "nv2.trust.denial nv2.notary.denials"
 """What only machines with a list of denials need."""
 NO_LAYOUT = "nv2.content.layout.store"
+NO_MIRRORS = (
+    "tomllib nv2.home.hosts nv2.notary.hosts nv2.content.remote.mirrors nv2.transport.resolutions nv2.home.content_cache"
+)
+"""What only machines with hosts files need, and those who are told where to connect, or were answered."""
 NO_X509 = "cryptography.x509 email.utils"
 """What only certificates of an unusual form need: 30 ms."""
 NOTHING_HEAVY = f"{ALWAYS} {NO_NETWORK} {NO_CRYPTOGRAPHY} {NO_PROGRAMS}"
@@ -69,7 +73,7 @@ COMMANDS = (
     ("copy layout:image:v1 layout:copy:v1", 0, NOTHING_HEAVY),
     ("key list",                         0,   f"{ALWAYS} {NO_NETWORK} {NO_PROGRAMS}"),
     ("verify --scope a.example/b layout:image:v1", 1,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
-    (f"verify {UNREACHABLE}",            3,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_LAYOUT} {NO_X509} http.client"),
+    (f"verify {UNREACHABLE}",            3,   f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_LAYOUT} {NO_MIRRORS} {NO_X509} http.client"),
     ("verify --scope a.example/b layout:signed:v1", 0,  f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
     ("verify -k build.crt layout:signed:v1", 0,  f"{NO_DENIALS} {ALWAYS} {NO_ASKING} {NO_TIMESTAMPS} {NO_PROGRAMS} {NO_LOGIN} {NO_X509} ssl http.client"),
     ("sign -k build.key --cert chain.crt layout:image:v1", 0, f"{BUT_FOR_A_KEY} {NO_PROGRAMS} {NO_NETWORK} {NO_X509}"),
