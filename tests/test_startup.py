@@ -43,9 +43,7 @@ NO_TIMESTAMPS = "nv2.timestamping nv2.pki.timestamp nv2.pki.cms nv2.pki.ber nv2.
 NO_DENIALS = "nv2.trust.denial nv2.notary.denials"
 """What only machines with a list of denials need."""
 NO_LAYOUT = "nv2.content.layout.store"
-NO_MIRRORS = (
-    "tomllib nv2.home.hosts nv2.notary.hosts nv2.content.remote.mirrors nv2.transport.resolutions nv2.home.content_cache"
-)
+NO_MIRRORS = "tomllib nv2.home.hosts nv2.notary.hosts nv2.content.remote.mirrors nv2.transport.resolutions nv2.home.content_cache"
 """What only machines with hosts files need, and those who are told where to connect, or were answered."""
 NO_X509 = "cryptography.x509 email.utils"
 """What only certificates of an unusual form need: 30 ms."""

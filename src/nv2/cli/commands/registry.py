@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from nv2.cli.command import Group
-from nv2.cli.commands import registry_check, registry_collect, registry_doctor, registry_history, registry_serve
+from nv2.cli.commands import (
+    registry_check,
+    registry_collect,
+    registry_doctor,
+    registry_history,
+    registry_serve,
+)
 
 COMMAND = Group(
     "registry",
