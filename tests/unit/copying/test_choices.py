@@ -46,6 +46,18 @@ def test_children_of_an_index_that_refers_stay_behind_with_it(
     assert set(destination.manifests) == digests(image)
 
 
+def test_children_of_an_index_that_refers_come_along_with_it(
+    source: MemoryStore, destination: Recording
+) -> None:
+    image = push_image(source, b"layer")
+    part = push_image(source, b"a part of what refers")
+    refers = push_index(source, [part], subject=image)
+    source.attach(image, [refers])
+    bad = attach_referrer(source, image, b"bad")
+    copy(source, destination, image.digest, "v1", choice=Choice(object_to=lambda _: {bad.digest: "no"}))
+    assert set(destination.manifests) == digests(image, refers, part)
+
+
 def test_what_cosign_attached_is_there_before_the_tag(source: MemoryStore, destination: Recording) -> None:
     image = push_image(source, b"layer")
     names = attachment_tags(image.digest)
