@@ -42,9 +42,7 @@ class CarriedHere:
         return self.settings.evidence_age.of(issuer.thumbprint)
 
 
-def carried_here(paths: Paths) -> Carried | None:
-    """For whoever can also ask; None where nothing was carried. Raises `ConfigurationError`."""
-    if not paths.carried.is_dir():
-        return None
+def carried_here(paths: Paths) -> Carried:
+    """For whoever can also ask. Raises `ConfigurationError`."""
     here = CarriedHere(paths)
     return Carried((here.place,), here.allowance, here.floor.read(), here.settings.clock_behind)
