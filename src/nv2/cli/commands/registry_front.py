@@ -15,21 +15,22 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 10_000
 """Each is a thread; more take more memory than such a machine has."""
 
+USUAL_GRACE = timedelta(seconds=5)
+
 LONGEST_GRACE = timedelta(hours=1)
 """Nobody who ends a registry waits for longer."""
 
 FLAGS = (
-    Flag("tls-cert", "certificate of the server and those above it, PEM; read again on SIGHUP"),
+    Flag("tls-cert", "certificates of the server and above it, PEM (SIGHUP reads anew)"),
     Flag("tls-key", "its private key, PEM without passphrase"),
-    Flag("access", "file that says who may log in and what they may do; read again on SIGHUP"),
+    Flag("access", "file of logins and rights (SIGHUP reads anew)"),
     Flag("read-only", "refuse whatever would change something", Kind.BOOL),
-    Flag("access-log", "file to which a line of JSON is added for each request; opened again on SIGHUP"),
+    Flag("access-log", "file for a line of JSON per request (SIGHUP opens anew)"),
     Flag("max-connections", "connections open at a time", Kind.INT, default=256),
-    Flag("grace", "time for requests under way when it ends", Kind.DURATION, default=timedelta(seconds=5)),
+    Flag("grace", "time for requests under way when it ends (default 5s)", Kind.DURATION),
     Flag(
         "insecure",
-        "listen where other machines can reach it though TLS or the login is missing: whoever is on the way reads "
-        "and changes what passes",
+        "let others reach it without TLS or login: they read and change it",
         Kind.BOOL,
     ),
 )
@@ -72,7 +73,8 @@ def connections(call: Call) -> int:
 
 def grace(call: Call) -> float:
     """Seconds for requests under way. Raises `UsageError`."""
-    found = call.duration("grace") or timedelta()
+    given = call.duration("grace")
+    found = USUAL_GRACE if given is None else given
     if not timedelta() <= found <= LONGEST_GRACE:
         raise UsageError(f"no time to wait: {found}", hint="possible: 0s to 1h")
     return found.total_seconds()
