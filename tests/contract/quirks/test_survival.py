@@ -213,6 +213,29 @@ def test_each_verb_comes_to_the_same_whatever_the_registry_does_otherwise(
         assert world.verified(there).code == (0 if count else NOT_TRUSTED)
 
 
+NOT_DELETED = {
+    "no-delete": (UNDECIDED, "the registry does not delete manifests"),
+    "link-for-ever": (UNDECIDED, "not everything that refers to it could be listed"),
+    "displaces": (PARTLY, NEVER_KEPT),
+    "profile gar-immutable": (PARTLY, "TAG_INVALID"),
+}
+"""Where a signature cannot be deleted, or not from the list: how that ends."""
+
+READABLE = [name for name in NAMES if not {"copy in", "list"} & OTHERWISE.get(name, {}).keys()]
+
+
+@pytest.mark.parametrize("world", READABLE, indirect=True)
+def test_a_signature_is_deleted_and_is_listed_no_more(world: World, request: pytest.FixtureRequest) -> None:
+    name, place = request.node.callspec.params["world"], f"{world.address}/gone"
+    assert world.line("copy", "layout:signed:v1", f"{place}:v1").code == 0
+    (signature,) = world.listed(f"{place}:v1")
+    ended = world.line("delete", "--yes", f"{place}@{signature}")
+    code, says = NOT_DELETED.get(name, (0, ""))
+    assert (ended.code, says in ended.err) == (code, True), ended.err
+    if code != PARTLY:
+        assert world.listed(f"{place}:v1") == ({signature} if code else set())
+
+
 @pytest.mark.parametrize("quirk", NAMES)
 def test_a_blob_in_pieces_arrives_and_comes_back(
     quirk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -232,7 +255,7 @@ def test_a_blob_in_pieces_arrives_and_comes_back(
 
 
 def test_what_ends_otherwise_is_a_quirk_or_profile() -> None:
-    assert OTHERWISE.keys() | SIGNED.keys() | WITH.keys() <= set(NAMES)
+    assert OTHERWISE.keys() | SIGNED.keys() | WITH.keys() | NOT_DELETED.keys() <= set(NAMES)
 
 
 def test_the_registry_in_memory_has_no_quirk_that_the_embedded_one_has_not() -> None:
