@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from nv2.content.interface import Opener
@@ -49,7 +50,12 @@ class Uploads:
             if pieces.push(opened or pieces.resumed() or self._open(descriptor)):
                 return
             opened = None
-        self._put(descriptor, source, opened or self._open(descriptor))
+        if opened:
+            self._put(descriptor, source, opened)
+            return
+        pending = self._endpoint.start(self._opening())
+        with closing(_Ahead(source)) as ahead:  # the source is asked while the upload is opened
+            self._put(descriptor, ahead.open, self._check_opened(pending.response(), descriptor))
 
     def _put(self, descriptor: Descriptor, source: Opener, opened: Response) -> None:
         request = Request(
@@ -67,8 +73,13 @@ class Uploads:
             raise self._endpoint.failure(response, f"blob {descriptor.digest}")
         response.discard()
 
+    def _opening(self) -> Request:
+        return self._endpoint.request("POST", "blobs/uploads/")
+
     def _open(self, descriptor: Descriptor) -> Response:
-        response = self._endpoint.send(self._endpoint.request("POST", "blobs/uploads/"))
+        return self._check_opened(self._endpoint.send(self._opening()), descriptor)
+
+    def _check_opened(self, response: Response, descriptor: Descriptor) -> Response:
         if response.status != 202:
             raise self._endpoint.failure(response, f"blob {descriptor.digest}")
         response.discard()
@@ -91,3 +102,21 @@ class Uploads:
         if response.status == 202:
             self._opened[descriptor.digest] = response
         return response.status == 201
+
+
+class _Ahead:
+    """A source that is open before anybody asks for its bytes; opened again, it begins anew."""
+
+    def __init__(self, source: Opener) -> None:
+        self._source = source
+        self._stream: BinaryIO | None = source()
+
+    def open(self) -> BinaryIO:
+        """See `Opener`."""
+        stream, self._stream = self._stream, None
+        return stream or self._source()
+
+    def close(self) -> None:
+        """Close what nobody asked for."""
+        if self._stream:
+            self._stream.close()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pytest
 
 from nv2.content.interface import Opener, opener
 from nv2.content.remote import downloads, pieces, uploads
-from nv2.errors import BadAnswer, ContentMismatch, Unreachable
+from nv2.errors import BadAnswer, ContentMismatch, Refused, Unreachable
 from nv2.home.unfinished_uploads import FileUploadNotes
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.transport.failures import Cut
-from nv2.transport.interface import Request, Response
+from nv2.transport.interface import Pending, Request, Response
 from tests.unit.content.remote.registry_world import World
 from tests.world.network import FunctionTransport
 
@@ -321,3 +321,34 @@ def test_a_directory_that_cannot_be_written_costs_only_the_memory(tmp_path: Path
     world = World()
     upload(world, notes=FileUploadNotes(tmp_path / "uploads"))
     assert kept(world) == CONTENT
+
+
+def test_a_source_is_opened_while_the_upload_is_and_closed_if_that_is_refused() -> None:
+    world = World()
+    small = describe(b"small", mt.OCTET_STREAM)
+    streams: list[io.BytesIO] = []
+    opened_before_the_answer: list[int] = []
+
+    def source() -> BinaryIO:
+        streams.append(io.BytesIO(b"small"))
+        return streams[-1]
+
+    class Waiting(NamedTuple):
+        pending: Pending
+
+        def response(self) -> Response:
+            opened_before_the_answer.append(len(streams))
+            return self.pending.response()
+
+    class Slow(FunctionTransport):
+        def start(self, request: Request) -> Pending:
+            return Waiting(super().start(request))
+
+    store = world.store(transport=Slow(world.registry), push=True)
+    world.registry.fail("POST", "/uploads/", status=403)
+    with pytest.raises(Refused):
+        store.push(small, source)
+    assert opened_before_the_answer == [1]
+    assert streams[0].closed
+    store.push(small, source)
+    assert len(streams) == 2
