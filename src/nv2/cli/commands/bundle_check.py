@@ -112,9 +112,10 @@ COMMAND = Command(
     arguments=(1, 1),
     missing="names the file of a bundle",
     description=(
-        "Check every digest in a bundle, and say of each CRL and OCSP answer whether it will still count when the bundle\n"
-        "arrives: by its nextUpdate, and by the age rule of this machine. No network is asked, and nothing is verified.\n"
-        "Exit code 0: every certificate can be judged then; 3: evidence will be stale, or is missing."
+        "Check every digest in a bundle, and say of each CRL and OCSP answer whether it will still\n"
+        "count when the bundle arrives: by its nextUpdate, and by the age rule of this machine.\n"
+        "No network is asked, and nothing is verified. Exit code 0: every certificate can be judged\n"
+        "then; 3: evidence will be stale, or is missing."
     ),
     examples=("nv2 bundle check --fresh-for 14d net-monitor.tar",),
     schema="nv2.bundle.check/v1",
