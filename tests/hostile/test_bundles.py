@@ -244,3 +244,19 @@ def test_an_archive_that_is_compressed_is_not_unpacked(good: Path, tmp_path: Pat
 
     good.write_bytes(gzip.compress(good.read_bytes()))
     refused(good, "no header of a tar archive|compressed")
+
+
+def test_a_listing_of_what_the_contents_do_not_name_is_refused(good: Path) -> None:
+    layer = describe(b"layer", "application/octet-stream").to_json()
+    edit(good, "index.json", lambda index: index["manifests"].append(layer))
+    refused(good, "is listed in index.json, and not in the contents")
+
+
+def test_a_referrer_of_nothing_in_the_bundle_is_refused(file: Path) -> None:
+    store = LayoutStore(file, create=True, lock=thread_lock())
+    image, other = push_image(store, b"layer"), push_image(store, b"other")
+    data, index = build_contents(Contents(CREATED, (Image(parse_registry(NAME), image),), (other,)))
+    store.push(index, opener(data))
+    store.tag(image, "v1")
+    store.finish()
+    refused(file, "refers to nothing in the bundle")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nv2.bundling.contents import Image
+from nv2.bundling.trust_manifest import CarriedTrust, StoreFile
 from nv2.errors import MalformedManifest
 from nv2.notary.bundles import open_bundle
 from nv2.notary.bundles_imported import destinations, naming_in
@@ -332,8 +333,11 @@ def test_a_bundle_of_tomorrow_brings_no_policy(place: Place, clock: list[datetim
     clock.append(datetime.now(UTC) + timedelta(days=1))
     place.create(place.name, "--with-policy", "-k", "wabbit.key")
     clock.append(datetime.now(UTC))
+    (place.line.config / "nv2").mkdir(exist_ok=True)
+    (place.line.config / "nv2" / "settings.json").write_text('{"clockBehind": "30d"}')
     ended = place.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force")
     assert ended.code == 3
+    assert "which is yet to come" in ended.err
     assert not (place.line.config / "trustpolicy.oci.json").exists()
 
 
@@ -413,3 +417,24 @@ def test_a_copy_of_the_bundle_in_a_registry_is_complete(place: Place) -> None:
     assert place.line("copy", "--no-referrers", f"layout:b.tar@{contents}", target).code == 0
     arrived = place.store("bundles")
     assert len(arrived.referrers(place.image).descriptors) == 2
+
+
+@pytest.mark.parametrize(
+    ("store", "certificate", "said"),
+    [
+        ("wabbit", OTHER.leaf, "neither a CA certificate"),
+        ("unnamed", OTHER.root, "no store that the policy names"),
+    ],
+)
+def test_stores_that_are_spoilt_or_that_the_policy_does_not_name_are_not_taken_over(
+    place: Place, monkeypatch: pytest.MonkeyPatch, store: str, certificate: bytes, said: str
+) -> None:
+    file = StoreFile("ca", store, "more.crt")
+    monkeypatch.setattr(
+        "nv2.notary.bundles_made.trust_of", lambda _: CarriedTrust(policy(), {file: pem([certificate])})
+    )
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    ended = place.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force")
+    assert ended.code == 3
+    assert said in ended.err
+    assert not (place.line.config / "trustpolicy.oci.json").exists()
