@@ -82,7 +82,7 @@ COMMAND = Command(
     flags=(
         Flag("file", "the file to make; its name ends in .tar", required=True),
         options.REFERENCE,
-        Flag("with-policy", "take the trust policy and its stores along; needs --key or --plugin", Kind.BOOL),
+        Flag("with-policy", "take the trust policy and stores along; needs --key or --plugin", Kind.BOOL),
         *signing_flags.KEY,
         *signing_flags.ENVELOPE,
         *signing_flags.ELSEWHERE,
@@ -94,13 +94,14 @@ COMMAND = Command(
     together=signing_flags.TOGETHER,
     exclusive=signing_flags.EXCLUSIVE,
     description=(
-        "Collect artifacts with all that refers to them, the certificates of their signers, and what authorities say\n"
-        "about the revocation of these, in one new file. It is an OCI image layout in a tar archive, which other\n"
-        "programs read as well. With --key or --plugin the bundle as a whole is signed."
+        "Collect artifacts with all that refers to them, the certificates of their signers, and what\n"
+        "authorities say about the revocation of these, in one new file. It is an OCI image layout in a\n"
+        "tar archive, which other programs read as well. With --key or --plugin the bundle as a whole\n"
+        "is signed."
     ),
     examples=(
         "nv2 bundle create registry.example.com/net-monitor:v1 --file net-monitor.tar",
-        "nv2 bundle create -k acme registry.example.com/a:v1 registry.example.com/b:v2 --with-policy --file all.tar",
+        "nv2 bundle create -k acme -r registry.example.com/a:v1 --with-policy --file all.tar",
     ),
     schema="nv2.bundle.create/v1",
 )

@@ -86,10 +86,11 @@ COMMAND = Command(
     arguments=(2, 2),
     missing="names the file of a bundle and a registry",
     description=(
-        "Verify a bundle as 'bundle verify --destination' does; if all of it is trusted, copy every artifact with all\n"
-        "that refers to it below the registry or prefix. Then, trusted or not, put the evidence about revocation where\n"
-        "nv2 and notation look for it, if an authority made it that is trusted here, and it is newer than what is there.\n"
-        "A trust policy in the bundle is not touched."
+        "Verify a bundle as 'bundle verify --destination' does; if all of it is trusted, copy every\n"
+        "artifact with all that refers to it below the registry or prefix. Then, trusted or not, put\n"
+        "the evidence about revocation where nv2 and notation look for it, if an authority made it that\n"
+        "is trusted here, and it is newer than what is there. A trust policy in the bundle is not\n"
+        "touched."
     ),
     examples=(
         "nv2 bundle import net-monitor.tar registry.inside.example",

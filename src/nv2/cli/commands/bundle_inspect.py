@@ -68,7 +68,10 @@ COMMAND = Command(
     usage="<file>",
     arguments=(1, 1),
     missing="names the file of a bundle",
-    description="Check every digest in a bundle and show what it brings. Nothing of it is judged; no network is asked.",
+    description=(
+        "Check every digest in a bundle and show what it brings. Nothing of it is judged; no network is\n"
+        "asked."
+    ),
     examples=("nv2 bundle inspect net-monitor.tar",),
     schema="nv2.bundle.inspect/v1",
 )

@@ -61,7 +61,7 @@ COMMAND = Command(
     run,
     flags=(
         options.TRUSTED_KEY,
-        Flag("scope", "the statement of the trust policy here with this scope says whose signature counts"),
+        Flag("scope", "the policy statement with this scope says whose signature counts"),
         Flag("force", "replace the trust policy that is here without asking", Kind.BOOL),
         OUTPUT,
         NO_NETWORK_DEBUG,
@@ -70,9 +70,10 @@ COMMAND = Command(
     arguments=(1, 1),
     missing="names the file of a bundle",
     description=(
-        "Take over the trust policy of a bundle and the trust stores that it names, if the bundle as a whole is signed\n"
-        "by whom this machine trusts already: the certificate of --key, or the statement of --scope, always strictly.\n"
-        "A bundle that is older than the last one taken over is refused. Stores only gain; nothing in them is replaced."
+        "Take over the trust policy of a bundle and the trust stores that it names, if the bundle as a\n"
+        "whole is signed by whom this machine trusts already: the certificate of --key, or the\n"
+        "statement of --scope, always strictly. A bundle that is older than the last one taken over is\n"
+        "refused. Stores only gain; nothing in them is replaced."
     ),
     examples=("nv2 bundle install-policy -k acme.crt all.tar",),
     schema="nv2.bundle.install-policy/v1",

@@ -36,7 +36,7 @@ COMMAND = Command(
     run,
     flags=(
         *bundles.TRUST,
-        Flag("destination", "judge by the names that artifacts would have below this registry or prefix"),
+        Flag("destination", "judge by the names that artifacts would have below this place"),
         OUTPUT,
         NO_NETWORK_DEBUG,
     ),
@@ -44,9 +44,10 @@ COMMAND = Command(
     arguments=(1, 1),
     missing="names the file of a bundle",
     description=(
-        "Check every digest in a bundle, and decide about every artifact by the trust policy of this machine (or the\n"
-        "key of --key) and by what the bundle and this machine know about revocation. No network is asked, and nothing\n"
-        "is written. Exit code 0: all trusted; 1: not trusted; 3: could not be decided, or no bundle."
+        "Check every digest in a bundle, and decide about every artifact by the trust policy of this\n"
+        "machine (or the key of --key) and by what the bundle and this machine know about revocation.\n"
+        "No network is asked, and nothing is written. Exit code 0: all trusted; 1: not trusted; 3:\n"
+        "could not be decided, or no bundle."
     ),
     examples=(
         "nv2 bundle verify net-monitor.tar",
