@@ -52,6 +52,8 @@ class Output:
         """Whether a warning was printed: notation then starts its answer with an empty line."""
         self.printed = False
         """Whether anything went to standard output."""
+        self._passing = False
+        """Whether a line on the terminal waits to be replaced."""
 
     def line(self, text: str = "") -> None:
         """One line of data."""
@@ -65,6 +67,7 @@ class Output:
     def raw(self, text: str) -> None:
         """Text of our own, or the bytes of a file that the caller asked to see, as it is."""
         self.printed = True
+        self.passing("")
         try:
             self._stdout.write(text)
         except UnicodeEncodeError as e:
@@ -95,8 +98,31 @@ class Output:
 
     def _complain(self, text: str) -> None:
         """A line on standard error; command lines in it begin with the name that this program goes by."""
+        self.passing("")
         text = as_program(text, self.program)
         print(printable(text), file=self._stderr)
+
+    def watched_by(self) -> str | None:
+        """Who reads standard error as it comes: a `terminal`, a `log` (a file), or nobody (None), as in a pipe."""
+        if self.quiet:
+            return None
+        if self._stderr.isatty():
+            return "terminal"
+        import os
+        import stat
+
+        try:
+            mode = os.fstat(self._stderr.fileno()).st_mode
+        except (OSError, ValueError):  # it is no file at all
+            return None
+        return "log" if stat.S_ISREG(mode) else None
+
+    def passing(self, text: str) -> None:
+        """A line on the terminal in the place of the last such line; empty to take that away."""
+        if text or self._passing:
+            self._passing = bool(text)
+            self._stderr.write(f"\r\x1b[K{printable(text)}")
+            self._stderr.flush()
 
     def warn(self, text: str) -> None:
         """A warning."""

@@ -14,7 +14,7 @@ from nv2.closure import Closure, Execute, Node, closure_of, in_order
 from nv2.content.interface import Source, Store
 from nv2.copying.choices import EVERYTHING, Choice, pick, without
 from nv2.copying.presence import Presence
-from nv2.copying.results import NOT_THERE, CopyEvent, CopyResult, Ledger, Left, Listener, Outcome, nobody
+from nv2.copying.results import NOT_THERE, CopyResult, Ledger, Left, Outcome, Watcher
 from nv2.copying.work import Work
 from nv2.errors import NotFound
 from nv2.oci.descriptor import Descriptor
@@ -23,7 +23,7 @@ from nv2.oci.digest import Digest, attachment_tags
 MAX_ATTACHED = 4
 """Attachments of attachments, by cosign's tags. One is what cosign makes."""
 
-__all__ = ["Choice", "CopyEvent", "CopyResult", "Left", "Outcome", "copy", "follow_up"]
+__all__ = ["Choice", "CopyResult", "Left", "Outcome", "Watcher", "copy", "follow_up"]
 
 
 def copy(
@@ -35,7 +35,7 @@ def copy(
     choice: Choice = EVERYTHING,
     on_arrival: Callable[[Descriptor], object] | None = None,
     execute: Execute = in_order,
-    progress: Listener = nobody,
+    watcher: Watcher | None = None,
 ) -> CopyResult:
     """Copy what `name` (a tag or digest) names in `source` to `destination`, and let `tag` name it there.
 
@@ -43,11 +43,10 @@ def copy(
     behind, too. A distant destination is not asked for every piece (`Presence`). `on_arrival` is called with the
     artifact when all of it is there and the tag does not name it yet.
 
-    `execute` may do jobs at once in threads; `progress` is called in the caller's. Raises `NotFound` and
-    `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
+    `execute` may do jobs at once in threads; `watcher` hears how it goes on. Raises `NotFound` and `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
     raise. A referrer that is not whole is a problem of the result.
     """
-    ledger = Ledger(progress)
+    ledger = Ledger(watcher)
     run = _Run(source, destination, choice, execute, ledger)
     root = run.copy(name, tag, on_arrival)
     return ledger.result(root)
@@ -108,14 +107,14 @@ def follow_up(
     *,
     choice: Choice,
     execute: Execute = in_order,
-    progress: Listener = nobody,
+    watcher: Watcher | None = None,
 ) -> CopyResult:
     """Copy referrers of what somebody else copied, and nothing of the artifact itself; no tag is written.
 
     Referrers of a part that is not in `destination` are left, as is that part. Raises `NotFound` if the artifact
     is not there, and what `copy` raises.
     """
-    root, ledger = source.resolve(name), Ledger(progress)
+    root, ledger = source.resolve(name), Ledger(watcher)
     presence = Presence(destination, root, recheck=choice.recheck)
     closure = closure_of(source, root, execute, types=choice.referrer_types, listed=presence.signatures)
     parts = [node.descriptor for node in closure.nodes.values() if node.required]

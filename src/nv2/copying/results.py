@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from nv2.oci.descriptor import Descriptor
 
@@ -18,17 +18,6 @@ class Outcome(Enum):
     """It was there already."""
     LEFT = "left"
     """Not meant to be copied; `Left` says why."""
-
-
-class CopyEvent(NamedTuple):
-    """One more piece of content is done."""
-
-    outcome: Outcome
-    descriptor: Descriptor
-    done: int
-    """Pieces, this one included."""
-    total: int
-    """Pieces in all."""
 
 
 class Left(NamedTuple):
@@ -59,28 +48,43 @@ class CopyResult(NamedTuple):
     """Bytes of what was copied."""
 
 
-Listener = Callable[[CopyEvent], None]
+class Watcher(Protocol):
+    """Hears how a copy goes on."""
 
+    def expect(self, pieces: int, size: int) -> None:
+        """So many more pieces, of so many bytes together, are to be done; fewer, if it is negative."""
 
-def nobody(_: CopyEvent) -> None:
-    """Nobody listens."""
+    def moved(self, size: int) -> None:
+        """Bytes of a blob left the source. Called in whatever thread moves them."""
+
+    def done(self, outcome: Outcome, descriptor: Descriptor) -> None:
+        """One more piece is done."""
 
 
 class Ledger:
-    """What was done so far. `total` is how many pieces there are to do."""
+    """What was done so far, told to `watcher`, if there is one."""
 
-    def __init__(self, progress: Listener) -> None:
-        self.total = 0
+    def __init__(self, watcher: Watcher | None) -> None:
+        self.watcher = watcher
         self.problems: list[str] = []
-        self._progress = progress
         self._done: dict[Outcome, list[Descriptor]] = {outcome: [] for outcome in Outcome}
         self._left: list[Left] = []
 
+    def expect(self, descriptors: Collection[Descriptor]) -> None:
+        """These are to be done."""
+        if self.watcher:
+            self.watcher.expect(len(descriptors), sum(item.size for item in descriptors))
+
+    def drop(self, descriptor: Descriptor) -> None:
+        """This will not be done, though it was expected."""
+        if self.watcher:
+            self.watcher.expect(-1, -descriptor.size)
+
     def enter(self, outcome: Outcome, descriptor: Descriptor) -> None:
-        """One more piece was done, and who listens hears of it."""
+        """One more piece was done."""
         self._done[outcome].append(descriptor)
-        done = sum(len(listed) for listed in self._done.values())
-        self._progress(CopyEvent(outcome, descriptor, done, self.total))
+        if self.watcher:
+            self.watcher.done(outcome, descriptor)
 
     def leave(self, descriptor: Descriptor, reason: str) -> None:
         """Note what is left; nothing is done about it, so nobody hears of it now."""

@@ -11,6 +11,7 @@ from nv2.closure import UNUSABLE, Closure, Execute, Node, is_foreign
 from nv2.content.interface import Source, Store, can_mount, opener
 from nv2.copying.presence import Key, Presence, key_of
 from nv2.copying.results import OTHER_TYPE, SUBJECT, Ledger, Outcome
+from nv2.copying.watched_stream import WatchedStream
 from nv2.errors import BadAnswer, ContentMismatch, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
@@ -56,7 +57,8 @@ class Work:
             blobs.setdefault(key_of(blob), blob)
         needed = {key_of(blob) for node in sent if node.required for blob in node.blobs}
         presumed = self._presence.presumed_missing(sent)
-        self.ledger.total += len(blobs) + len(nodes) + len(self._closure.listed)
+        manifests = (*(node.descriptor for node in nodes.values()), *self._closure.listed)
+        self.ledger.expect((*blobs.values(), *manifests))
         faults: dict[Key, Nv2Error] = {}
         jobs = [partial(self._copy_blob, blob, ask=key not in presumed) for key, blob in blobs.items()]
         for (key, blob), outcome in zip(blobs.items(), self._execute(jobs), strict=True):
@@ -118,12 +120,21 @@ class Work:
     def _send(self, blob: Descriptor) -> Outcome | Nv2Error:
         faults: list[Nv2Error] = []
         try:
-            self._destination.push(blob, partial(_open, self._source, blob, faults))
+            self._destination.push(blob, partial(self._open, blob, faults))
         except Nv2Error as e:
             if e in faults or isinstance(e, ContentMismatch):
                 return e
             raise
         return Outcome.COPIED
+
+    def _open(self, blob: Descriptor, faults: list[Nv2Error]) -> BinaryIO:
+        """The content; what is wrong with it goes into `faults` too, to tell it from what the destination says."""
+        try:
+            stream = self._source.open(blob)
+        except UNUSABLE as e:
+            faults.append(e)
+            raise
+        return WatchedStream(stream, self.ledger.watcher.moved) if self.ledger.watcher else stream
 
     def _copy_manifest(self, node: Node) -> Outcome:
         if node.descriptor.digest in self._there or self._has(node):
@@ -176,18 +187,9 @@ class Work:
     def _drop(self, node: Node, reason: str) -> None:
         self._dropped.add(node.descriptor.digest)
         self.ledger.problems.append(one_line(f"{node.descriptor.digest}: left out: {reason}"))
-        self.ledger.total -= 1
+        self.ledger.drop(node.descriptor)
 
 
 def _misses_parts(error: Nv2Error) -> bool:
     """Whether a destination refused a manifest because, it says, content is missing that the manifest names."""
     return isinstance(error, NotFound) or "BLOB_UNKNOWN" in error.message
-
-
-def _open(source: Source, blob: Descriptor, faults: list[Nv2Error]) -> BinaryIO:
-    """The content; what is wrong with it goes into `faults` too, to tell it from what the destination says."""
-    try:
-        return source.open(blob)
-    except UNUSABLE as e:
-        faults.append(e)
-        raise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from nv2.copying import Choice, CopyResult, follow_up
+from nv2.copying import Choice, CopyResult, Watcher, follow_up
 from nv2.copying import copy as copy_content
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.threads import MAX_AT_ONCE, at_once
@@ -51,9 +51,8 @@ class Wanted(NamedTuple):
     signer: tuple[Signer | EnvelopeMaker, Wish] | None = None
     """Who signs on arrival, and how."""
     concurrency: int = MAX_AT_ONCE
-
-
-PLAIN = Wanted()
+    watcher: Watcher | None = None
+    """Hears how it goes on."""
 
 
 def copy(
@@ -65,6 +64,7 @@ def copy(
     digest_tags: bool = False,
     recheck: bool = False,
     sign_key: str | Path | Signer | EnvelopeMaker | None = None,
+    watcher: Watcher | None = None,
     session: Session | None = None,
 ) -> Copied:
     """Copy the artifact with everything that belongs to it and refers to it; the tag is written last.
@@ -73,9 +73,9 @@ def copy(
     of the referrers that come along: None for all, an empty set for none. With `platform` (`os/architecture`) the
     image of an index alone is copied; the index and its signatures are left. With `digest_tags`, what cosign attached
     comes along. `sign_key`, as the key of `sign`, signs on arrival, before the tag is written, unless it has. With
-    `recheck`, a registry is asked for everything, also for signatures that it lists.
+    `recheck`, a registry is asked for everything, also for signatures that it lists. `watcher` hears how it goes on.
     """
-    wanted = Wanted(referrer_types, platform, digest_tags, recheck)
+    wanted = Wanted(referrer_types, platform, digest_tags, recheck, watcher=watcher)
     with using(session) as shared:
         if sign_key is not None:
             wanted = wanted._replace(signer=_signer(shared, sign_key))
@@ -161,6 +161,7 @@ def _copied(session: Session, found: Artifact, target: AnyReference, store: Stor
         choice=_choice(session, found, wanted, wanted.referrer_types),
         on_arrival=sign,
         execute=partial(at_once, limit=wanted.concurrency),
+        watcher=wanted.watcher,
     )
     return Copied(found, target, result, made[0] if made else None)
 
@@ -170,7 +171,9 @@ def _followed(
 ) -> Copied:
     choice = _choice(session, found, wanted, frozenset((mt.SIGNATURE,)))
     execute = partial(at_once, limit=wanted.concurrency)
-    result = follow_up(found.store, store, found.subject.digest, choice=choice, execute=execute)
+    result = follow_up(
+        found.store, store, found.subject.digest, choice=choice, execute=execute, watcher=wanted.watcher
+    )
     return Copied(found, target._replace(tag=None), result)
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from nv2.content.interface import Opener
 from nv2.content.memory import MemoryStore
+from nv2.copying import Outcome
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
 
@@ -33,6 +34,24 @@ class Recording(MemoryStore):
     def tag(self, descriptor: Descriptor, tag: str) -> None:
         super().tag(descriptor, tag)
         self.log.append(f"tag {tag}")
+
+
+class Told:
+    """A watcher that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.pieces = self.size = self.bytes = 0
+        self.outcomes: list[tuple[Outcome, Descriptor]] = []
+
+    def expect(self, pieces: int, size: int) -> None:
+        self.pieces += pieces
+        self.size += size
+
+    def moved(self, size: int) -> None:
+        self.bytes += size
+
+    def done(self, outcome: Outcome, descriptor: Descriptor) -> None:
+        self.outcomes.append((outcome, descriptor))
 
 
 class Mounting(MemoryStore):

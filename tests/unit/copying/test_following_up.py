@@ -6,11 +6,11 @@ import pytest
 
 from nv2.content.interface import opener
 from nv2.content.memory import MemoryStore
-from nv2.copying import Choice, CopyEvent, copy, follow_up
+from nv2.copying import Choice, copy, follow_up
 from nv2.errors import NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
-from tests.unit.copying.stores import Recording, digests, everything
+from tests.unit.copying.stores import Recording, Told, digests, everything
 from tests.world.artifacts import SBOM, attach_referrer, push_image, push_index
 
 SIGNATURES = frozenset({mt.SIGNATURE})
@@ -32,10 +32,8 @@ def test_signatures_of_every_level_follow_and_nothing_else_is_written(
     signatures.append(attach_referrer(source, signatures[0], b"3"))
     sbom = attach_referrer(source, child, b"packages", artifact_type=SBOM)
     push_as_others_do(source, destination, child, index)
-    events: list[CopyEvent] = []
-    result = follow_up(
-        source, destination, "v1", choice=Choice(referrer_types=SIGNATURES), progress=events.append
-    )
+    told = Told()
+    result = follow_up(source, destination, "v1", choice=Choice(referrer_types=SIGNATURES), watcher=told)
     assert set(destination.manifests) == digests(index, child, *signatures)
     assert len(destination.contents) == 5 + 4, "manifests, envelopes and one empty config"
     assert {subject: set(found) for subject, found in destination.listed.items()} == {
@@ -48,7 +46,7 @@ def test_signatures_of_every_level_follow_and_nothing_else_is_written(
         digests(index, child),
         digests(sbom),
     )
-    assert [event.done for event in events] == list(range(1, events[-1].total + 1))
+    assert len(told.outcomes) == told.pieces
 
 
 def test_nothing_follows_what_is_not_there(source: MemoryStore, destination: Recording) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from nv2.content.layout.store import LayoutStore
 from nv2.content.memory import MemoryStore
-from nv2.copying import CopyEvent, Outcome, copy
-from tests.unit.copying.stores import Recording, T, digests
+from nv2.copying import Outcome, copy
+from nv2.oci import media_types as mt
+from tests.unit.copying.stores import Recording, T, Told, digests
 from tests.world.artifacts import (
     SBOM,
     attach_referrer,
@@ -67,10 +68,10 @@ def test_every_piece_is_told_as_it_is_done(source: MemoryStore, destination: Rec
     image = push_image(source, b"layer")
     attach_referrer(source, image)
     push_blob(destination, b"layer")
-    events: list[CopyEvent] = []
-    result = copy(source, destination, image.digest, None, progress=events.append)
-    assert [event.done for event in events] == list(range(1, len(events) + 1))
-    assert {event.total for event in events} == {len(events)}
-    told = {outcome: [e.descriptor for e in events if e.outcome is outcome] for outcome in Outcome}
-    assert told[Outcome.COPIED] == list(result.copied)
-    assert told[Outcome.SKIPPED] == list(result.skipped)
+    told = Told()
+    result = copy(source, destination, image.digest, None, watcher=told)
+    assert len(told.outcomes) == told.pieces
+    assert told.size == sum(descriptor.size for _, descriptor in told.outcomes)
+    assert [item for outcome, item in told.outcomes if outcome is Outcome.COPIED] == list(result.copied)
+    assert [item for outcome, item in told.outcomes if outcome is Outcome.SKIPPED] == list(result.skipped)
+    assert told.bytes == sum(item.size for item in result.copied if item.media_type not in mt.MANIFESTS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nv2.cli import copied as said
 from nv2.cli import exits, options, passphrase
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
+from nv2.cli.progress import progress_on
 from nv2.errors import InvalidReference, NotFound, Nv2Error, UsageError
 from nv2.notary.copy_sources import Directory, Pair, pairs, repositories, tagged
 from nv2.notary.copying import Wanted, transfer
@@ -122,7 +123,8 @@ def _copy(call: Call, session: Session, pair: Pair, wanted: Wanted, documents: l
         code, source = _verified(call, session, source, quiet=as_json)
         if code != exits.DONE:
             return code
-    copied = transfer(session, source, pair.destination, wanted)
+    with progress_on(call.output) as watcher:
+        copied = transfer(session, source, pair.destination, wanted._replace(watcher=watcher))
     documents.append(said.document(copied))
     if not as_json:
         call.output.lines(said.lines(copied, rehearsed=call.on("dry-run")))
