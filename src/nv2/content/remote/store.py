@@ -1,28 +1,24 @@
 """A repository of a registry as a content store (distribution-spec 1.1).
 
-What this module does not do: log in or open sockets (transport), nor believe the registry: every
+What this module does not do: log in or open sockets (transport), write (writing), nor believe the registry: every
 manifest and blob is hashed before it is handed out.
 """
 
 from __future__ import annotations
 
 import enum
+import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from nv2.content.checked_stream import CheckedStream
-from nv2.content.interface import ContentCache, Journal, Lock, Opener, Referrers, check_size, opener
-from nv2.content.remote import shared_blobs
+from nv2.content.interface import ContentCache, Journal, Lock, Opener, Referrers, check_size
 from nv2.content.remote.endpoint import Endpoint, content_name, look_for
-from nv2.content.remote.fallback import RunJournal, Writer, attach_by_tag, restore_by_tag, witnesses
-from nv2.content.remote.listed_by_itself import see_listed
-from nv2.content.remote.manifest_answers import check_pushed, describe_answer
+from nv2.content.remote.manifest_answers import describe_answer
 from nv2.content.remote.manifest_cache import Kept, Manifests
-from nv2.content.remote.name_lists import tags_of
-from nv2.content.remote.prefetch import Ahead, Asked, manifest_request, needed_login, start_ahead
+from nv2.content.remote.prefetch import Ahead, Asked, in_order, manifest_request, needed_login, start_ahead
 from nv2.content.remote.referrers import (
     api_listing,
     fallback_index,
@@ -31,8 +27,6 @@ from nv2.content.remote.referrers import (
     start_api,
     start_fallback,
 )
-from nv2.content.remote.shared_blobs import NOBODY, SharedBlobs
-from nv2.content.remote.uploads import Uploads
 from nv2.errors import InvalidReference, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
@@ -43,9 +37,7 @@ from nv2.transport.interface import Pending, Request, Transport
 
 if TYPE_CHECKING:
     from nv2.content.remote.pieces import UploadNotes
-
-WINDOW = 8
-"""Contents under way at a time in `fetch_many`."""
+    from nv2.content.remote.writing import Writing
 
 
 class _Api(enum.Enum):
@@ -92,25 +84,17 @@ class RemoteStore:
         self._endpoint = Endpoint(
             registry, repository, transport, plain_http=plain_http, push=push, base=base
         )
-        self._uploads = Uploads(self._endpoint, sleep, uploads)
         self._sleep = sleep
-        self._shared = SharedBlobs(self._endpoint, self._uploads)
-        self._writer = Writer(
-            self._endpoint,
-            lock,
-            self.exists,
-            sleep,
-            self.warnings.append,
-            journal or RunJournal(),
-            self._shared.confirm,
-        )
+        self._begin_writing = partial(_begin_writing, self, lock, journal, uploads)
+        self._written: Writing | None = None
+        self._lock = threading.Lock()
         self._force_tag = force_referrers_tag
         self._api = _Api.UNKNOWN
         self._ahead: Ahead | None = None
-        self._pushed: dict[Digest, str] = {}
-        """Manifests that this store put, and the subject that the registry says it noted (OCI-Subject)."""
         self._manifests = Manifests()
         self._kept = Kept(cache)
+        if push:
+            self._writing()  # loaded now, while the first answers are under way
 
     def resolve(self, name: str) -> Descriptor:
         """The descriptor of the manifest under a tag or digest; one request, and its bytes are remembered."""
@@ -141,14 +125,8 @@ class RemoteStore:
         return self._begin(descriptor, limit)()
 
     def fetch_many(self, descriptors: Sequence[Descriptor], limit: int) -> Iterator[bytes | Nv2Error]:
-        """The contents in order, up to `WINDOW` under way at a time."""
-        waiting: deque[Callable[[], bytes]] = deque()
-        for descriptor in descriptors:
-            if len(waiting) == WINDOW:
-                yield _outcome(waiting.popleft())
-            waiting.append(self._begin_or_raise_later(descriptor, limit))
-        while waiting:
-            yield _outcome(waiting.popleft())
+        """The contents in order, a few under way at a time. See `Fetcher.fetch_many`."""
+        return in_order(partial(self._begin, descriptor, limit) for descriptor in descriptors)
 
     def _begin(self, descriptor: Descriptor, limit: int) -> Callable[[], bytes]:
         """Ask for the content; calling the result waits for it."""
@@ -160,12 +138,6 @@ class RemoteStore:
         request = self._endpoint.content_request(descriptor, limit=descriptor.size)
         pending = self._endpoint.start(request)
         return lambda: self._finish(descriptor, request, pending)
-
-    def _begin_or_raise_later(self, descriptor: Descriptor, limit: int) -> Callable[[], bytes]:
-        try:
-            return self._begin(descriptor, limit)
-        except Nv2Error as e:
-            return partial(_raise, e)
 
     def _finish(self, descriptor: Descriptor, request: Request, pending: Pending) -> bytes:
         _, data = self._endpoint.read(pending, request, content_name(descriptor))
@@ -188,51 +160,29 @@ class RemoteStore:
         """Whether the repository has the content; nothing is transferred."""
         return look_for(self._endpoint, descriptor)()
 
+    def _writing(self) -> Writing:
+        with self._lock:
+            if self._written is None:
+                self._written = self._begin_writing()
+            return self._written
+
     def push(self, descriptor: Descriptor, source: Opener) -> None:
         """Store a blob or a manifest under its digest. See `Pusher.push`."""
-        if not is_manifest(descriptor.media_type):
-            self._uploads.push(descriptor, source)
-            return
-        check_size(descriptor, MAX_MANIFEST)
-        with source() as stream:
-            data = _checked(stream.read(descriptor.size + 1), descriptor)
-        self._put_manifest(descriptor, data, descriptor.digest)
-        self._manifests.keep(descriptor, data)
+        self._writing().push(descriptor, source)
 
     def provide(self, descriptor: Descriptor, source: Opener, subject: Descriptor) -> Callable[[], object]:
         """See to it that the registry has a blob that many manifests name. See `Pusher.provide`."""
-        return self._shared.provide(descriptor, source, witnesses(self._writer, subject))
+        return self._writing().provide(descriptor, source, subject)
 
     def tag(self, descriptor: Descriptor, tag: str) -> None:
         """Let `tag` name a manifest of the repository."""
-        if not is_tag(tag):
-            raise InvalidReference(f"invalid tag {tag!r}", at=self._endpoint.name, hint=EXPECTED)
-        self._put_manifest(descriptor, self.fetch(descriptor, MAX_MANIFEST), tag)
+        self._writing().tag(descriptor, tag)
 
     def tag_names(self) -> tuple[str, ...]:
         """Every tag of the repository. See `TagLister.tag_names`."""
-        return tags_of(self._endpoint)
+        from nv2.content.remote.name_lists import tags_of  # only those who copy all of them need it
 
-    def _put_manifest(self, descriptor: Descriptor, data: bytes, name: str) -> None:
-        headers = {"Content-Type": descriptor.media_type}
-        request = self._endpoint.request(
-            "PUT", f"manifests/{name}", headers, body=opener(data), body_size=len(data)
-        )
-        response = self._endpoint.send(request)
-        for pause in shared_blobs.PATIENCE:
-            if response.status not in shared_blobs.MISSING_CONTENT:
-                break
-            error = self._endpoint.failure(response, f"manifest {name}")
-            if not self._shared.confirm(NOBODY):
-                if shared_blobs.BLOB_UNKNOWN not in error.message:
-                    raise error
-                self._writer.sleep(pause)
-            response = self._endpoint.send(request)
-        if response.status != 201:
-            raise self._endpoint.failure(response, f"manifest {name}")
-        response.discard()
-        check_pushed(response, descriptor, self._endpoint.name)
-        self._pushed[descriptor.digest] = response.headers.get("oci-subject", "").strip()
+        return tags_of(self._endpoint)
 
     def would_mount(self, source: object) -> bool:
         """Whether `source` is a repository of the same registry."""
@@ -242,7 +192,7 @@ class RemoteStore:
         """Whether the registry took the blob over from `source`, another repository of it."""
         if not isinstance(source, RemoteStore) or not self.would_mount(source):
             return False
-        return self._uploads.mount(descriptor, source._endpoint.repository)
+        return self._writing().mount(descriptor, source._endpoint.repository)
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
         """Who names `subject`, by the API, else by the fallback tag (distribution-spec, "Listing Referrers").
@@ -281,38 +231,23 @@ class RemoteStore:
     def attach(self, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:
         """List `manifests` as referrers of `subject`: nothing to do where the registry does it itself.
 
-        See `Attacher.attach`; the fallback tag is written as `fallback` says.
+        See `Attacher.attach`.
         """
-        unlisted = [m for m in manifests if self._force_tag or not self._is_listed(subject, m)]
-        if unlisted:
-            attach_by_tag(self._writer, subject, unlisted)
-        self._shared.confirm(NOBODY)
-        rest = [m for m in manifests if m not in unlisted]
-        if len(rest) > 1:
-            see_listed(self._endpoint, subject, rest, self._push_again, self._writer.sleep)
-
-    def _push_again(self, manifest: Descriptor) -> None:
-        plain = Descriptor(*manifest[:3])
-        self._put_manifest(plain, self.fetch(plain, MAX_MANIFEST), plain.digest)
+        listed = [item for item in manifests if not self._force_tag and self._is_listed(subject, item)]
+        unlisted = [item for item in manifests if item not in listed]
+        self._writing().attach(subject, unlisted, listed)
 
     def remove(self, descriptor: Descriptor) -> None:
         """Delete a manifest and every tag of it. See `Remover.remove`."""
-        from nv2.content.remote.removal import remove_manifest  # only those who delete need it
-
-        remove_manifest(self._endpoint, descriptor)
-        self._manifests.drop(descriptor.digest)
+        self._writing().remove(descriptor)
 
     def untag(self, tag: str) -> None:
         """Delete a tag alone. See `Remover.untag`."""
-        from nv2.content.remote.removal import remove_tag
-
-        remove_tag(self._endpoint, tag)
+        self._writing().untag(tag)
 
     def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
         """Keep the fallback index right, if there is one. See `Remover.detach`."""
-        from nv2.content.remote.removal import detach_by_tag
-
-        detach_by_tag(self._writer, subject, digests)
+        self._writing().detach(subject, digests)
 
     def heal(self, subject: Descriptor) -> tuple[Descriptor, ...]:
         """List again what the journal knows of and the fallback tag lost; what was put back.
@@ -323,31 +258,32 @@ class RemoteStore:
         listed = self.referrers(subject)
         if self._api is _Api.THERE:
             return ()
-        return restore_by_tag(self._writer, subject, listed.descriptors)
+        return self._writing().restore(subject, listed.descriptors)
 
     def _is_listed(self, subject: Descriptor, manifest: Descriptor) -> bool:
         """Whether the registry lists it by itself: OCI-Subject at the push, and an API that answers.
 
         Some said the one and had not the other, so neither is believed alone.
         """
-        if self._pushed.get(manifest.digest, subject.digest) != subject.digest:
+        if not self._writing().was_noted(manifest, subject):
             return False
         if self._api is _Api.UNKNOWN:
             self._api = _Api.THERE if has_api(self._endpoint, subject.digest) else _Api.MISSING
         return self._api is _Api.THERE
 
 
+def _begin_writing(
+    store: RemoteStore, lock: Lock, journal: Journal | None, uploads: UploadNotes | None
+) -> Writing:
+    from nv2.content.remote.fallback import RunJournal, Writer  # those who verify write nothing
+    from nv2.content.remote.uploads import Uploads
+    from nv2.content.remote.writing import Writing
+
+    endpoint, sleep = store._endpoint, store._sleep
+    writer = Writer(endpoint, lock, store.exists, sleep, store.warnings.append, journal or RunJournal())
+    return Writing(writer, Uploads(endpoint, sleep, uploads), store._manifests, store.fetch)
+
+
 def _checked(data: bytes, descriptor: Descriptor) -> bytes:
     descriptor.check(data)
     return data
-
-
-def _raise(error: Nv2Error) -> bytes:
-    raise error
-
-
-def _outcome(finish: Callable[[], bytes]) -> bytes | Nv2Error:
-    try:
-        return finish()
-    except Nv2Error as e:
-        return e

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nv2.content.remote.store import RemoteStore
+from nv2.content.remote.writing import Writing
 from nv2.errors import BadAnswer
 from nv2.oci.descriptor import Descriptor
 from tests.unit.content.remote.registry_world import World, push_signature
@@ -38,7 +39,7 @@ def test_what_is_never_listed_is_an_error(world: World, monkeypatch: pytest.Monk
     gone = world.registry.repository("app").manifests
     for digest in [item.digest for item in signatures[1:]]:
         del gone[digest]
-    monkeypatch.setattr(RemoteStore, "_push_again", lambda *_: None)
+    monkeypatch.setattr(Writing, "_push_again", lambda *_: None)
     with pytest.raises(BadAnswer, match="does not list 2 of the 3 referrers"):
         store.attach(image, signatures)
 
