@@ -1,16 +1,18 @@
 """What is at the destination already, found out with few questions.
 
 A destination that is near, such as a directory, is asked for every piece. A distant one is not asked for what
-follows from its answers (ADR 0007): a signature that it lists is there; a manifest is not, if a blob of it is not; and
-where the first small blob is missing, so are the others, or are sent in vain.
+follows from its answers (ADR 0007): a signature that it lists is there; under a tag that names the artifact, a manifest
+that is there has its blobs; a manifest is not there, if a blob of it is not; and where the first small blob is missing,
+so are the others, or are sent in vain.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
+from functools import partial
 
-from nv2.closure import UNUSABLE, Node, is_foreign
+from nv2.closure import UNUSABLE, Execute, Node, is_foreign
 from nv2.content.interface import Store, is_distant
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
@@ -43,6 +45,7 @@ class Presence:
         self._destination = destination
         self._root = root.digest
         self._tag = tag
+        self._tag_asked = False
         self._answers: dict[tuple[object, ...], bool] = {}
 
     def has(self, descriptor: Descriptor) -> bool:
@@ -61,6 +64,22 @@ class Presence:
             return frozenset()  # then each is asked for, and attaching says what is wrong
         return frozenset(item[:4] for item in listing.descriptors)
 
+    def settle(self, nodes: Sequence[Node], execute: Execute) -> None:
+        """Ask whether the tag names the artifact. If it does, the blobs of manifests that are there are there, too.
+
+        Registries refuse a manifest whose blobs they miss, and the tag says that somebody came to the end. Manifests
+        are asked for nevertheless: of an index, they may have been left out on purpose.
+        """
+        root = next((node for node in nodes if node.descriptor.digest == self._root), None)
+        if not self.presumes or root is None or not (self._tag_asked or self._has_first(root)):
+            return
+        if self._names_root():
+            parts = [node for node in nodes if node.required]
+            found = execute([partial(self.has, part.descriptor) for part in parts])
+            for part, is_there in zip(parts, found, strict=True):
+                if is_there:
+                    self._answers.update((blob[:3], True) for blob in part.blobs)
+
     def presumed_missing(self, nodes: Sequence[Node]) -> Set[Key]:
         """Which blobs of `nodes` need not be asked for before they are sent."""
         if not self.presumes:
@@ -77,14 +96,25 @@ class Presence:
         return small - {key_of(blob) for blob in required}
 
     def _has_manifest(self, node: Node) -> bool:
-        """Whether the manifest is there; its first blob is asked for first, as it will be anyway."""
+        """Whether the manifest is there. If the tag does not say so, its first blob is asked for, as it will be anyway."""
+        if node.descriptor.digest == self._root and self._names_root():
+            return True
+        return (self.tagged or self._has_first(node)) and self.has(node.descriptor)
+
+    def _has_first(self, node: Node) -> bool:
         first = next(_small(node), None)
-        return (first is None or self.has(first)) and self.has(node.descriptor)
+        return first is None or self.has(first)
 
     def _ask(self, descriptor: Descriptor) -> bool:
-        if self.presumes and self._tag is not None and descriptor.digest == self._root:
+        is_named = self.presumes and descriptor.digest == self._root and self._names_root()
+        return is_named or self._destination.exists(descriptor)
+
+    def _names_root(self) -> bool:
+        """Whether the tag names the artifact already; asked once."""
+        if self._tag is not None and not self._tag_asked:
             self.tagged = _names(self._destination, self._tag) == self._root
-        return (self.tagged and descriptor.digest == self._root) or self._destination.exists(descriptor)
+            self._tag_asked = True
+        return self.tagged
 
 
 def _names(store: Store, tag: str) -> Digest | None:

@@ -5,30 +5,96 @@ from __future__ import annotations
 import pytest
 
 from nv2.copying import Choice, copy
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import digest_of
 from tests.unit.copying.registries import Pair, push_signed, sign
-from tests.world.artifacts import SBOM, attach_referrer, push_image
+from tests.world.artifacts import SBOM, attach_referrer, push_image, push_index
 
 N = 500
 
 
+def _requests_of_the_image_alone() -> int:
+    pair = Pair()
+    _push_real_image(pair)
+    pair.forget()
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    return len(pair.there.requests)
+
+
+def _push_real_image(pair: Pair, *layers: bytes) -> Descriptor:
+    """With a config of its own."""
+    image = push_image(pair.source(), *(layers or (b"layer",)), config=b'{"os":"linux"}')
+    pair.source().tag(image, "v1")
+    return image
+
+
+def _sign_often(pair: Pair, image: Descriptor) -> None:
+    sign(pair.source(), image, *(b"signature %d" % number for number in range(N)))
+    pair.forget()
+
+
 def test_many_signatures_take_three_requests_each_at_a_registry_without_the_referrers_api() -> None:
     pair = Pair()
-    push_signed(pair.source(), N)
-    pair.forget()
+    _sign_often(pair, _push_real_image(pair))
     result = copy(pair.source(), pair.destination(), "v1", "v1")
-    assert (len(result.copied), result.problems) == (2 * N + 3, ())
-    assert len(pair.there.requests) <= 3 * N + 10
+    assert (len(result.copied), result.problems) == (2 * N + 4, ())
+    assert len(pair.there.requests) - _requests_of_the_image_alone() <= 3 * N + 6
     assert len(pair.there.asked("PUT", "/manifests/sha256-")) == 1
 
 
 def test_many_signatures_follow_an_image_that_is_there_with_three_requests_each() -> None:
     pair = Pair()
-    image = push_signed(pair.source(), 0)
+    image = _push_real_image(pair, *(b"layer %d" % number for number in range(60)))
     copy(pair.source(), pair.destination(), "v1", "v1")
-    sign(pair.source(), image, *(b"signature %d" % number for number in range(N)))
+    _sign_often(pair, image)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert len(pair.there.requests) <= 3 * N + 9
+
+
+@pytest.mark.parametrize("signatures", [0, 1])
+def test_an_unchanged_copy_takes_ten_requests_however_many_layers_there_are(signatures: int) -> None:
+    pair = Pair()
+    image = _push_real_image(pair, *(b"layer %d" % number for number in range(60)))
+    sign(pair.source(), image, *(b"signature %d" % number for number in range(signatures)))
+    copy(pair.source(), pair.destination(), "v1", "v1")
     pair.forget()
+    assert copy(pair.source(), pair.destination(), "v1", "v1").copied == ()
+    assert pair.asked <= 10
+
+
+def test_an_image_that_was_left_out_of_an_index_comes_along_though_the_tag_names_the_index() -> None:
+    pair = Pair()
+    images = [push_image(pair.source(), name, config=name * 2) for name in (b"amd64", b"arm64")]
+    index = push_index(pair.source(), images)
+    pair.source().tag(index, "v1")
     copy(pair.source(), pair.destination(), "v1", "v1")
-    assert len(pair.there.requests) <= 3 * N + 10
+    theirs = pair.there.repository("app")
+    del theirs.manifests[images[1].digest], theirs.blobs[digest_of(b"arm64")]
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert images[1].digest in theirs.manifests
+    assert digest_of(b"arm64") in theirs.blobs
+
+
+def test_a_layer_that_was_lost_under_the_tag_comes_back_with_a_recheck_alone() -> None:
+    pair = Pair()
+    _push_real_image(pair)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    kept = pair.there.repository("app").blobs
+    del kept[digest_of(b"layer")]
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    assert digest_of(b"layer") not in kept
+    copy(pair.source(), pair.destination(), "v1", "v1", choice=Choice(recheck=True))
+    assert digest_of(b"layer") in kept
+
+
+def test_a_layer_that_is_missing_under_another_tag_is_sent() -> None:
+    pair = Pair()
+    _push_real_image(pair)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    kept = pair.there.repository("app").blobs
+    del kept[digest_of(b"layer")]
+    copy(pair.source(), pair.destination(), "v1", "v2")
+    assert digest_of(b"layer") in kept
 
 
 @pytest.mark.parametrize("referrers_api", [True, False])
