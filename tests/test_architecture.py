@@ -29,7 +29,7 @@ class Floor(NamedTuple):
 
 # fmt: off
 FLOORS = (
-    Floor("errors",    "errors strict_json plain_text _version", pure=True),
+    Floor("errors",    "errors blame strict_json plain_text _version", pure=True),
     Floor("names",     "oci.*", pure=True),
     Floor("formats",   "envelope.* pki.*", pure=True),
     Floor("decisions", "trust.*", pure=True),
@@ -54,6 +54,7 @@ FLOORS = (
 
 DOORS = (
     # from            to              why
+    ("blame",         "errors",       "it notes on an error whose it is"),
     ("strict_json",   "errors",       "it raises what it is told to raise, which is one of ours"),
     ("strict_json",   "plain_text",   "one way to quote strangers"),
     ("blob_verification", "verification", "a blob's signature is judged like any other"),

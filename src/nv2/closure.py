@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
+from nv2.blame import blaming
 from nv2.content.interface import Referrers, Source
 from nv2.errors import ArtifactError, BadAnswer, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
@@ -179,7 +180,7 @@ class _Walk:
 
     def _referrers(self, subjects: Sequence[Node]) -> Iterator[tuple[Node, list[Descriptor]]]:
         """What refers to each of `subjects` and has to be read."""
-        jobs = [partial(self._source.referrers, subject.descriptor) for subject in subjects]
+        jobs = [partial(self._referrers_of, subject) for subject in subjects]
         found: list[tuple[Node, list[Descriptor]]] = []
         for subject, listing in zip(subjects, self._execute(jobs), strict=True):
             self._note(subject, listing)
@@ -200,6 +201,10 @@ class _Walk:
                 (item.digest, item) for item in listed if self._is_signature(item) and item[:4] in there
             )
             yield subject, [item for item in listed if item.digest not in self.listed]
+
+    def _referrers_of(self, subject: Node) -> Referrers:
+        with blaming(digest=subject.descriptor.digest):
+            return self._source.referrers(subject.descriptor)
 
     def _is_signature(self, item: Descriptor) -> bool:
         """Whether the listing calls `item` a signature of the wanted kind. Hardly anything refers to these."""
@@ -258,7 +263,8 @@ def _node(
     descriptor: Descriptor, data: bytes | Nv2Error, claim: set[Digest] | None, *, required: bool
 ) -> Node:
     if isinstance(data, Nv2Error):
-        raise data
+        with blaming(digest=descriptor.digest):
+            raise data
     manifest = parse_manifest(data, descriptor.media_type, at=descriptor.digest)
     if claim and (manifest.subject is None or manifest.subject.digest not in claim):
         raise MalformedManifest(

@@ -46,6 +46,11 @@ class Nv2Error(Exception):
     `trustPolicies[2].trustStores[0]` or a file name; `hint` is one line of advice.
     """
 
+    side: str | None = None
+    """Where something moves: whether the `source` or the `destination` is at fault (`nv2.blame`)."""
+    about: str | None = None
+    """The digest of what was asked for then."""
+
     def __init__(self, message: str, *, at: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message

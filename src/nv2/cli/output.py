@@ -179,6 +179,12 @@ class Output:
 
 
 def error_document(error: Nv2Error) -> dict[str, Any]:
-    """An error as JSON: `kind`, `message`, and `at` and `hint` where there are any."""
-    found = {"kind": type(error).__name__, "message": error.message, "at": error.at, "hint": error.hint}
+    """An error as JSON: `kind`, `message`, and `at`, `side` and `hint` where there are any."""
+    found = {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "at": error.at,
+        "side": error.side,
+        "hint": error.hint,
+    }
     return {key: value for key, value in found.items() if value is not None}

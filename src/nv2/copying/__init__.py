@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from functools import partial
 
+from nv2.blame import DESTINATION, SOURCE, blaming, note
 from nv2.closure import Closure, Execute, Node, closure_of, in_order
 from nv2.content.interface import Source, Store
 from nv2.copying.choices import EVERYTHING, Choice, pick, without
@@ -71,11 +72,13 @@ class _Run:
         """Copy one artifact, and before its tag those with tags that are made of its digests."""
         choice = self._choice
         platform = None if level else choice.platform
-        root, left = pick(self._source, self._source.resolve(name), platform)
+        with blaming(SOURCE):
+            root, left = pick(self._source, self._source.resolve(name), platform)
         presence = Presence(self._destination, root, tag, recheck=choice.recheck)
-        closure = closure_of(
-            self._source, root, self._execute, types=choice.referrer_types, listed=presence.signatures
-        )
+        with blaming(SOURCE):
+            closure = closure_of(
+                self._source, root, self._execute, types=choice.referrer_types, listed=presence.signatures
+            )
         if choice.object_to is not None:
             closure, more = without(closure, choice.object_to(closure))
             left += more
@@ -86,7 +89,8 @@ class _Run:
         if on_arrival is not None:
             on_arrival(root)
         if tag is not None and not presence.tagged:
-            self._destination.tag(root, tag)
+            with blaming(DESTINATION, root.digest):
+                self._destination.tag(root, tag)
         return root
 
     def _copy_attachments(self, closure: Closure, level: int) -> None:
@@ -114,14 +118,19 @@ def follow_up(
     Referrers of a part that is not in `destination` are left, as is that part. Raises `NotFound` if the artifact
     is not there, and what `copy` raises.
     """
-    root, ledger = source.resolve(name), Ledger(watcher)
+    ledger = Ledger(watcher)
+    with blaming(SOURCE):
+        root = source.resolve(name)
     presence = Presence(destination, root, recheck=choice.recheck)
-    closure = closure_of(source, root, execute, types=choice.referrer_types, listed=presence.signatures)
+    with blaming(SOURCE):
+        closure = closure_of(source, root, execute, types=choice.referrer_types, listed=presence.signatures)
     parts = [node.descriptor for node in closure.nodes.values() if node.required]
     found = execute([partial(presence.has, part) for part in parts])
     there = frozenset(part.digest for part, is_there in zip(parts, found, strict=True) if is_there)
     if closure.root.digest not in there:
-        raise NotFound("not at the destination", at=closure.root.digest, hint="copy the artifact there first")
+        absent = NotFound("not at the destination", at=closure.root.digest, hint="copy the artifact there first")
+        note(absent, DESTINATION, closure.root.digest)
+        raise absent
     kept, left = _about(there, closure)
     if choice.object_to is not None:
         kept, more = without(kept, choice.object_to(kept))

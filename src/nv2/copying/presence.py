@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import partial
 
+from nv2.blame import DESTINATION, blaming
 from nv2.closure import UNUSABLE, Execute, Node, is_foreign
 from nv2.content.interface import Store, is_distant
 from nv2.oci import media_types as mt
@@ -51,7 +52,8 @@ class Presence:
     def has(self, descriptor: Descriptor) -> bool:
         """Whether the content is there."""
         if descriptor[:3] not in self._answers:
-            self._answers[descriptor[:3]] = self._ask(descriptor)
+            with blaming(DESTINATION, descriptor.digest):
+                self._answers[descriptor[:3]] = self._ask(descriptor)
         return self._answers[descriptor[:3]]
 
     def signatures(self, subject: Node) -> Set[tuple[object, ...]]:
@@ -59,7 +61,8 @@ class Presence:
         if not self.presumes or not self._has_manifest(subject):
             return frozenset()
         try:
-            listing = self._destination.referrers(subject.descriptor, mt.SIGNATURE)
+            with blaming(DESTINATION, subject.descriptor.digest):
+                listing = self._destination.referrers(subject.descriptor, mt.SIGNATURE)
         except UNUSABLE:
             return frozenset()  # then each is asked for, and attaching says what is wrong
         return frozenset(item[:4] for item in listing.descriptors)
@@ -120,7 +123,8 @@ class Presence:
 def _names(store: Store, tag: str) -> Digest | None:
     """What `tag` names, if it names anything that can be read."""
     try:
-        return store.resolve(tag).digest
+        with blaming(DESTINATION):
+            return store.resolve(tag).digest
     except UNUSABLE:
         return None
 

@@ -1,4 +1,4 @@
-"""A stream that tells how much of it was read."""
+"""A stream from the source of a copy: it tells how much of it was read, and whose fault it is if that fails."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
+from nv2.blame import SOURCE, blaming
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
 class WatchedStream(io.RawIOBase, BinaryIO):
-    """`source`; `moved` is called with the bytes of each read."""
+    """`source`, the content of `digest`; `moved` is called with the bytes of each read."""
 
-    def __init__(self, source: BinaryIO, moved: Callable[[int], object]) -> None:
+    def __init__(self, source: BinaryIO, digest: str, moved: Callable[[int], object] | None) -> None:
         super().__init__()
         self._source = source
+        self._digest = digest
         self._moved = moved
 
     def readable(self) -> bool:
@@ -24,8 +27,10 @@ class WatchedStream(io.RawIOBase, BinaryIO):
 
     def read(self, size: int = -1, /) -> bytes:
         """As the source reads."""
-        chunk = self._source.read(size)
-        self._moved(len(chunk))
+        with blaming(SOURCE, self._digest):
+            chunk = self._source.read(size)
+        if self._moved:
+            self._moved(len(chunk))
         return chunk
 
     def readinto(self, buffer: WriteableBuffer) -> int:
@@ -45,7 +50,8 @@ class WatchedStream(io.RawIOBase, BinaryIO):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """As the source seeks; what is skipped counts as little as what is read again."""
-        return self._source.seek(offset, whence)
+        with blaming(SOURCE, self._digest):
+            return self._source.seek(offset, whence)
 
     def close(self) -> None:
         """Close the source too."""

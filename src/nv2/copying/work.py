@@ -7,6 +7,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import BinaryIO
 
+from nv2.blame import DESTINATION, SOURCE, blaming, note
 from nv2.closure import UNUSABLE, Closure, Execute, Node, is_foreign
 from nv2.content.interface import Source, Store, can_mount, opener
 from nv2.copying.presence import Key, Presence, key_of
@@ -56,7 +57,6 @@ class Work:
         for blob in (blob for node in sent for blob in node.blobs):
             blobs.setdefault(key_of(blob), blob)
         needed = {key_of(blob) for node in sent if node.required for blob in node.blobs}
-        self._presence.settle(sent, self._execute)
         presumed = self._presence.presumed_missing(sent)
         manifests = (*(node.descriptor for node in nodes.values()), *self._closure.listed)
         self.ledger.expect((*blobs.values(), *manifests))
@@ -99,7 +99,7 @@ class Work:
                 known = self._closure.nodes.get(subject.digest)
                 group = groups.setdefault(subject.digest, (known.descriptor if known else subject, []))
                 group[1].append(node.as_referrer)
-        jobs = [partial(self._destination.attach, subject, listed) for subject, listed in groups.values()]
+        jobs = [partial(self._list, subject, listed) for subject, listed in groups.values()]
         for _ in self._execute(jobs):
             pass
         for subject, _listed in groups.values():
@@ -108,14 +108,19 @@ class Work:
         for other in self._closure.others:
             self.ledger.leave(other, OTHER_TYPE)
 
+    def _list(self, subject: Descriptor, listed: list[Descriptor]) -> None:
+        with blaming(DESTINATION, subject.digest):
+            self._destination.attach(subject, listed)
+
     def _copy_blob(self, blob: Descriptor, *, ask: bool) -> Outcome | Nv2Error:
         """What became of `blob`, or why the source cannot give it. Whatever else is wrong is raised."""
         if is_foreign(blob):
             return Outcome.LEFT
         if ask and self._presence.has(blob):
             return Outcome.SKIPPED
-        if can_mount(self._destination) and self._destination.mount(blob, self._source):
-            return Outcome.MOUNTED
+        with blaming(DESTINATION, blob.digest):
+            if can_mount(self._destination) and self._destination.mount(blob, self._source):
+                return Outcome.MOUNTED
         return self._send(blob)
 
     def _send(self, blob: Descriptor) -> Outcome | Nv2Error:
@@ -123,7 +128,9 @@ class Work:
         try:
             self._destination.push(blob, partial(self._open, blob, faults))
         except Nv2Error as e:
-            if e in faults or isinstance(e, ContentMismatch):
+            foul = isinstance(e, ContentMismatch)  # whoever found it
+            note(e, SOURCE if foul else DESTINATION, blob.digest)
+            if foul or e in faults:
                 return e
             raise
         return Outcome.COPIED
@@ -131,15 +138,21 @@ class Work:
     def _open(self, blob: Descriptor, faults: list[Nv2Error]) -> BinaryIO:
         """The content; what is wrong with it goes into `faults` too, to tell it from what the destination says."""
         try:
-            stream = self._source.open(blob)
+            with blaming(SOURCE, blob.digest):
+                stream = self._source.open(blob)
         except UNUSABLE as e:
             faults.append(e)
             raise
-        return WatchedStream(stream, self.ledger.watcher.moved) if self.ledger.watcher else stream
+        moved = self.ledger.watcher.moved if self.ledger.watcher else None
+        return WatchedStream(stream, blob.digest, moved)
 
     def _copy_manifest(self, node: Node) -> Outcome:
         if node.descriptor.digest in self._there or self._has(node):
             return Outcome.SKIPPED
+        with blaming(DESTINATION, node.descriptor.digest):
+            return self._send_manifest(node)
+
+    def _send_manifest(self, node: Node) -> Outcome:
         try:
             self._destination.push(node.descriptor, opener(node.data))
         except (BadAnswer, NotFound) as e:

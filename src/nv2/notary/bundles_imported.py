@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from nv2.blame import DESTINATION, blaming
 from nv2.copying import CopyResult, copy
 from nv2.errors import MalformedManifest, UsageError
 from nv2.notary.bundles import Naming, OpenBundle
+from nv2.notary.copying import located
 from nv2.notary.session import Session
 from nv2.notary.threads import at_once
 from nv2.oci.digest import Digest
@@ -68,8 +70,11 @@ def copy_all(session: Session, bundle: OpenBundle, naming: Naming) -> list[Impor
     """Copy every artifact with all that refers to it. The caller has judged them. Raises what `copy` raises."""
     done = []
     for source, name, digest in destinations(bundle, naming):
-        store = session.store(name, push=True)
-        result = copy(bundle.store, store, digest, name.tag, execute=at_once)
-        session.finish_writing(store)
+        with located(bundle.path, name):
+            with blaming(DESTINATION):
+                store = session.store(name, push=True)
+            result = copy(bundle.store, store, digest, name.tag, execute=at_once)
+            with blaming(DESTINATION):
+                session.finish_writing(store)
         done.append(Imported(source, name._replace(digest=digest), result))
     return done

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from nv2.blame import DESTINATION, SOURCE, blaming
 from nv2.bundling import evidence_manifest
 from nv2.bundling.contents import Contents, Image, build_contents, layout_tags
 from nv2.bundling.evidence import ARTIFACT_TYPE, Evidence
@@ -17,6 +18,7 @@ from nv2.copying import copy
 from nv2.errors import EnvironmentFailure, UsageError
 from nv2.home.policy_file import load_policy
 from nv2.home.trust_stores import list_certificates
+from nv2.notary.copying import located
 from nv2.notary.session import Session
 from nv2.notary.threads import at_once
 from nv2.oci import media_types as mt
@@ -65,8 +67,9 @@ def create(
     _check(path, with_policy, signer)
     trust = trust_of(session) if with_policy else None
     target = LayoutReference(path)
-    store: LayoutStore = session.store(target, push=True, create=True)  # type: ignore[assignment]
-    images, problems = _collect(session, references, store)
+    with located("", target), blaming(DESTINATION):
+        store: LayoutStore = session.store(target, push=True, create=True)  # type: ignore[assignment]
+    images, problems = _collect(session, references, store, target)
     nodes = _nodes(store, images)
     evidence = _gather(session, store, nodes.values(), signer)
     contents = Contents(
@@ -83,7 +86,8 @@ def create(
     signature = None
     if signer is not None and wish is not None:
         signature = sign_in_store(store, index, signer, wish._replace(legacy_manifest=True), session.now)
-    session.finish_writing(store)
+    with located("", target), blaming(DESTINATION):
+        session.finish_writing(store)
     problems += tuple(str(gap) for gap in evidence.gaps)
     return Made(path, index, contents, evidence, signature, problems, _warnings(evidence))
 
@@ -103,15 +107,17 @@ def _check(path: str, with_policy: bool, signer: object) -> None:
 
 
 def _collect(
-    session: Session, references: Sequence[Reference], store: LayoutStore
+    session: Session, references: Sequence[Reference], store: LayoutStore, target: LayoutReference
 ) -> tuple[tuple[Image, ...], tuple[str, ...]]:
     images: list[Image] = []
     problems: list[str] = []
     for reference in references:
-        artifact = session.resolve(reference)
-        result = copy(artifact.store, store, artifact.subject.digest, None, execute=at_once)
+        with located(reference, target):
+            with blaming(SOURCE):
+                artifact = session.resolve(reference)
+            result = copy(artifact.store, store, artifact.subject.digest, None, execute=at_once)
         images.append(Image(reference, artifact.subject))
-        problems += result.problems
+        problems += (f"source {reference.name}: {problem}" for problem in result.problems)
     return tuple({str(image.reference): image for image in images}.values()), tuple(problems)
 
 

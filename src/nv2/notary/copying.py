@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from nv2.blame import DESTINATION, SOURCE, blaming, locate
 from nv2.copying import Choice, CopyResult, Watcher, follow_up
 from nv2.copying import copy as copy_content
+from nv2.errors import Nv2Error
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.threads import MAX_AT_ONCE, at_once
 from nv2.oci import media_types as mt
@@ -124,27 +127,41 @@ def plan_copy_signatures(
 def transfer(
     session: Session, source: str | AnyReference, destination: str | AnyReference, wanted: Wanted
 ) -> Copied:
-    """Copy as `wanted`. Raises what the stores and the signer raise; then no tag was written."""
-    found, target = _ends(session, source, destination)
-    if wanted.rehearsed:
-        store = session.rehearsal(target)
-    else:
-        create = isinstance(target, LayoutReference) and not wanted.signatures_only
-        store = session.store(target, push=True, create=create)
-    copied = (_followed if wanted.signatures_only else _copied)(session, found, target, store, wanted)
-    session.finish_writing(store)
+    """Copy as `wanted`. Raises what the stores and the signer raise, located; then no tag was written."""
+    origin = parse(source) if isinstance(source, str) else source
+    target = parse(destination) if isinstance(destination, str) else destination
+    target = target._replace(tag=target.tag or origin.tag, digest=None)
+    session.check_registries(origin, target)
+    with located(origin, target):
+        with blaming(SOURCE):
+            found = session.resolve(origin)
+        with blaming(DESTINATION):
+            store = _destination(session, target, wanted)
+        copied = (_followed if wanted.signatures_only else _copied)(session, found, target, store, wanted)
+        with blaming(DESTINATION):
+            session.finish_writing(store)
     return copied
 
 
-def _ends(
-    session: Session, source: str | AnyReference, destination: str | AnyReference
-) -> tuple[Artifact, AnyReference]:
-    """What to copy, and where to."""
-    wanted = parse(source) if isinstance(source, str) else source
-    target = parse(destination) if isinstance(destination, str) else destination
-    target = target._replace(tag=target.tag or wanted.tag, digest=None)
-    session.check_registries(wanted, target)
-    return session.resolve(wanted), target
+@contextmanager
+def located(source: AnyReference | str, destination: AnyReference | str) -> Iterator[None]:
+    """Let errors say whether it is the source or the destination, by the names of these, that is at fault."""
+    try:
+        yield
+    except Nv2Error as e:
+        locate(e, {SOURCE: _name(source), DESTINATION: _name(destination)})
+        raise
+
+
+def _name(place: AnyReference | str) -> str:
+    return place if isinstance(place, str) else place.name
+
+
+def _destination(session: Session, target: AnyReference, wanted: Wanted) -> Store:
+    if wanted.rehearsed:
+        return session.rehearsal(target)
+    create = isinstance(target, LayoutReference) and not wanted.signatures_only
+    return session.store(target, push=True, create=create)
 
 
 def _copied(session: Session, found: Artifact, target: AnyReference, store: Store, wanted: Wanted) -> Copied:

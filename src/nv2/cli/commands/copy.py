@@ -129,7 +129,7 @@ def _copy(call: Call, session: Session, pair: Pair, wanted: Wanted, documents: l
     if not as_json:
         call.output.lines(said.lines(copied, rehearsed=call.on("dry-run")))
     for problem in copied.result.problems:
-        call.output.warn(problem)
+        call.output.warn(f"source {source.name}: {problem}")
     return exits.PARTLY if copied.result.problems else exits.DONE
 
 
