@@ -57,6 +57,7 @@ class Work:
         for blob in (blob for node in sent for blob in node.blobs):
             blobs.setdefault(key_of(blob), blob)
         needed = {key_of(blob) for node in sent if node.required for blob in node.blobs}
+        self._presence.settle(sent, self._execute)
         presumed = self._presence.presumed_missing(sent)
         manifests = (*(node.descriptor for node in nodes.values()), *self._closure.listed)
         self.ledger.expect((*blobs.values(), *manifests))
