@@ -171,11 +171,13 @@ def _uploads(registry: Registry, call: Call) -> Response:
     if call.target not in call.repository.uploads:
         return error(call.request, 404, "BLOB_UPLOAD_UNKNOWN")
     if call.method == "GET":
+        if "stuck_range" in registry.quirks:
+            return error(call.request, 404, "BLOB_UPLOAD_UNKNOWN")
         return _reached(registry, call, 204)
     if call.method == "PATCH":
         return _add_piece(registry, call)
     data = call.repository.uploads.pop(call.target) + call.body()
-    if "piece_201" in registry.quirks and data:
+    if "lost_end" in registry.quirks and data:
         _keep_blob(registry, call, data, call.query.get("digest", ""))
         return error(call.request, 404, "BLOB_UPLOAD_UNKNOWN")
     return _keep_blob(registry, call, data, call.query.get("digest", ""))
@@ -196,6 +198,8 @@ def _add_piece(registry: Registry, call: Call) -> Response:
 
 def _reached(registry: Registry, call: Call, status: int) -> Response:
     end = max(0, len(call.repository.uploads[call.target]) - 1)
+    if "stuck_range" in registry.quirks:
+        end = registry.first_ends.setdefault(call.target, end)
     headers = {"Location": _location(registry, call, call.target), "Range": f"0-{end}"}
     return answer(call.request, status, b"", headers)
 

@@ -47,7 +47,9 @@ QUIRKS = {
     "no_ranges": "a blob comes whole, whatever part of it was asked for",
     "no_pieces": "a blob cannot be sent in pieces",
     "stale_pieces": "a piece is added to what is there, whatever place it is for (Distribution 2.8)",
-    "piece_201": "a piece is answered with 201, and the final PUT with 404 though the blob is there (ECR)",
+    "piece_201": "a piece is answered with 201 (ECR)",
+    "stuck_range": "the Range of an upload stays where the first piece ended; asking how far it is: 404 (ECR)",
+    "lost_end": "the end of an upload in pieces is 404 though the blob is there",
     "long_pieces": "pieces must have 5000 bytes at least",
     "no_mount": "a mount opens an upload instead",
     "forgets_fallback": "a fallback tag is accepted and not kept",
@@ -84,6 +86,8 @@ class Registry:
         self.quirks = set(quirks)
         self.page_size = page_size
         self.repositories: dict[str, Repository] = {}
+        self.first_ends: dict[str, int] = {}
+        """Where the first piece of an upload ended, by the upload's address."""
         self.requests: list[Request] = []
         self._rules: list[_Rule] = []
         self._lock = threading.RLock()

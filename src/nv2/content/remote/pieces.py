@@ -167,7 +167,8 @@ class Pieces:
                 response = self._patch(
                     _Piece(stream, count, is_last=count == missing, fail=self._fail), count
                 )
-                reached = self._reached(response)
+                # 201 is ECR's, whose Range stays where the first piece ended though it has the others.
+                reached = None if response.status == 201 else self._reached(response)
                 self._at = expected if reached is None else reached
                 self._move(response)
                 if self._at != expected:
@@ -179,7 +180,7 @@ class Pieces:
     def _patch(self, piece: _Piece, count: int) -> Response:
         headers = {"Content-Type": mt.OCTET_STREAM, "Content-Range": f"{self._at}-{self._at + count - 1}"}
         response = self._send_to("PATCH", self._url, headers, piece.open, count)
-        if response.status in (201, 202, 204):  # 201 is ECR's
+        if response.status in (201, 202, 204):
             response.discard()
             return response
         refused = 400 <= response.status < 500 and response.status not in _MEND
@@ -196,7 +197,7 @@ class Pieces:
             response.discard()
             return True
         error = self._endpoint.failure(response, self._what)
-        # A PUT whose answer was lost has ended the upload; ECR ends it with the last piece.
+        # A PUT whose answer was lost has ended the upload; some end it with the last piece.
         if 400 <= response.status < 500 and look_for(self._endpoint, self._descriptor)():
             return True
         if resumed and response.status in (400, 404, 416):

@@ -104,6 +104,38 @@ def created_chunks() -> Layer:
     )
 
 
+def stuck_range() -> Layer:
+    """The Range of an upload stays where the first chunk ended, though more was taken, and nobody can ask for it."""
+    first: dict[str, str] = {}
+
+    def layer(call: Call, respond: Respond) -> Answer:
+        part = part_of(call)
+        if part.kind != "blobs/uploads" or call.method not in ("GET", "PATCH"):
+            return respond(call)
+        if call.method == "GET":
+            return error(404, "BLOB_UPLOAD_UNKNOWN")
+        answer = respond(call)
+        reached = answer.headers.get("Range", "")
+        return with_headers(answer, Range=first.setdefault(part.name, reached)) if reached else answer
+
+    return layer
+
+
+def lost_end() -> Layer:
+    """The end of an upload in chunks is answered 404 though the blob is there: the last chunk had ended it."""
+    chunked: set[str] = set()
+
+    def layer(call: Call, respond: Respond) -> Answer:
+        part = part_of(call)
+        answer = respond(call)
+        if part.kind == "blobs/uploads" and call.method == "PATCH":
+            chunked.add(part.name)
+        ended = call.method == "PUT" and part.name in chunked and answer.status == 201
+        return error(404, "BLOB_UPLOAD_UNKNOWN") if ended else answer
+
+    return layer
+
+
 def no_cancel() -> Layer:
     """No upload can be cancelled."""
     return refuses(

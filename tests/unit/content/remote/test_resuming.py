@@ -223,9 +223,24 @@ def test_a_registry_that_takes_no_pieces_gets_the_blob_whole() -> None:
 
 
 def test_a_registry_that_ended_the_upload_with_the_last_piece_is_believed_once_it_has_the_blob() -> None:
-    world = World("piece_201")
+    world = World("lost_end")
     upload(world)
     assert kept(world) == CONTENT
+
+
+def test_with_amazons_registry_every_piece_is_sent_once_though_its_range_stays_at_the_first() -> None:
+    world = World("piece_201", "stuck_range")
+    upload(world)
+    assert kept(world) == CONTENT
+    assert [r.body_size for r in world.asked("PATCH")] == [4096] * 4
+    assert not world.asked("GET", "/uploads/") and len(world.asked("POST")) == 1
+
+
+def test_a_registry_that_does_not_say_how_far_it_is_gets_the_blob_whole() -> None:
+    world = World("stuck_range")
+    upload(world)
+    assert kept(world) == CONTENT
+    assert [r.body_size for r in world.asked("PUT", "/blobs/")] == [SIZE]
 
 
 def test_an_upload_that_the_registry_forgot_begins_anew() -> None:

@@ -224,6 +224,23 @@ def linked(shelf: Quirky) -> str:
     return shelf.listed().headers["Link"].partition("/v2/")[0]
 
 
+def stuck(s: Quirky) -> tuple[str, str, int, int]:
+    """The Range after each of two chunks, the answer to how far it is, and that to the end."""
+    first = s.ask("PATCH", s.opened(), b"he")
+    second = s.ask("PATCH", first.headers["Location"], b"llo")
+    place = second.headers["Location"]
+    asked = s.ask("GET", place).status
+    ended = s.ask("PUT", f"{place}?digest={digest_of(b'hello')}").status
+    return first.headers["Range"], second.headers["Range"], asked, ended
+
+
+def lost(s: Quirky) -> tuple[int, int]:
+    """The answers to the end of an upload in chunks, and to a question about the blob."""
+    place = s.ask("PATCH", s.opened(), b"hello").headers["Location"]
+    digest = digest_of(b"hello")
+    return s.ask("PUT", f"{place}?digest={digest}").status, s.ask("HEAD", f"a/blobs/{digest}").status
+
+
 FOREIGN = {"mediaType": next(iter(mt.FOREIGN_LAYERS)), "digest": JUNK, "size": 1}
 ABSENT = {"mediaType": mt.IMAGE_MANIFEST, "digest": JUNK, "size": 1}
 
@@ -264,6 +281,8 @@ SHOWS: dict[str, tuple[Callable[[Quirky], object], object]] = {
     "no-pieces":           (lambda s: s.ask("PATCH", s.opened(), b"he").status, 405),
     "long-pieces":         (short_chunks, ("5000", 202, 400)),
     "piece-201":           (lambda s: s.ask("PATCH", s.opened(), b"he").status, 201),
+    "stuck-range":         (stuck, ("0-1", "0-1", 404, 201)),
+    "lost-end":            (lost, (404, 200)),
     "no-upload-cancel":    (lambda s: s.ask("DELETE", s.opened()).status, 404),
     "no-delete":           (deleted("a/manifests/v1"), 405),
     "no-tag-delete":       (lambda s: (deleted("a/manifests/v1")(s), deleted(f"a/manifests/{s.signed()[0]}")(s)), (400, 202)),
