@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from nv2.transport.http import HttpTransport
-from tests.faults.state import UNDECIDED, files
+from tests.faults.state import UNDECIDED, State, files
 from tests.unit.cli.command_line import CommandLine, Ended
 from tests.world.images import image
 from tests.world.registry import Registry, Repository
@@ -85,6 +85,16 @@ def check_nothing_is_half_written(registry: Registry) -> None:
                 )
                 for part in (manifest["config"], *manifest["layers"]):
                     assert part["digest"] in repository.blobs
+
+
+KEPT = "cache/nv2/content/"
+"""What reading may write: content of the registry, for the next run."""
+
+
+def check_only_whole_content_is_kept(setting: Setting, after: State) -> None:
+    """Whatever was kept is something that the registry has, to the last byte."""
+    there = [*setting.repository.blobs.values(), *(data for _, data in setting.repository.manifests.values())]
+    assert {data for name, data in after.items() if name.startswith(KEPT)} <= set(there)
 
 
 def listed(index: tuple[str, bytes]) -> set[str]:
@@ -195,16 +205,31 @@ def struck(setting: Setting, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("fault", READING, ids=lambda fault: fault.name)
-def test_reading_under_a_fault_says_so_and_changes_nothing(
+def test_reading_under_a_fault_says_so_and_changes_nothing_but_what_is_kept(
     setting: Setting, fault: Fault, monkeypatch
 ) -> None:
     before = contents(setting.wire.registry), files(setting.line.directory)
     struck(setting, fault, monkeypatch)
     after = files(setting.line.directory)
     assert b"image.ref.name" not in after.get("copy/index.json", b"")
-    kept = {name: data for name, data in after.items() if not name.startswith("copy/")}
-    assert (contents(setting.wire.registry), kept) == before
+    check_only_whole_content_is_kept(setting, after)
+    rest = {name: data for name, data in after.items() if not name.startswith(("copy/", KEPT))}
+    assert (contents(setting.wire.registry), rest) == before
     assert setting.run(fault.words).code == 0
+
+
+@pytest.mark.parametrize("words", [VERIFY, "list IMAGE", "inspect IMAGE", "tree IMAGE"])
+def test_reading_does_not_fail_where_nothing_can_be_kept(setting: Setting, words: str) -> None:
+    (setting.line.directory / "cache").write_text("a file where a directory belongs")
+    ended = setting.run(words)
+    assert (ended.code, ended.error_lines) == (0, []), ended.err
+    assert "cache" not in ended.err
+
+
+@pytest.mark.parametrize("words", [VERIFY, "inspect IMAGE"])
+def test_that_nothing_can_be_kept_is_said_to_whoever_asks(setting: Setting, words: str) -> None:
+    (setting.line.directory / "cache").write_text("a file where a directory belongs")
+    assert "nothing is kept for the next run" in setting.run(f"{words} --debug").err
 
 
 @pytest.mark.parametrize("fault", WRITING, ids=lambda fault: fault.name)
