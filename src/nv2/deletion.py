@@ -1,16 +1,17 @@
 """Deleting an artifact, alone or with everything that refers to it.
 
 What refers to something goes before it, deepest first: interrupted anywhere, nothing refers to what is not there, and
-a second run finds the rest. What an artifact consists of stays: other artifacts may consist of it, too.
+a second run finds the rest. So an artifact that refers to another is taken off that one's list first: as long as it is
+there, whoever names it can delete it. What an artifact consists of stays: other artifacts may consist of it, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from nv2.closure import UNUSABLE
-from nv2.content.interface import Remover, Source
+from nv2.content.interface import Remover, Source, Store
 from nv2.errors import BadAnswer, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
@@ -19,10 +20,6 @@ from nv2.plain_text import one_line
 
 MAX_DELETED = 10_000
 """Manifests of one deletion: as many as one listing of referrers has at most."""
-
-
-class RemovableSource(Source, Remover, Protocol):
-    """What deleting from needs."""
 
 
 class Plan(NamedTuple):
@@ -81,25 +78,38 @@ def plan_deletion(store: Source, root: Descriptor, *, with_referrers: bool) -> P
     return Plan(root, manifest.subject, doomed, staying, parts, tuple(problems))
 
 
-def delete(store: Remover, plan: Plan) -> Deleted:
+def delete(store: RemovableStore, plan: Plan) -> Deleted:
     """Do as `plan` says. What is gone already is no failure, but that of `root` raises `NotFound`.
 
-    Raises what the store raises, if nothing was deleted before; else that is the `failure` of the result.
+    Raises what the store raises, if nothing was deleted before; else that is the `failure` of the result. Where `root`
+    itself cannot be deleted it is listed again.
     """
     deleted: list[Descriptor] = []
     try:
         for subject, referrers in plan.doomed:
             deleted.extend(_removed(store, referrers))
             store.detach(subject, [item.digest for item in referrers])
-        store.remove(plan.root)
+        _remove_root(store, plan)
         deleted.append(plan.root)
-        if plan.subject is not None:
+        if plan.subject is not None:  # others may have listed it again as long as it was there
             store.detach(plan.subject, [plan.root.digest])
     except Nv2Error as e:
         if not deleted:
             raise
         return Deleted(plan, tuple(deleted), e)
     return Deleted(plan, tuple(deleted), None)
+
+
+def _remove_root(store: RemovableStore, plan: Plan) -> None:
+    listed = store.detach(plan.subject, [plan.root.digest]) if plan.subject is not None else ()
+    try:
+        store.remove(plan.root)
+    except NotFound:
+        raise
+    except Nv2Error:
+        if plan.subject is not None and listed:
+            store.attach(plan.subject, listed)
+        raise
 
 
 def _removed(store: Remover, descriptors: tuple[Descriptor, ...]) -> Iterator[Descriptor]:

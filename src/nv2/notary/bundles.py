@@ -72,11 +72,6 @@ def open_bundle(path: str) -> OpenBundle:
     return OpenBundle(path, store, index, contents, found, evidence, blobs, size)
 
 
-def evidence_in(path: str) -> Evidence | None:
-    """The evidence that the bundle `path` brings. Raises as `open_bundle`."""
-    return open_bundle(path).evidence
-
-
 def _unlocked(_: str) -> AbstractContextManager[None]:
     """A bundle is only read: no file is made to lock it."""
     return nullcontext()

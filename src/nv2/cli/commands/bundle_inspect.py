@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from nv2.bundling.evidence import Evidence, Piece
+from nv2.bundling.evidence import Evidence
 from nv2.cli import bundles, exits
 from nv2.cli.command import NO_NETWORK_DEBUG, OUTPUT, Call, Command, wants_json
 from nv2.notary.bundles import OpenBundle, open_bundle
-from nv2.plain_text import one_line, rfc3339
+from nv2.notary.evidence import piece_json, shown
 
 
 def run(call: Call) -> int:
@@ -17,7 +15,7 @@ def run(call: Call) -> int:
     bundle = open_bundle(call.arguments[0])
     if as_json:
         evidence = bundle.evidence
-        pieces = [_piece(piece) for piece in evidence.pieces] if evidence else []
+        pieces = [piece_json(piece) for piece in evidence.pieces] if evidence else []
         gaps = [str(gap) for gap in evidence.gaps] if evidence else []
         more = {"evidencePieces": pieces, "missingEvidence": gaps}
         call.output.json({"schema": COMMAND.schema, **bundles.document(bundle), **more})
@@ -41,23 +39,8 @@ def _print(call: Call, bundle: OpenBundle) -> None:
 
 
 def _print_evidence(call: Call, evidence: Evidence) -> None:
-    for piece in evidence.pieces:
-        until = rfc3339(piece.next_update) if piece.next_update else "no stated end"
-        call.output.line(
-            f"evidence: {piece.kind.value} of {rfc3339(piece.this_update)}, until {until}: {one_line(piece.address)}"
-        )
+    call.output.lines(f"evidence: {shown(piece)}" for piece in evidence.pieces)
     call.output.lines(f"missing: {gap}" for gap in evidence.gaps)
-
-
-def _piece(piece: Piece) -> dict[str, Any]:
-    return {
-        "kind": piece.kind.value,
-        "address": piece.address,
-        "issuer": piece.issuer,
-        "certificate": piece.certificate or None,
-        "thisUpdate": rfc3339(piece.this_update),
-        "nextUpdate": rfc3339(piece.next_update) if piece.next_update else None,
-    }
 
 
 COMMAND = Command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
@@ -34,6 +35,8 @@ NOT_THERE = "is the name right, and was it pushed?"
 
 BROKEN = "the registry, or a proxy before it, does not work just now; its own log says why"
 """The hint where a registry answers with 5xx."""
+
+_LINK = re.compile(r'<([^<>]{1,8192})>\s*;[^,<]*\brel\s*=\s*"?next"?', re.ASCII | re.IGNORECASE)
 
 NO_REGISTRY = "are host and port right? A registry answers at /v2/ of its host"
 
@@ -152,6 +155,20 @@ def look_for(endpoint: Endpoint, descriptor: Descriptor) -> Callable[[], bool]:
         return response.status == 200
 
     return there
+
+
+def next_page(endpoint: Endpoint, response: Response, what: str) -> str | None:
+    """The address of the next page of the list `what` (RFC 8288), None at its end.
+
+    Raises `BadAnswer` if it is not at the registry's own origin.
+    """
+    link = _LINK.search(response.headers.get("link", ""))
+    if link is None:
+        return None
+    url = resolve_url(response.url, link[1])
+    if origin_of(url) != origin_of(endpoint.url("")):
+        raise BadAnswer(f"the next page of the {what} is at {origin_of(url).place}", at=endpoint.name)
+    return url
 
 
 def location_of(opened: Response) -> str:

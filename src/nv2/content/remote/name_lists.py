@@ -5,16 +5,14 @@ What this module does not do: choose among them.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from nv2 import strict_json
-from nv2.content.remote.endpoint import Endpoint
+from nv2.content.remote.endpoint import Endpoint, next_page
 from nv2.errors import BadAnswer, NotFound
 from nv2.oci.reference import is_repository_path, is_tag
 from nv2.plain_text import quoted
 from nv2.transport.interface import Request, Response, Transport
-from nv2.transport.urls import origin_of, resolve_url
 
 MAX_NAMES = 100_000
 """Names in one list; the largest repositories known have some ten thousand tags."""
@@ -23,8 +21,6 @@ PAGE = 1000
 """Names that are asked for at once. Some registries refuse to give more."""
 
 ONE_BY_ONE = "not every registry has a catalog; name the repositories one by one"
-
-_LINK = re.compile(r'<([^<>]{1,8192})>\s*;[^,<]*\brel\s*=\s*"?next"?', re.ASCII | re.IGNORECASE)
 
 
 def tags_of(endpoint: Endpoint) -> tuple[str, ...]:
@@ -59,7 +55,7 @@ def _names(endpoint: Endpoint, request: Request, key: str, what: str) -> set[str
         names.update(page)
         if len(names) > MAX_NAMES:
             raise BadAnswer(f"the {what} has more than {MAX_NAMES} names", at=endpoint.name)
-        following = _next(endpoint, response, what)
+        following = next_page(endpoint, response, what)
         # A page that adds nothing ends it: who names itself as the next would never stop.
         if following is None or len(names) == known:
             return names
@@ -75,13 +71,3 @@ def _page(response: Response, key: str, at: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise BadAnswer(f"answered with something else than {quoted(key)}", at=at)
     return found
-
-
-def _next(endpoint: Endpoint, response: Response, what: str) -> str | None:
-    link = _LINK.search(response.headers.get("link", ""))
-    if link is None:
-        return None
-    url = resolve_url(response.url, link[1])
-    if origin_of(url) != origin_of(endpoint.url("")):
-        raise BadAnswer(f"the next page of the {what} is at {origin_of(url).place}", at=endpoint.name)
-    return url

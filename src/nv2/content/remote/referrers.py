@@ -6,14 +6,13 @@ checked by whoever opens it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from nv2 import strict_json
 from nv2.content.interface import Referrers
-from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint, read_errors
+from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint, next_page, read_errors
 from nv2.errors import BadAnswer, MalformedManifest, NotFound, Nv2Error
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor
@@ -22,7 +21,6 @@ from nv2.oci.manifest import is_manifest
 from nv2.plain_text import quoted
 from nv2.strict_json import Fields
 from nv2.transport.interface import Pending, Response
-from nv2.transport.urls import origin_of, resolve_url
 
 MAX_REFERRERS = 10_000
 """Entries that one listing may have: about as many as a fallback index of 4 MiB holds."""
@@ -35,9 +33,6 @@ MAX_PAGES = 100
 
 _UNSUPPORTED = (400, 404, 405, 406)
 """How registries without the API answer; a page that is no index is another way."""
-
-_LINK = re.compile(r'<([^<>]{1,8192})>\s*;[^,<]*\brel\s*=\s*"?next"?', re.ASCII | re.IGNORECASE)
-
 
 _A_PAGE = "is there a proxy before the registry that wants a login?"
 
@@ -94,7 +89,7 @@ def api_listing(endpoint: Endpoint, pending: Pending) -> Referrers | None:
     if entries is None:
         return None
     listing, pages = _Listing(f"referrers of {endpoint.name}"), 1
-    while listing.add(entries) and (following := _next_page(endpoint, response)):
+    while listing.add(entries) and (following := next_page(endpoint, response, "referrers")):
         if pages == MAX_PAGES:
             return listing.result(complete=False)
         request = endpoint.request("GET", "", {"Accept": mt.IMAGE_INDEX})._replace(url=following)
@@ -148,17 +143,6 @@ def _entries(document: Any, *, strict: bool) -> list[Any] | None:
         return None
     entries = document["manifests"]
     return [] if entries is None else entries if isinstance(entries, list) else None
-
-
-def _next_page(endpoint: Endpoint, response: Response) -> str | None:
-    """The address of the next page (RFC 8288), which must be at the registry's own origin."""
-    link = _LINK.search(response.headers.get("link", ""))
-    if link is None:
-        return None
-    url = resolve_url(response.url, link[1])
-    if origin_of(url) != origin_of(endpoint.url("")):
-        raise BadAnswer(f"the next page of the referrers is at {origin_of(url).place}", at=endpoint.name)
-    return url
 
 
 class _Listing:

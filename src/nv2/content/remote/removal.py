@@ -26,7 +26,6 @@ DONE = (200, 202, 204)
 _REFUSED = (400, 404, 405, 501)
 """How registries say that they delete nothing, or nothing of this kind."""
 
-NO_DELETION = "the registry does not delete {what}"
 ASK_THE_OPERATOR = "whoever runs the registry can allow it; many have it switched off"
 BY_DIGEST = "name the digest: then the manifest goes, and every tag of it"
 
@@ -36,31 +35,24 @@ def remove_manifest(endpoint: Endpoint, descriptor: Descriptor) -> None:
 
     Raises `NotFound` if it is not there, `BadAnswer` if the registry deletes none, `Refused`.
     """
-    name = descriptor.digest
-    response = _delete(endpoint, name)
-    if response.status in DONE:
-        response.discard()
-    elif response.status not in _REFUSED:
-        raise endpoint.failure(response, f"manifest {name}")
-    else:
-        response.discard()
-        if not _is_there(endpoint, name):
-            raise NotFound(f"no such manifest {name}", at=endpoint.name, hint=NOT_THERE)
-        raise BadAnswer(NO_DELETION.format(what="manifests"), at=endpoint.name, hint=ASK_THE_OPERATOR)
+    _remove(endpoint, descriptor.digest, "manifest", ASK_THE_OPERATOR)
 
 
 def remove_tag(endpoint: Endpoint, tag: str) -> None:
     """Delete a tag; the manifest stays, and so do its other tags. Raises as `remove_manifest`."""
-    response = _delete(endpoint, tag)
+    _remove(endpoint, tag, "tag", BY_DIGEST)
+
+
+def _remove(endpoint: Endpoint, name: str, kind: str, hint: str) -> None:
+    response = _delete(endpoint, name)
+    if response.status not in (*DONE, *_REFUSED):
+        raise endpoint.failure(response, f"{kind} {name}")
+    response.discard()
     if response.status in DONE:
-        response.discard()
-    elif response.status not in _REFUSED:
-        raise endpoint.failure(response, f"tag {tag}")
-    else:
-        response.discard()
-        if not _is_there(endpoint, tag):
-            raise NotFound(f"no such tag {tag}", at=endpoint.name, hint=NOT_THERE)
-        raise BadAnswer(NO_DELETION.format(what="tags"), at=endpoint.name, hint=BY_DIGEST)
+        return
+    if not _is_there(endpoint, name):
+        raise NotFound(f"no such {kind} {name}", at=endpoint.name, hint=NOT_THERE)
+    raise BadAnswer(f"the registry does not delete {kind}s", at=endpoint.name, hint=hint)
 
 
 def detach_by_tag(writer: Writer, subject: Descriptor, digests: Collection[Digest]) -> None:
