@@ -17,6 +17,7 @@ from typing import NamedTuple
 import bcrypt
 import pytest
 
+from tests.conftest import MISSING
 from tests.interop import peers
 from tests.world.images import image_layout
 from tests.world.sockets import make_identity
@@ -32,6 +33,11 @@ RIGHTS = [
     {"users": [USER], "repositories": ["others"], "actions": ["pull"]},
     {"users": ["anonymous"], "repositories": ["team/open"], "actions": ["pull"]},
 ]
+
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason=f"{MISSING}root, to start daemons of containers"
+)
 
 
 class Place(NamedTuple):
@@ -176,7 +182,7 @@ def _daemon(command: list[str], socket: Path, place: Place, folder: Path) -> Ite
             process.terminate()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="daemons of containers are started by root")
+@needs_root
 def test_containerd_pushes_and_pulls_with_a_login(place: Place, program: Callable[[str], Path]) -> None:
     daemon, ctr, oras = program("containerd"), program("ctr"), program("oras")
     place.run(oras, "login", place.registry, "-u", USER, "-p", PASSWORD)
@@ -208,7 +214,7 @@ def test_containerd_pushes_and_pulls_with_a_login(place: Place, program: Callabl
                 place.run(ctr, *images, "push", "--local", *login, there, fails=denied)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="daemons of containers are started by root")
+@needs_root
 def test_docker_logs_in_builds_pushes_and_pulls(place: Place, program: Callable[[str], Path]) -> None:
     daemon, docker = program("dockerd"), program("docker")
     (place.home / "context").mkdir()
