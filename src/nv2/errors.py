@@ -132,6 +132,9 @@ class ArtifactError(Nv2Error):
 class ContentMismatch(ArtifactError):
     """Bytes that do not have the digest or the size that was asked for."""
 
+    again: bool = False
+    """Whether it was a mirror's copy: who asks again asks somebody else."""
+
 
 class MalformedManifest(ArtifactError):
     """A manifest, index or layout that cannot be read."""

@@ -125,6 +125,12 @@ class Work:
         return self._send(blob)
 
     def _send(self, blob: Descriptor) -> Outcome | Nv2Error:
+        outcome = self._try_to_send(blob)
+        while isinstance(outcome, ContentMismatch) and outcome.again:  # each time there is one mirror less
+            outcome = self._try_to_send(blob)
+        return outcome
+
+    def _try_to_send(self, blob: Descriptor) -> Outcome | Nv2Error:
         faults: list[Nv2Error] = []
         try:
             self._destination.push(blob, partial(self._open, blob, faults))

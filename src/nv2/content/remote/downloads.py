@@ -133,7 +133,9 @@ class Download(io.RawIOBase, BinaryIO):
     def _ask(self) -> Response:
         missing = self._descriptor.size - self._at
         patience = TOTAL_TIMEOUT + missing / LEAST_RATE
-        request: Request = self._endpoint.content_request(self._descriptor, total_timeout=patience)
+        request: Request = self._endpoint.content_request(
+            self._descriptor, total_timeout=patience, limit=self._descriptor.size
+        )
         if self._at:
             request = request._replace(headers={**request.headers, "Range": f"bytes={self._at}-"})
         response = self._endpoint.send(request)

@@ -1,7 +1,8 @@
 """Mirrors: who is asked before the registry, for what can be held against its digest, and for tags if that was said.
 
 Lists of referrers, and the tags that stand for such lists, are asked of the registry itself: a mirror that has none must not
-make a signed artifact look unsigned. Whatever a mirror answers but the content is no answer, and the next one is asked.
+make a signed artifact look unsigned. Whatever a mirror answers but the content is no answer, and the next one is asked; who
+gave other bytes, or cannot be reached, is not asked again in this run.
 """
 
 from __future__ import annotations
@@ -9,11 +10,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 
-from nv2.errors import BadAnswer, ContentMismatch, Nv2Error, RemoteError
-from nv2.oci.digest import check_digest, is_computable, parse_digest
+from nv2.content.checked_stream import CheckedStream
+from nv2.content.remote.manifest_answers import describe_answer
+from nv2.errors import ArtifactError, BadAnswer, ContentMismatch, Nv2Error, RemoteError, Unreachable
+from nv2.oci import media_types as mt
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest, check_digest, is_computable, parse_digest
+from nv2.transport.failures import Cut
 from nv2.transport.interface import CONNECT_TIMEOUT, MAX_METADATA, Pending, Request, Response, Transport
 
 _ABOUT_OTHERS = re.compile(r"[A-Za-z0-9_.-]{1,32}-[0-9a-fA-F]{32,64}(?:\.[A-Za-z0-9_.-]+)?", re.ASCII)
@@ -26,6 +33,20 @@ class Mirror(NamedTuple):
     root: str
     pulls: bool
     resolves: bool
+
+
+class _Wanted(NamedTuple):
+    """What is asked for whole: a manifest or a blob, by digest or, if that is None, by tag."""
+
+    is_manifest: bool
+    digest: Digest | None
+
+
+class _Question(NamedTuple):
+    """A request to one of those who are asked; `mirror` is None for the registry itself."""
+
+    request: Request
+    mirror: Mirror | None = None
 
 
 class Mirrored:
@@ -50,24 +71,27 @@ class Mirrored:
         self._note = note
         self._ns = f"ns={quote(registry, safe=':[]')}"
         self._proxied = proxied
+        self._given_up: set[Mirror] = set()
 
     def start(self, request: Request) -> Pending:
         """Begin `request` at the first who may be asked."""
         own = self._named(request) if self._proxied and request.method in ("GET", "HEAD") else request
-        name = self._wanted(request)
-        digest = name if name and ":" in name else None
+        wanted = self._wanted(request)
         asked = [
-            self._at(mirror, request)
+            _Question(self._at(mirror, request), mirror)
             for mirror in self._mirrors
-            if name and (mirror.pulls if digest else mirror.resolves)
+            if wanted
+            and (mirror.pulls if wanted.digest else mirror.resolves)
+            and mirror not in self._given_up
         ]
-        return (
-            _Falling(self._transport, [*asked, own], digest, self._note)
-            if asked
-            else self._transport.start(own)
-        )
+        if wanted is None or not asked:
+            return self._transport.start(own)
+        return _Falling(self._transport, [*asked, _Question(own)], wanted, self._give_up, self._note)
 
-    def _wanted(self, request: Request) -> str | None:
+    def _give_up(self, mirror: Mirror) -> None:
+        self._given_up.add(mirror)
+
+    def _wanted(self, request: Request) -> _Wanted | None:
         """The tag or digest that is asked for whole, if mirrors may be asked for it."""
         if request.method != "GET" or not request.url.startswith(f"{self._root}/"):
             return None
@@ -75,15 +99,22 @@ class Mirrored:
             return None
         path = request.url[len(self._root) :].partition("?")[0]
         kind, name = path.split("/")[-2:]
+        if kind not in ("manifests", "blobs"):
+            return None
         if ":" in name:
-            return name if kind in ("manifests", "blobs") and is_computable(parse_digest(name)) else None
-        return name if kind == "manifests" and not _ABOUT_OTHERS.fullmatch(name) else None
+            digest = parse_digest(name)
+            return _Wanted(kind == "manifests", digest) if is_computable(digest) else None
+        return _Wanted(True, None) if kind == "manifests" and not _ABOUT_OTHERS.fullmatch(name) else None
 
     def _at(self, mirror: Mirror, request: Request) -> Request:
-        # Not persistent: there is somebody else to be asked.
+        # Not persistent, and not with all the time that there is: there is somebody else to be asked.
         url = mirror.root + request.url[len(self._root) :]
-        timeout = min(request.head_timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
-        return self._named(request._replace(url=url, persistent=False, head_timeout=timeout))
+        patience = min(request.head_timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
+        total = request.total_timeout
+        if total and request.limit <= MAX_METADATA:
+            total /= 2
+        changed = request._replace(url=url, persistent=False, head_timeout=patience, total_timeout=total)
+        return self._named(changed)
 
     def _named(self, request: Request) -> Request:
         if self._ns in request.url.partition("?")[2].split("&"):
@@ -97,42 +128,71 @@ class _Falling:
     def __init__(
         self,
         transport: Transport,
-        requests: Sequence[Request],
-        digest: str | None,
+        questions: Sequence[_Question],
+        wanted: _Wanted,
+        give_up: Callable[[Mirror], None],
         note: Callable[[str], None],
     ) -> None:
         self._transport = transport
-        self._requests = requests
-        self._digest = digest
+        self._questions = questions
+        self._wanted = wanted
+        self._give_up = give_up
         self._note = note
-        self._first = _begun(transport, requests[0])
+        self._first = _begun(transport, questions[0].request)
 
     def response(self) -> Response:
         """The content from the first mirror that has it, else whatever the registry answers."""
         pending: Pending | RemoteError = self._first
-        for request, following in zip(self._requests, self._requests[1:], strict=False):
+        for (request, mirror), (following, _) in zip(self._questions, self._questions[1:], strict=False):
             try:
                 if isinstance(pending, Nv2Error):
                     raise pending
-                return self._content(pending.response())
-            except (RemoteError, ContentMismatch) as e:
+                return self._content(pending.response(), mirror)
+            except (RemoteError, ArtifactError) as e:
                 self._note(f"mirror {request.place}: {e}; the next one is asked")
-            pending = self._transport.start(following)
+                lost = isinstance(e, Unreachable) and not isinstance(e, Cut)
+                if mirror and (lost or isinstance(e, ContentMismatch)):
+                    self._give_up(mirror)
+            pending = _begun(self._transport, following)
         if isinstance(pending, Nv2Error):
             raise pending
         return pending.response()
 
-    def _content(self, response: Response) -> Response:
-        """`response`, if it is the content. Small ones are held against the digest here; streams check themselves."""
+    def _content(self, response: Response, mirror: Mirror | None) -> Response:
+        """`response`, if it is the content. What is large is held against the digest by who reads it."""
+        request, digest = response.request, self._wanted.digest
         if response.status != 200:
             response.discard()
-            raise BadAnswer(f"answered {response.status}", at=response.request.place)
-        length = response.headers.get("content-length", "")
-        if self._digest is None or not length.isdecimal() or int(length) > MAX_METADATA:
-            return response
-        data = response._replace(request=response.request._replace(limit=MAX_METADATA)).data()
-        check_digest(data, parse_digest(self._digest))
+            raise BadAnswer(f"answered {response.status}", at=request.place)
+        if digest and not self._wanted.is_manifest and request.limit > MAX_METADATA:
+            return response._replace(stream=_Copy(response.stream, digest, request.limit, self._fail(mirror)))
+        data = response.data()
+        if self._wanted.is_manifest:
+            describe_answer(response, data, digest, request.place)
+        elif digest:
+            check_digest(data, digest)
         return response._replace(stream=io.BytesIO(data))
+
+    def _fail(self, mirror: Mirror | None) -> Callable[[], None]:
+        return partial(self._give_up, mirror) if mirror else lambda: None
+
+
+class _Copy(CheckedStream):
+    """A mirror's copy of a large blob. If it is wrong, `fail` is called, and the error says that others may be asked."""
+
+    def __init__(self, source: BinaryIO, digest: Digest, size: int, fail: Callable[[], None]) -> None:
+        super().__init__(source, Descriptor(mt.OCTET_STREAM, digest, size))
+        self._fail = fail
+
+    def seekable(self) -> bool:
+        """Never: what comes over the wire comes once."""
+        return False
+
+    def _mismatch(self, message: str) -> ContentMismatch:
+        self._fail()
+        error = super()._mismatch(message)
+        error.again = True
+        return error
 
 
 def _begun(transport: Transport, request: Request) -> Pending | RemoteError:

@@ -9,11 +9,13 @@ import pytest
 
 from nv2.content.remote.mirrors import Mirror, Mirrored
 from nv2.content.remote.store import RemoteStore
-from nv2.errors import NotFound
+from nv2.copying import copy
+from nv2.errors import ContentMismatch, NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import digest_of
-from nv2.transport.interface import Request, Response
+from nv2.transport.failures import Cut
+from nv2.transport.interface import TOTAL_TIMEOUT, Request, Response
 from tests.unit.content.remote.registry_world import World, sign
 from tests.world.artifacts import push_blob, push_image
 from tests.world.network import Answer, FunctionTransport, answer
@@ -181,3 +183,156 @@ def test_a_server_that_is_not_the_registry_hears_whom_it_stands_for() -> None:
     store = here.store()
     store.referrers(store.resolve("v1"))
     assert all(url.endswith("?ns=docker.io") for url in here.asked()), here.asked()
+
+
+LARGE = bytes(range(256)) * 40
+
+
+def _large(here: Here, monkeypatch: pytest.MonkeyPatch, *copies: bytes) -> Descriptor:
+    """A blob that is streamed, of which each mirror has a copy."""
+    monkeypatch.setattr("nv2.content.remote.mirrors.MAX_METADATA", 1000)
+    blob = describe(LARGE, mt.OCTET_STREAM)
+    here.world.registry.repository("app").add_blob(LARGE)
+    hosts: dict[str, Answer] = {"registry.test": here.world.registry}
+    for number, data in enumerate(copies):
+        other = World()
+        other.registry.repository("app").blobs[blob.digest] = data
+        other.registry.host = f"m{number}.test"
+        hosts[other.registry.host] = other.registry
+    here.network = FunctionTransport(hosts)
+    mirrors = [Mirror(f"http://m{number}.test/v2", True, True) for number in range(len(copies))]
+    root = "http://registry.test/v2"
+    here.transport = Mirrored(here.network, "registry.test", root, mirrors, here.notes.append)
+    return blob
+
+
+WRONG = (b"!" * len(LARGE), LARGE[:-1], LARGE + b"!", LARGE[:-1] + b"!")
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=["other bytes", "short", "long", "another last byte"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_copy_goes_on_with_the_next_one_where_a_mirror_streamed_wrong_bytes(
+    wrong: bytes, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Here()
+    blob = _large(here, monkeypatch, *[wrong] * count)
+    source, goal = here.store(), World()
+    image = push_image(here.world.store(), TEXT, LARGE)
+    copy(source, goal.store(), image.digest, "v1")
+    assert goal.registry.repository("app").blobs[blob.digest] == LARGE
+    asked = [url.partition("/")[0] for url in here.asked() if f"/blobs/{blob.digest}" in url]
+    assert asked == [*(f"m{number}.test" for number in range(count)), "registry.test"]
+
+
+def test_a_large_blob_that_is_right_comes_from_the_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here()
+    blob = _large(here, monkeypatch, LARGE)
+    with here.store().open(blob) as stream:
+        assert stream.read() == LARGE
+    assert here.asked() == [f"m0.test/v2/app/blobs/{blob.digest}?ns=registry.test"]
+
+
+def test_whoever_streams_a_blob_alone_hears_that_the_mirrors_copy_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = Here()
+    blob = _large(here, monkeypatch, WRONG[0])
+    store = here.store()
+    with store.open(blob) as stream, pytest.raises(ContentMismatch) as caught:
+        stream.read()
+    assert caught.value.again
+    with store.open(blob) as stream:
+        assert stream.read() == LARGE
+
+
+def test_a_registry_that_streams_wrong_bytes_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here()
+    blob = _large(here, monkeypatch, WRONG[0])
+    image = push_image(here.world.store(), TEXT, LARGE)
+    here.world.registry.repository("app").blobs[blob.digest] = WRONG[0]
+    source = here.store()
+    with pytest.raises(ContentMismatch):
+        copy(source, World().store(), image.digest, "v1")
+    assert len([url for url in here.asked() if url.startswith("registry.test") and blob.digest in url]) == 1
+
+
+def _unsized(here: Here) -> Answer:
+    """A manifest with other bytes, whose length nobody told."""
+
+    def found(request: Request) -> Response:
+        given = _other_bytes(here)(request)
+        return given._replace(headers={k: v for k, v in given.headers.items() if k != "content-length"})
+
+    return found
+
+
+def test_wrong_bytes_without_a_length_are_no_answer_either() -> None:
+    here = Here()
+    here.answer = _unsized(here)
+    assert here.store().resolve(here.image.digest) == here.image
+
+
+def _page(here: Here) -> Answer:
+    return lambda request: answer(request, 200, b"<html>", {"Content-Type": "text/html"})
+
+
+def _contradicts_itself(here: Here) -> Answer:
+    headers = {"Content-Type": here.image.media_type, "Docker-Content-Digest": digest_of(b"something else")}
+    data = here.world.registry.repository("app").manifests[here.image.digest][1]
+    return lambda request: answer(request, 200, data, headers)
+
+
+def _broken_off(here: Here) -> Answer:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise Cut("the connection was cut", at="mirror.test")
+
+    headers = {"Content-Type": here.image.media_type}
+    return lambda request: answer(request, 200, b"", headers)._replace(stream=Broken())
+
+
+def _endless(here: Here) -> Answer:
+    headers = {"Content-Type": here.image.media_type}
+    return lambda request: answer(request, 200, bytes(5 * 1024 * 1024), headers)
+
+
+@pytest.mark.parametrize("bad", [_page, _contradicts_itself, _broken_off, _endless, _status(204)])
+def test_what_is_no_manifest_does_not_resolve_a_tag(bad: Callable[[Here], Answer]) -> None:
+    here = Here(resolves=True)
+    here.answer = bad(here)
+    assert here.store().resolve("v1") == here.image
+    assert here.notes and "the next one is asked" in here.notes[0]
+
+
+@pytest.mark.parametrize(("bad", "times"), [(_other_bytes, 1), (_broken_off, 2), (_status(404), 2)])
+def test_who_gives_wrong_bytes_is_not_asked_again_and_who_has_bad_luck_is(
+    bad: Callable[[Here], Answer], times: int
+) -> None:
+    here = Here()
+    here.answer = bad(here)
+    store = here.store()
+    store.resolve(here.image.digest)
+    store.fetch(here.signature, 10_000)
+    assert len([url for url in here.asked() if url.startswith("mirror.test")]) == times
+
+
+def test_who_cannot_be_reached_is_not_asked_again_in_this_run() -> None:
+    here = Here()
+    hosts = {"registry.test": here.world.registry}
+    here.network = FunctionTransport(hosts)
+    mirrors = [Mirror("http://nowhere.test/v2", True, True)]
+    root = "http://registry.test/v2"
+    here.transport = Mirrored(here.network, "registry.test", root, mirrors, here.notes.append)
+    store = here.store()
+    store.resolve(here.image.digest)
+    store.fetch(here.signature, 10_000)
+    assert [url for url in here.asked() if url.startswith("nowhere.test")] == [
+        f"nowhere.test/v2/app/manifests/{here.image.digest}?ns=registry.test"
+    ]
+
+
+def test_a_mirror_has_half_of_the_time_that_there_is_for_what_is_small() -> None:
+    here = Here()
+    here.store().resolve(here.image.digest)
+    mirror, registry = here.network.requests
+    assert (mirror.total_timeout, registry.total_timeout) == (TOTAL_TIMEOUT / 2, TOTAL_TIMEOUT)
