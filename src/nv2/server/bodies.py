@@ -16,7 +16,7 @@ MAX_TRAILER = 8 * 1024
 """Bytes of trailer fields after the last chunk; they are dropped."""
 
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
-_CHUNK = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class Stream(Protocol):
@@ -66,7 +66,7 @@ class ChunkedBody:
             return b""
         data = _read(self._stream, min(size, self._left))
         self._left -= len(data)
-        if not self._left and self._stream.readline(3) not in (b"\r\n", b"\n"):
+        if not self._left and self._stream.readline(3) != b"\r\n":
             raise BadMessage(400, "a chunk is longer than it says")
         return data
 
@@ -84,7 +84,7 @@ class ChunkedBody:
 
     def _skip_trailer(self) -> None:
         left = MAX_TRAILER
-        while (line := self._stream.readline(left)) not in (b"\r\n", b"\n"):
+        while (line := self._stream.readline(left)) != b"\r\n":
             left -= len(line)
             if not line or left <= 0:
                 raise BadMessage(400, "the trailer does not end")

@@ -37,6 +37,24 @@ PIECE = 256 * 1024
 SEND_TIMEOUT = 60.0
 """Seconds in which a client must take some bytes of an answer."""
 
+ONCE = ("Host", "Authorization")
+"""Fields of which a second one would be read by some and not by others."""
+
+
+class StrictLines(io.BufferedReader):
+    """Reads lines that everybody reads alike: no CR or NUL within, none that goes on in the next (RFC 9112, 2.2 and 5.2).
+
+    The standard library takes a lone CR for the end of a field, so what a proxy let through as one could be two.
+    """
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As any stream does. Raises `BadMessage`."""
+        line = super().readline(size)
+        within = line.removesuffix(b"\n").removesuffix(b"\r")
+        if b"\r" in within or b"\0" in within or line[:1] in (b" ", b"\t"):
+            raise BadMessage(400, "a line that cannot be read")
+        return line
+
 
 class Conversation(BaseHTTPRequestHandler):
     """One connection: request after request."""
@@ -55,7 +73,7 @@ class Conversation(BaseHTTPRequestHandler):
         super().setup()
         self.rfile.close()
         self._reader = PatientReader(self.connection)
-        self.rfile = io.BufferedReader(self._reader, 64 * 1024)
+        self.rfile = StrictLines(self._reader, 64 * 1024)
 
     def handle_one_request(self) -> None:
         if not self.server.connections.rest(self.connection):
@@ -63,11 +81,19 @@ class Conversation(BaseHTTPRequestHandler):
             return
         self._reader.renew()
         self._awaits_leave = False
-        self.command = self.path = ""
+        self.command = self.path = self.requestline = ""
+        self.request_version = self.default_request_version
+        self.headers = self.MessageClass()
         try:
-            super().handle_one_request()
+            self._one_request()
         except (Disconnected, ConnectionError):
             self.close_connection = True
+
+    def _one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except BadMessage as e:  # in its head
+            self.send_error(e.status, e.reason)
 
     def parse_request(self) -> bool:
         self.server.connections.work(self.connection)
@@ -80,6 +106,7 @@ class Conversation(BaseHTTPRequestHandler):
 
     def respond(self) -> None:
         """Answer the request whose head was just read."""
+        self._reader.end_head()
         body = EMPTY
         try:
             body = self._body()
@@ -97,6 +124,8 @@ class Conversation(BaseHTTPRequestHandler):
     def _body(self) -> Body:
         if self.headers.defects:
             raise BadMessage(400, "the header cannot be read")
+        if any(len(self.headers.get_all(name, [])) > 1 for name in ONCE):
+            raise BadMessage(400, f"one of {', '.join(ONCE)} comes twice")
         body = body_of(
             self.rfile,
             self.headers.get_all("Content-Length", []),
@@ -133,8 +162,7 @@ class Conversation(BaseHTTPRequestHandler):
             self._linger()
 
     def _served(self, answer: Answer) -> Served:
-        headers = getattr(self, "headers", None)  # there are none if the head could not be read
-        agent = str(headers.get("User-Agent", "")) if headers else ""
+        agent = str(self.headers.get("User-Agent", ""))
         return Served(
             method=_shown(self.command),
             target=_shown(self.path),

@@ -12,13 +12,16 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from nv2.server.messages import Disconnected
+from nv2.server.messages import BadMessage, Disconnected
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 IDLE = 60.0
 """Seconds that an open connection may rest between two requests; clients open a new one at little cost."""
+
+MAX_HEAD = 128 * 1024
+"""Bytes of a request's head, which lies in memory before anybody knows who asks; a line of it has half of that."""
 
 GRACE = 20.0
 """Seconds of waiting that every request may cost: enough to unpack a layer's first bytes."""
@@ -30,7 +33,8 @@ SLOWEST = 1024
 class PatientReader(io.RawIOBase):
     """The reading side of `connection`; wrap it in a `BufferedReader`.
 
-    Reading raises `Disconnected` when the patience is used up or the connection breaks.
+    Reading raises `Disconnected` when the patience is used up or the connection breaks, and `BadMessage` when a
+    head is longer than `MAX_HEAD`.
     """
 
     def __init__(self, connection: socket.socket, idle: float = IDLE, grace: float = GRACE) -> None:
@@ -46,6 +50,11 @@ class PatientReader(io.RawIOBase):
         self._received = 0
         self._waited = 0.0
         self.begun = 0.0
+        self._in_head = True
+
+    def end_head(self) -> None:
+        """The head has been read; bodies have limits of their own."""
+        self._in_head = False
 
     @property
     def received(self) -> int:
@@ -61,6 +70,8 @@ class PatientReader(io.RawIOBase):
         wait = self._grace + self._received / SLOWEST - self._waited if self._received else self._idle
         if wait <= 0:
             raise Disconnected("the client was too slow")
+        if self._in_head and self._received >= MAX_HEAD:
+            raise BadMessage(431, f"a head has at most {MAX_HEAD} bytes")
         started = time.monotonic()
         try:
             self._connection.settimeout(wait)

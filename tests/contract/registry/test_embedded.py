@@ -148,6 +148,15 @@ def test_an_old_client_is_answered_and_the_connection_ends(wire: socket.socket) 
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nno colon here\r\nContent-Length: 1\r\n\r\nx", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length : 1\r\n\r\nx", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nA: b\rContent-Length: 1\r\n\r\nx", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nA: b\0c\r\n\r\n", 400),
+        (b"GET /v2/\rX HTTP/1.1\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\n" + (b"A: " + b"a" * 30_000 + b"\r\n") * 10 + b"\r\n", 431),
         (b"GET * HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
         (b"GET http://elsewhere/v2/ HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
         (b"GET /v2/../../etc/passwd HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
@@ -168,6 +177,32 @@ def test_what_is_no_proper_request_is_refused_and_the_next_client_is_served(
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert b'{"errors":[{"code":"' in answer
     assert client.ask("GET", "/v2/").status == 200
+
+
+def test_what_a_proxy_takes_for_one_field_is_not_two_requests(wire: socket.socket, client: Client) -> None:
+    """A lone CR would make a chunked body of nothing here, and a request of what the proxy sends as the body."""
+    smuggled = b"0\r\n\r\nPUT /v2/x/manifests/smuggled HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
+    head = b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nA: b\rTransfer-Encoding: chunked\r\n"
+    wire.sendall(head + b"Content-Length: %d\r\n\r\n" % len(smuggled) + smuggled)
+    wire.shutdown(socket.SHUT_WR)
+    answer = everything(wire)
+    assert (answer.count(b"HTTP/1.1 "), answer[:13]) == (1, b"HTTP/1.1 400 ")
+
+
+def test_a_long_head_of_many_requests_on_one_connection_is_no_long_head(wire: socket.socket) -> None:
+    ping = b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 30_000 + b"\r\n\r\n"
+    answers = b""
+    for _ in range(8):
+        wire.sendall(ping)
+        answers += wire.recv(65536)
+    assert answers.count(b"HTTP/1.1 200 ") == 8
+
+
+def test_a_large_body_behind_a_long_head_is_no_long_head(wire: socket.socket) -> None:
+    data = b"x" * 1_000_000
+    head = f"POST /v2/long/blobs/uploads/?digest={digest_of(data)} HTTP/1.1\r\nA: {'a' * 60_000}\r\n"
+    wire.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+    assert wire.recv(1000).startswith(b"HTTP/1.1 201 ")
 
 
 def test_a_header_cannot_be_smuggled_through_a_manifest(wire: socket.socket) -> None:

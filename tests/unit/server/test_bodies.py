@@ -50,6 +50,10 @@ def test_a_trailer_is_dropped_and_the_next_request_stays() -> None:
         b"fffffffffffffffff\r\nhello",
         b"5" + b" " * 300 + b"\r\nhello\r\n0\r\n\r\n",
         b"5\r\nhello!\r\n0\r\n\r\n",
+        b"5\nhello\r\n0\r\n\r\n",
+        b"5;a\nb\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhello\n0\r\n\r\n",
+        b"5\r\nhello\r\n0\r\n\n" + b"x" * MAX_TRAILER,
         b"0\r\n" + b"a: b\r\n" * MAX_TRAILER + b"\r\n",
     ],
 )

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from nv2.server.messages import Disconnected
-from nv2.server.patience import PatientReader
+from nv2.server.messages import BadMessage, Disconnected
+from nv2.server.patience import MAX_HEAD, PatientReader
 
 
 @pytest.fixture
@@ -58,3 +58,23 @@ def test_a_client_without_grace_left_is_not_waited_for(ends: tuple[socket.socket
     reader.renew()
     theirs.sendall(b"next")
     assert reader.read(4) == b"next"
+
+
+def test_a_head_has_its_limit_and_a_body_another(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    for ended in (False, True):
+        reader = PatientReader(ours)
+        if ended:
+            reader.end_head()
+        left = MAX_HEAD
+        while left:
+            theirs.sendall(b"x" * 1024)
+            left -= len(reader.read(1024) or b"")
+        theirs.sendall(b"y")
+        if ended:
+            assert reader.read(1) == b"y"
+        else:
+            with pytest.raises(BadMessage) as refused:
+                reader.read(1)
+            assert refused.value.status == 431
+            assert ours.recv(1) == b"y"
