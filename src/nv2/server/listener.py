@@ -12,6 +12,7 @@ import socketserver
 import ssl
 import sys
 import threading
+import time
 from typing import Any
 
 from nv2.errors import EnvironmentFailure
@@ -20,6 +21,9 @@ from nv2.server.conversation import Conversation
 from nv2.server.loopback import check_address
 from nv2.server.messages import Application, Disconnected
 from nv2.server.tls import ServerCertificate
+
+PAUSE = 0.5
+"""Seconds before the next try when no file may be opened any more."""
 
 END_GRACE = 5.0
 """Seconds for requests under way when the listener ends."""
@@ -85,12 +89,22 @@ class Listener(socketserver.ThreadingTCPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """The next connection; keys are agreed on later, in its own thread, so that nobody else waits for it."""
-        connection, address = super().get_request()
+        connection, address = self._accepted()
         if self.certificate:
             connection = self.certificate.context.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
         return connection, address
+
+    def _accepted(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except OSError as e:
+            if e.errno in (errno.EMFILE, errno.ENFILE):
+                # The connection stays in the queue, and would be asked for again and again.
+                self.application.warn(f"a connection waits: {(e.strerror or '').lower()}")
+                time.sleep(PAUSE)
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Begin a conversation, unless there are too many already."""

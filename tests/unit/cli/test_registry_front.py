@@ -6,7 +6,9 @@ import base64
 import contextlib
 import http.client
 import json
+import resource
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +24,8 @@ import nv2
 from tests.world.sockets import Identity, make_identity
 
 SOURCE = str(Path(nv2.__file__).parent.parent)
+
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {}); "
 
 START = "from nv2.cli.__main__ import run; run()"
 
@@ -62,14 +66,14 @@ def identity(tmp_path: Path) -> Identity:
     return make_identity(tmp_path)
 
 
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-c", START, "registry", "serve", "--dir", "r", *words]
+def _command(*words: str, start: str = START) -> list[str]:
+    return [sys.executable, "-c", start, "registry", "serve", "--dir", "r", *words]
 
 
 @contextlib.contextmanager
-def _running(folder: Path, *words: str) -> Iterator[Running]:
+def _running(folder: Path, *words: str, files: tuple[int, int] | None = None) -> Iterator[Running]:
     with subprocess.Popen(
-        _command(*words),
+        _command(*words, start=LIMITED.format(files) + START if files else START),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -173,6 +177,30 @@ def test_read_only_is_for_everybody(tmp_path: Path, identity: Identity) -> None:
         assert registry.status("/v2/a/blobs/uploads/", "alice", "POST") == 405
         assert registry.status("/v2/_catalog", "alice") == 200
         registry.stop()
+
+
+def test_where_no_file_may_be_opened_any_more_connections_wait_and_it_serves_on(tmp_path: Path) -> None:
+    most = 30
+    with _running(tmp_path, "--listen", "127.0.0.1:0", files=(most, most)) as registry:
+        lines = [socket.create_connection(("127.0.0.1", registry.port), timeout=30) for _ in range(most)]
+        assert registry.process.stderr is not None
+        said = "".join(
+            iter(registry.process.stderr.readline, "Warning: a connection waits: too many open files\n")
+        )
+        for line in lines:
+            line.close()
+        with socket.create_connection(("127.0.0.1", registry.port), timeout=30) as line:
+            line.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert line.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert registry.stop().count("a connection waits") < 20, "it pauses between two tries"
+    assert f"Warning: 256 connections may take 1380 open files, and {most} are allowed here" in said
+
+
+def test_it_takes_as_many_files_as_its_connections_may_need_and_may_have(tmp_path: Path) -> None:
+    with _running(tmp_path, "--listen", "127.0.0.1:0", files=(100, 2000)) as registry:
+        limits = resource.prlimit(registry.process.pid, resource.RLIMIT_NOFILE)
+        assert limits == (1380, 2000)
+        assert "allowed here" not in registry.stop()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 10_000
 """Each is a thread; more take more memory than such a machine has."""
 
+FILES_EACH = 5
+"""Files that a connection has open at most: itself, content or an upload, the index, its journal."""
+
+FILES_BESIDES = 100
+
 USUAL_GRACE = timedelta(seconds=5)
 
 LONGEST_GRACE = timedelta(hours=1)
@@ -64,11 +69,30 @@ def warn_of_openness(call: Call, made: Front, host: str) -> None:
 
 
 def connections(call: Call) -> int:
-    """How many may be open at a time. Raises `UsageError`."""
+    """How many may be open at a time, and room for their files. Raises `UsageError`."""
     found = call.number("max-connections")
     if not 1 <= found <= MOST_CONNECTIONS:
         raise UsageError(f"{found} connections cannot be", hint=f"possible: 1 to {MOST_CONNECTIONS}")
+    wanted = FILES_EACH * found + FILES_BESIDES
+    allowed = _allow_files(wanted)
+    if allowed < wanted:
+        call.output.warn(f"{found} connections may take {wanted} open files, and {allowed} are allowed here")
     return found
+
+
+def _allow_files(wanted: int) -> int:
+    """Let this process open `wanted` files, or as many as it may; how many those are."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    except (OSError, ValueError):  # some systems have a lower limit of their own
+        return soft
+    return possible
 
 
 def grace(call: Call) -> float:
