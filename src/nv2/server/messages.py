@@ -52,6 +52,8 @@ class Call(NamedTuple):
     """The address of who asks, as the connection has it."""
     user: str = ""
     """Who asks, once a layer has made sure of it; empty for somebody unknown."""
+    upload_limit: int = 0
+    """Bytes that an upload may have in all, however many requests bring them; 0 for any. A layer says so."""
 
     def first(self, key: str) -> str | None:
         """The first value of `key` in the query, or None if it is absent or empty."""

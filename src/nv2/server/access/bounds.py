@@ -16,7 +16,10 @@ def read_only(call: Call, respond: Respond) -> Answer:
 
 
 class BodyLimit:
-    """Refuse bodies of more than `limit` bytes: those that say so at once, the others where they pass it."""
+    """Refuse bodies of more than `limit` bytes: those that say so at once, the others where they pass it.
+
+    What comes in several requests is bounded where it is put together (`Call.upload_limit`).
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -25,7 +28,7 @@ class BodyLimit:
         """The answer to `call`, or 413."""
         if (call.body.size or 0) > self.limit:
             return Refusal(413, "SIZE_INVALID", f"a request has at most {self.limit} bytes here").answer
-        return respond(call._replace(body=_Counted(call.body, self.limit)))
+        return respond(call._replace(body=_Counted(call.body, self.limit), upload_limit=self.limit))
 
 
 class _Counted:

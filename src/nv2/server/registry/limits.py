@@ -25,6 +25,9 @@ class Limits(NamedTuple):
     upload_rest: float = 24 * 3600.0
     """Seconds after which an upload that nobody continued is dropped."""
 
+    upload_yield: float = 3600.0
+    """Seconds after which such an upload makes room for another one, where there are too many."""
+
     reserve: int = 8 * 1024 * 1024
     """Bytes of the disk that pushes leave free: on a disk that is full to the last, nothing could be deleted either,
     because the index must write that down."""

@@ -78,6 +78,10 @@ class Upload:
         """Whether it is an upload into `repository`."""
         return self._place == _place(repository)
 
+    def rests_since(self, before: float) -> bool:
+        """Whether nobody works on it, nor has since `before`, by the monotonic clock."""
+        return not self._lock.locked() and self.touched < before
+
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other requests away from this upload; they are refused, not kept waiting."""
@@ -89,16 +93,25 @@ class Upload:
             self.touched = time.monotonic()
             self._lock.release()
 
-    def append(self, body: Body, reserve: int) -> None:
-        """Add the bytes of `body`; `size` grows with each piece that is written. Raises `OSError` as `check_room`."""
+    def append(self, body: Body, reserve: int, most: int = 0) -> None:
+        """Add the bytes of `body`; `size` grows with each piece that is written.
+
+        Raises `OSError` as `check_room`, and `Refusal` (413) where there would be more than `most` bytes, 0 for any.
+        """
+        self._check_size(body.size or 0, most)
         with self.file.open("r+b") as file:
             self._catch_up(file)
             while data := body.read(PIECE):
                 check_room(self.file.parent, reserve)
+                self._check_size(len(data), most)
                 file.write(data)
                 file.flush()
                 self._hash(data)
                 self.size += len(data)
+
+    def _check_size(self, more: int, most: int) -> None:
+        if most and self.size + more > most:
+            raise Refusal(413, "SIZE_INVALID", f"a blob has at most {most} bytes here")
 
     def _hash(self, data: bytes) -> None:
         self._hashed.update(data)
@@ -154,6 +167,8 @@ class Uploads:
         with self._lock:
             self._drop_rested()
             if len(self._open) >= self._limits.uploads:
+                self._drop_longest_resting()
+            if len(self._open) >= self._limits.uploads:
                 raise Refusal(
                     429, "TOOMANYREQUESTS", "too many uploads are open", headers={"Retry-After": "10"}
                 )
@@ -190,5 +205,16 @@ class Uploads:
 
     def _drop_rested(self) -> None:
         oldest = time.monotonic() - self._limits.upload_rest
-        for identifier in [key for key, upload in self._open.items() if upload.touched < oldest]:
-            self._open.pop(identifier).file.unlink(missing_ok=True)
+        for upload in [upload for upload in self._open.values() if upload.rests_since(oldest)]:
+            self._drop(upload)
+
+    def _drop_longest_resting(self) -> None:
+        """Make room: clients that broke off must not keep all others out for a day."""
+        before = time.monotonic() - self._limits.upload_yield
+        resting = [upload for upload in self._open.values() if upload.rests_since(before)]
+        if resting:
+            self._drop(min(resting, key=lambda upload: upload.touched))
+
+    def _drop(self, upload: Upload) -> None:
+        del self._open[upload.identifier]
+        upload.file.unlink(missing_ok=True)

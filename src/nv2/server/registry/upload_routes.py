@@ -81,7 +81,7 @@ def _append(storage: Storage, repository: str, upload: Upload, call: Call) -> No
         )
     if span and call.body.size not in (None, span.size):
         raise _wrong_length(span, repository, upload)
-    upload.append(call.body, storage.limits.reserve)
+    upload.append(call.body, storage.limits.reserve, call.upload_limit)
     if span and upload.size - before != span.size:
         raise _wrong_length(span, repository, upload)
 

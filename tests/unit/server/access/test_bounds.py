@@ -27,6 +27,17 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread() -> None:
     assert ask(lambda call: limit(call, _reading), "PUT", "/", b"123456").status == 413
 
 
+def test_what_comes_in_several_requests_is_bounded_where_it_is_put_together() -> None:
+    told: list[int] = []
+
+    def telling(call: Call) -> Answer:
+        told.append(call.upload_limit)
+        return Answer(202)
+
+    ask(lambda call: BodyLimit(5)(call, telling), "PATCH", "/")
+    assert told == [5]
+
+
 class Endless:
     size = None
 

@@ -8,8 +8,9 @@ import pytest
 
 from nv2.oci.digest import digest_of
 from nv2.server.bodies import SizedBody
-from nv2.server.messages import Call, Disconnected
+from nv2.server.messages import Body, Call, Disconnected
 from nv2.server.registry import upload_routes
+from nv2.server.registry.errors import Refusal
 from nv2.server.registry.limits import Limits
 from nv2.server.registry.request_names import Target
 from tests.unit.server.calls import Heard
@@ -159,6 +160,62 @@ def test_uploads_that_nobody_continues_make_room(shelf: Shelf) -> None:
     assert impatient.ask("GET", first).status == 404
     assert len(files(impatient)) == 1
     impatient.storage.close()
+
+
+def test_when_there_are_too_many_the_longest_resting_one_makes_room_and_none_that_is_worked_on(
+    shelf: Shelf,
+) -> None:
+    full = Shelf(shelf.directory.with_name("full"), Limits(uploads=2, upload_yield=-1.0))
+    first, second = begin(full), begin(full)
+    assert full.ask("PATCH", first, b"hel").status == 202, "now the second rests longer"
+    begin(full)
+    assert [full.ask("GET", upload).status for upload in (first, second)] == [204, 404]
+    with full.storage.uploads.find("a", first.rpartition("/")[2]).alone():
+        third = begin(full)
+        begin(full)
+        assert [full.ask("GET", upload).status for upload in (first, third)] == [204, 404]
+    full.storage.close()
+
+
+def test_an_upload_that_is_worked_on_is_not_one_that_rests_too_long(shelf: Shelf) -> None:
+    impatient = Shelf(shelf.directory.with_name("impatient"), Limits(uploads=2, upload_rest=-1.0))
+    first = begin(impatient)
+    with impatient.storage.uploads.find("a", first.rpartition("/")[2]).alone():
+        begin(impatient)
+        assert impatient.ask("GET", first).status == 204
+    impatient.storage.close()
+
+
+class Stream:
+    """A body of a length that nobody said."""
+
+    size = None
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def read(self, size: int) -> bytes:
+        return self._data.read(min(size, 2))
+
+
+@pytest.mark.parametrize("sized", [True, False], ids=["whose length is said", "in chunks"])
+def test_an_upload_has_its_limit_however_many_requests_bring_it(shelf: Shelf, sized: bool) -> None:
+    def add(upload: str, data: bytes) -> int:
+        body: Body = SizedBody(io.BytesIO(data), len(data)) if sized else Stream(data)
+        target, digest = Target("a", upload.rpartition("/")[2]), digest_of(b"hello")
+        call = Call("PUT", "", body, query={"digest": (digest,)}, upload_limit=5)
+        try:
+            return upload_routes.finish(shelf.storage, call, target).status
+        except Refusal as e:
+            return e.status
+
+    upload = begin(shelf)
+    assert shelf.ask("PATCH", upload, b"hel").status == 202
+    assert add(upload, b"lo!") == 413
+    assert shelf.ask("GET", f"a/blobs/{HELLO}").status == 404
+    other = begin(shelf)
+    assert shelf.ask("PATCH", other, b"hel").status == 202
+    assert add(other, b"lo") == 201
 
 
 def test_a_blob_is_mounted_from_another_repository(shelf: Shelf) -> None:
