@@ -56,11 +56,19 @@ def registry(wabbit: CommandLine) -> Iterator[RunningRegistry]:
 class Heard:
     """What the registry answered."""
 
-    def __init__(self, registry: RunningRegistry, method: str, path: str, data: bytes = b"") -> None:
+    def __init__(
+        self,
+        registry: RunningRegistry,
+        method: str,
+        path: str,
+        data: bytes = b"",
+        media_type: str = mt.IMAGE_INDEX,
+    ) -> None:
         connection = http.client.HTTPConnection("localhost", registry.port, timeout=30)
-        connection.request(method, f"/v2/{path}", data, {"Content-Type": mt.IMAGE_INDEX})
+        connection.request(method, f"/v2/{path}", data, {"Content-Type": media_type})
         answer = connection.getresponse()
         self.status, self.data = answer.status, answer.read()
+        self.type = answer.headers["Content-Type"]
         connection.close()
 
 
@@ -226,3 +234,32 @@ def test_old_news_is_asked_anew(wabbit: CommandLine, monkeypatch: pytest.MonkeyP
     late = admission.time.monotonic() + timedelta(minutes=2).total_seconds()
     monkeypatch.setattr(admission.time, "monotonic", lambda: late)
     assert current() is not first
+
+
+def test_what_a_tag_names_does_not_become_another_type(
+    wabbit: CommandLine, registry: RunningRegistry
+) -> None:
+    """The signature is about the type, too, and a yes to one type is none to another."""
+    data = json.dumps({"schemaVersion": 2}).encode()
+    by_digest = f"app/manifests/{digest_of(data)}"
+    Heard(registry, "PUT", by_digest, data)
+    sign(wabbit, f"{registry.address}/app@{digest_of(data)}")
+    assert Heard(registry, "PUT", "app/manifests/v1", data).status == 201
+    for name in ("app/manifests/v1", "app/manifests/v2", by_digest, f"{by_digest}?tag=v1"):
+        assert Heard(registry, "PUT", name, data, mt.IMAGE_MANIFEST).status == 403, name
+    assert Heard(registry, "GET", "app/manifests/v1").type == mt.IMAGE_INDEX
+    assert Heard(registry, "GET", "app/manifests/v2").status == 404
+    assert Heard(registry, "PUT", "app/manifests/v2", data).status == 201
+
+
+def test_who_pushes_as_a_wrong_type_first_keeps_nobody_from_the_right_one(
+    wabbit: CommandLine, registry: RunningRegistry
+) -> None:
+    data = json.dumps({"schemaVersion": 2}).encode()
+    by_digest = f"app/manifests/{digest_of(data)}"
+    assert Heard(registry, "PUT", by_digest, data, mt.IMAGE_MANIFEST).status == 201
+    Heard(registry, "PUT", by_digest, data)
+    sign(wabbit, f"{registry.address}/app@{digest_of(data)}")
+    assert Heard(registry, "PUT", by_digest, data, mt.IMAGE_MANIFEST).status == 201
+    assert Heard(registry, "PUT", "app/manifests/v1", data).status == 201
+    assert Heard(registry, "GET", "app/manifests/v1").type == mt.IMAGE_INDEX

@@ -44,7 +44,7 @@ class Admission:
     def __init__(self, current: Callable[[], Judge]) -> None:
         self._current = current
         self._lock = threading.Lock()
-        self._trusted: dict[tuple[str, Digest], _Trusted] = {}
+        self._trusted: dict[tuple[str, Digest, str], _Trusted] = {}
 
     def refusal(self, storage: Storage, repository: str, subject: Descriptor) -> str | None:
         """Why no tag of `repository` may name `subject`; None if it may. Fails closed."""
@@ -53,7 +53,7 @@ class Admission:
         except Nv2Error as e:
             return f"could not decide: the trust policy cannot be used: {e}"
         found = _Trusted(judge, storage.referrer_digests(repository, subject.digest))
-        key = repository, subject.digest
+        key = repository, subject.digest, subject.media_type
         if self._trusted.get(key) == found:
             return None
         reason = judge.refusal(OwnContent(storage, repository), repository, subject)
@@ -61,7 +61,7 @@ class Admission:
             self._remember(key, found)
         return reason
 
-    def _remember(self, key: tuple[str, Digest], found: _Trusted) -> None:
+    def _remember(self, key: tuple[str, Digest, str], found: _Trusted) -> None:
         with self._lock:
             while len(self._trusted) >= MAX_REMEMBERED:
                 del self._trusted[next(iter(self._trusted))]

@@ -20,7 +20,7 @@ OURS = frozenset({INDEX, "lock", "uploads", "blobs"})
 def claim(directory: Path) -> BinaryIO:
     """Make the directory ours until the returned file is closed."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(0o700, parents=True, exist_ok=True)  # other users of the machine have no login
         if not (directory / INDEX).exists() and any(e.name not in OURS for e in directory.iterdir()):
             raise UsageError(
                 "the directory holds other things than a registry",

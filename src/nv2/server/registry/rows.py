@@ -141,6 +141,19 @@ def check(db: sqlite3.Connection, repository: int | None, name: str, condition: 
         raise Refusal(412, "DENIED", f"{name} names {current.digest if current else 'nothing'} by now")
 
 
+def refuse_other_type(db: sqlite3.Connection, repository: int | None, manifest: NewManifest) -> None:
+    """Raise `Refusal` if a tag names the same bytes as another type: signatures are about type and digest."""
+    row = db.execute(
+        "SELECT media_type FROM manifests WHERE repository = ?1 AND digest = ?2 AND media_type != ?3"
+        " AND EXISTS (SELECT 1 FROM tags WHERE repository = ?1 AND digest = ?2)",
+        (repository, manifest.digest, manifest.media_type),
+    ).fetchone()
+    if row:
+        raise Refusal(
+            403, "DENIED", f"a tag names this content as {row[0]}, and may not name it as another type"
+        )
+
+
 def refuse_missing(db: sqlite3.Connection, repository: int | None, needs: Iterable[Digest]) -> None:
     """Raise `Refusal` if the repository lacks one of the blobs."""
     for digest in sorted(needs):

@@ -118,11 +118,14 @@ class Storage:
     ) -> None:
         """Add `manifest` and let `tags` name it, if what `name` names now meets `condition`.
 
-        Raises `Refusal` if it does not, or if a needed blob is missing.
+        Raises `Refusal` if it does not, or if a needed blob is missing; and, where tags were judged, if one names it
+        as another type.
         """
         with self.uploads.written(manifest.data) as file, self._database.writing() as db:
             found = rows.make_repository(db, repository)
             rows.check(db, found, name, condition)
+            if self.admission is not None:
+                rows.refuse_other_type(db, found, manifest)
             if not self.limits.sparse:
                 rows.refuse_missing(db, found, manifest.needs)
             self._content.adopt(file, manifest.digest)

@@ -173,3 +173,12 @@ def test_what_is_pushed_while_the_same_is_deleted_is_there_or_not_but_never_half
 
 def test_a_condition_on_what_is_not_there(shelf: Shelf) -> None:
     assert not shelf.storage.remove_tag("a", "v1", Condition(none_match="*"))
+
+
+def test_a_directory_that_it_makes_is_for_its_own_user_and_one_that_is_there_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "shared").mkdir(0o755)
+    for name, mode in (("made", 0o700), ("shared", 0o755)):
+        Storage(tmp_path / name).close()
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
