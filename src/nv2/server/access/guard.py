@@ -81,7 +81,7 @@ class Guard:
             return Asker()
         if kind.lower() == "bearer" and settings.tokens and call.path != TOKEN:
             grant = self._tokens.read(shown.strip())
-            if grant and (not grant.user or grant.user in settings.passwords):
+            if grant and settings.passwords.seal(grant.user) == grant.seal:
                 return Asker(grant.user, grant.scopes, known=True)
             raise self._unknown(settings, call, "the token is not valid", error="invalid_token")
         if kind.lower() == "basic" and (found := _name_and_password(shown)):

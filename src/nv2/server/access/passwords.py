@@ -35,7 +35,11 @@ AT_ONCE = 2
 PATIENCE = 5.0
 """Seconds that a login waits for its turn."""
 
-_LINE = re.compile(r"(?P<user>[^:\s]{1,128}):(?P<hash>\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53})", re.ASCII)
+_LINE = re.compile(
+    r"(?P<user>[^:\s]{1,128}):(?P<hash>\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31})",
+    re.ASCII,
+)
+"""The last digit of a salt has two bits; bcrypt fails at any other."""
 
 
 class Busy(Exception):
@@ -90,6 +94,11 @@ class Passwords:
     def __contains__(self, user: str) -> bool:
         return user in self._hashes
 
+    def seal(self, user: str) -> str:
+        """What changes with the password of `user`, and tells nothing of it; empty for an unknown one."""
+        hashed = self._hashes.get(user)
+        return hashlib.sha256(hashed).hexdigest()[:16] if hashed else ""
+
     def check(self, user: str, password: bytes) -> bool:
         """Whether `password` is that of `user`; for an unknown one this takes as long. Raises `Busy`."""
         shown = hmac.digest(self._key, user.encode() + b"\0" + password, hashlib.sha256)
@@ -118,6 +127,6 @@ def _bcrypt() -> Any:
     except ImportError:
         raise ConfigurationError(
             "htpasswd files take the package bcrypt",
-            hint="install nv2 with its extra: pip install 'nv2[registry]'",
+            hint="install it where nv2 is: pip install 'bcrypt>=5'",
         ) from None
     return bcrypt

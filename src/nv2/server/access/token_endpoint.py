@@ -21,7 +21,8 @@ def answer(tokens: Tokens, settings: Settings, user: str, call: Call) -> Answer:
         raise Refusal(405, "UNSUPPORTED", "tokens are asked for with GET", headers={"Allow": "GET, HEAD"})
     scopes = read_scopes(call.query.get("scope", ()))
     allowed = [scope for scope in scopes if settings.rights.allow(user, scope)]
-    token = tokens.grant(user, allowed, settings.token_seconds)
+    seal = settings.passwords.seal(user) if settings.passwords else ""
+    token = tokens.grant(user, allowed, settings.token_seconds, seal)
     issued = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = {"token": token, "access_token": token, "expires_in": settings.token_seconds, "issued_at": issued}
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}

@@ -33,6 +33,8 @@ class Grant(NamedTuple):
     user: str
     """Empty for somebody unknown."""
     scopes: frozenset[Scope]
+    seal: str = ""
+    """`Passwords.seal` of the user, when it was granted."""
 
 
 class Tokens:
@@ -42,13 +44,13 @@ class Tokens:
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
-    def grant(self, user: str, scopes: Iterable[Scope], lifetime: int = LIFETIME) -> str:
-        """A token for `user` and `scopes`, good for `lifetime` seconds."""
+    def grant(self, user: str, scopes: Iterable[Scope], lifetime: int = LIFETIME, seal: str = "") -> str:
+        """A token for `user` and `scopes`, good for `lifetime` seconds and as long as the user's `seal` is this one."""
         now = int(self._clock())
         access = [
             {"type": kind, "name": name, "actions": [action]} for kind, name, action in sorted(set(scopes))
         ]
-        claims = {"sub": user, "iat": now, "nbf": now, "exp": now + lifetime, "access": access}
+        claims = {"sub": user, "iat": now, "nbf": now, "exp": now + lifetime, "access": access, "seal": seal}
         signed = f"{_encoded(_HEADER)}.{_encoded(claims)}"
         return f"{signed}.{self._signature(signed)}"
 
@@ -63,7 +65,7 @@ class Tokens:
         if not claims["nbf"] <= self._clock() < claims["exp"]:
             return None
         access = frozenset(Scope(item["type"], item["name"], item["actions"][0]) for item in claims["access"])
-        return Grant(claims["sub"], access)
+        return Grant(claims["sub"], access, claims["seal"])
 
     def _signature(self, signed: str) -> str:
         return _base64(hmac.digest(self._key, signed.encode(), hashlib.sha256))

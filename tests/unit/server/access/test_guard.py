@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from nv2.server.access.guard import Guard
@@ -222,3 +223,23 @@ def test_rights_and_users_that_were_taken_away_count_at_once_for_tokens_too(
     (tmp_path / "others").write_text(without)
     guard.settings = settings(htpasswd="others", rights=[RIGHTS[2]], tokens=True)
     assert status() == 401
+
+
+def test_who_has_a_new_password_needs_a_new_token_and_others_do_not(
+    settings: Callable[..., Settings], htpasswd: str, tmp_path: Path
+) -> None:
+    guard = Guard(settings(tokens=True))
+
+    def respond(call: Call) -> Answer:
+        return guard(call, echo)
+
+    scope = "scope=repository:public:pull"
+    held = {user: _token(respond, scope, authorization=basic(user)) for user in ("ci", "bob")}
+    held["nobody"] = _token(respond, "scope=repository:open:pull")
+    lines = dict(line.split(":") for line in htpasswd.splitlines())
+    changed = {**lines, "ci": bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode()}
+    (tmp_path / "changed").write_text("".join(f"{user}:{hashed}\n" for user, hashed in changed.items()))
+    guard.settings = settings(htpasswd="changed", tokens=True)
+    for user, path, status in (("ci", "public", 401), ("bob", "public", 200), ("nobody", "open", 200)):
+        heard = ask(respond, "GET", f"/v2/{path}/tags/list", host="a", authorization=held[user])
+        assert heard.status == status, user

@@ -13,7 +13,7 @@ from nv2.server.access.rights import CATALOG, Scope
 from nv2.server.access.settings import read_settings
 from tests.unit.server.access.conftest import RIGHTS
 
-HASH = "$2y$05$" + "a" * 53
+HASH = "$2y$05$" + "a" * 21 + "e" * 32
 
 
 def _read(folder: Path, document: Any, htpasswd: str = "") -> Any:
@@ -53,6 +53,7 @@ WRONG_USERS = (
     (f"a:{HASH}\n\n# b\na:{HASH}\n",            4,    "named before"),
     (f"a:{HASH.replace('05', '20')}\n",         1,    "the cost is 20"),
     (f"a:{HASH.replace('05', '02')}\n",         1,    "the cost is 02"),
+    (f"alice:$2y$05${'a' * 53}\n",              1,    "not a user and a bcrypt hash"),
     (f"anonymous:{HASH}\n",                     1,    "nobody can have this name"),
     (f"*:{HASH}\n",                             1,    "nobody can have this name"),
     ("# nobody\n",                              0,    "nobody is named"),
