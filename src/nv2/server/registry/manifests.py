@@ -29,6 +29,10 @@ _MEDIA_TYPE = re.compile(
 )
 
 
+SANDBOX = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+"""A manifest may be of any type, `text/html` too: no browser that has logged in runs what others pushed."""
+
+
 def get(storage: Storage, call: Call, target: Target) -> Answer:
     """The manifest that a tag or digest names."""
     manifest = storage.manifest(target.repository, known_name(target.name))
@@ -37,7 +41,7 @@ def get(storage: Storage, call: Call, target: Target) -> Answer:
     content = storage.open_manifest(manifest) if manifest else None
     if manifest is None or content is None:
         raise _unknown()
-    headers = {"Docker-Content-Digest": manifest.digest, "ETag": entity_tag(manifest.digest)}
+    headers = {"Docker-Content-Digest": manifest.digest, "ETag": entity_tag(manifest.digest), **SANDBOX}
     if not condition_of(call.headers)._replace(match=None).holds(manifest.digest):
         content.file.close()
         return Answer(304, headers)

@@ -206,3 +206,11 @@ def test_a_manifest_and_a_blob_of_the_same_bytes_do_not_take_each_other_away(she
     shelf.ask("PUT", "a/manifests/v1", data, content_type=mt.IMAGE_MANIFEST)
     shelf.ask("DELETE", f"a/blobs/{digest}")
     assert shelf.ask("GET", "a/manifests/v1").data == data
+
+
+def test_a_browser_runs_nothing_that_somebody_pushed(shelf: Shelf) -> None:
+    data = b'{"schemaVersion": 2, "annotations": {"a": "<script>alert(1)</script>"}}'
+    assert shelf.ask("PUT", "a/manifests/v1", data, content_type="text/html").status == 201
+    headers = shelf.ask("GET", "a/manifests/v1").headers
+    assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert headers["X-Content-Type-Options"] == "nosniff"
