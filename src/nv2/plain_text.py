@@ -33,6 +33,15 @@ def rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+def parse_instant(text: str) -> datetime | None:
+    """The instant that `text` names with its offset, in UTC; None if it names none, or one that no calendar in UTC has."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def span(length: timedelta) -> str:
     """`length` in the two largest units that it has, whole seconds: `14d`, `3d12h`, `5m`, `0s`."""
     left, parts = int(length.total_seconds()), []

@@ -60,12 +60,16 @@ class Numbers:
         self.highest: dict[str, int] = {}
 
     def refusal(self, series: str, number: int | None) -> str | None:
-        seen = self.highest.get(series)
-        if seen is not None and (number is None or number < seen):
-            return f"number {seen} was seen before"
+        if older := self.older(series, number):
+            return older
         if number is not None:
             self.highest[series] = number
         return None
+
+    def older(self, series: str, number: int | None) -> str | None:
+        seen = self.highest.get(series)
+        is_older = seen is not None and (number is None or number < seen)
+        return f"number {seen} was seen before" if is_older else None
 
 
 def place(*, is_fetched: bool = False) -> Place:

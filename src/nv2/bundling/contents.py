@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
 from nv2.oci.reference import Reference, parse_registry
-from nv2.plain_text import quoted, rfc3339
+from nv2.plain_text import parse_instant, quoted, rfc3339
 
 BUNDLE = "application/vnd.nv2.bundle.v1+json"
 """Artifact type of the index."""
@@ -121,11 +120,10 @@ def _refuse_two_meanings(images: Iterable[Image], at: str) -> None:
 
 
 def _instant(text: str | None, at: str) -> datetime:
-    with suppress(ValueError):
-        instant = datetime.fromisoformat(text or "")
-        if instant.tzinfo is not None:
-            return instant
-    raise MalformedManifest(f"does not say when it was made ({mt.CREATED})", at=at)
+    instant = parse_instant(text or "")
+    if instant is None:
+        raise MalformedManifest(f"does not say when it was made ({mt.CREATED})", at=at)
+    return instant
 
 
 def layout_tags(images: Iterable[Image]) -> list[tuple[Descriptor, str]]:

@@ -31,7 +31,7 @@ from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.manifest import parse_manifest
 from nv2.pki.certificate import MAX_CERTIFICATE, Certificate, parse_certificate
 from nv2.pki.certificate_status import MAX_CRL, MAX_RESPONSE
-from nv2.plain_text import one_line, rfc3339
+from nv2.plain_text import one_line, parse_instant, rfc3339
 from nv2.strict_json import Fields
 
 PREFIX = "io.nv2.evidence."
@@ -192,18 +192,10 @@ def _piece(layer: Descriptor, fetch: Fetch, place: str) -> Piece:
 
 def _read_config(data: bytes, at: str) -> tuple[datetime, tuple[Gap, ...]]:
     fields = Fields.of(strict_json.loads(data, MalformedManifest, at=at), f"{at}: config", MalformedManifest)
-    instant = _instant(fields.require("gatheredAt", str))
+    instant = parse_instant(fields.require("gatheredAt", str))
     if instant is None:
         raise MalformedManifest("is not an instant", at=fields.place("gatheredAt"))
     return instant, tuple(_gap(gap) for gap in fields.objects("missing"))
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return instant if instant.tzinfo is not None else None
 
 
 def _gap(fields: Fields) -> Gap:

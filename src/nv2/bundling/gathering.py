@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.bundling.evidence import Evidence, Gap, Kind, Piece
 from nv2.bundling.evidence_manifest import piece
@@ -24,6 +24,9 @@ from nv2.revocation.evidence import Evidence as Asked
 from nv2.revocation.evidence import NewLock
 from nv2.revocation.online import at_once
 from nv2.transport.interface import Transport
+
+if TYPE_CHECKING:
+    from nv2.pki.crl import Crl
 
 NOT_TRUSTED = "nobody was asked: its chain does not end in a trust store of this machine"
 
@@ -157,6 +160,19 @@ def _lists(kept: _Crls, issuers: Sequence[Certificate]) -> Iterator[Piece]:
             except RemoteError:
                 continue
             yield piece(Kind.CRL, url, issuer.thumbprint, "", base)
-            if delta is not None:
+            if delta is not None and _belongs(delta, crl, issuer):
                 yield piece(Kind.DELTA, url, issuer.thumbprint, "", delta)
             break
+
+
+def _belongs(data: bytes, base: Crl, issuer: Certificate) -> bool:
+    """Where the base lists the certificate, nobody has looked at who made the delta."""
+    from nv2.pki.crl import check_fit, parse_crl
+
+    try:
+        delta = parse_crl(data)
+        delta.check_origin(issuer)
+        check_fit(delta, base)
+    except RemoteError:
+        return False
+    return True

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nv2.bundling.evidence import Evidence, Kind, Piece
 from nv2.bundling.kinship import Kin, kin_of
 from nv2.errors import InvalidRevocationData, RemoteError
 from nv2.pki.certificate import Certificate
 from nv2.pki.certificate_status import CLOCK_SKEW, Allowance, Status
-from nv2.pki.crl import Crl, parse_crl
+from nv2.pki.crl import Crl, check_fit, check_scope, parse_crl
 from nv2.pki.ocsp import cache_key, status_by_ocsp
 from nv2.plain_text import rfc3339
-from nv2.revocation.caches import CrlNumbers
+from nv2.revocation.caches import CrlCache, CrlNumbers, OcspCache
 from nv2.revocation.carried import Place
 from nv2.revocation.circumstances import Link
 
@@ -36,6 +36,8 @@ class Fate(Enum):
     KEPT_NEWER = "newerIsHere"
     """What is here is as new, or newer."""
     REFUSED = "refused"
+    FAILED = "failed"
+    """It counts, and a place did not take it: what was there before is there still."""
 
 
 class Placed(NamedTuple):
@@ -67,13 +69,13 @@ def install(
     )
 
 
-def _placed(piece: Piece, kin: Kin, keep: Callable[[Piece, Link], Placed]) -> Placed:
-    link = next(_links_naming(piece, kin), None)
-    if link is None:
+def _placed(piece: Piece, kin: Kin, keep: Callable[[Piece, Sequence[Link]], Placed]) -> Placed:
+    links = tuple(_links_naming(piece, kin))
+    if not links:
         reason = "no certificate of an authority that is trusted here names it"
         return Placed(piece, Fate.REFUSED, reason)
     try:
-        return keep(piece, link)
+        return keep(piece, links)
     except RemoteError as e:
         return Placed(piece, Fate.REFUSED, e.message)
 
@@ -93,20 +95,37 @@ class _Work(NamedTuple):
     now: datetime
     pieces: dict[tuple[Kind, str, str], Piece]
 
-    def keep_crl(self, piece: Piece, link: Link) -> Placed:
+    def keep_crl(self, piece: Piece, links: Sequence[Link]) -> Placed:
         """Keep a CRL with its delta. Raises `InvalidRevocationData`."""
-        base = self._read(piece, link.issuer, is_delta=False)
+        issuer = links[0].issuer
+        found, problem = self._read_both(piece, issuer)
+        _check_is_about_one(found.base, links)
+        if older := self.numbers.older(found.base.series(issuer), found.base.number):
+            return Placed(piece, Fate.KEPT_NEWER, older)
+        tried = [
+            _stored(place.crl, piece.address, found.base.der, found.delta and found.delta.der)
+            for place in self.places
+            if _is_newer(found, _kept(place.crl.load(piece.address), issuer))
+        ]
+        # Only now: a number that is known, of a CRL that lies nowhere, would leave all of its issuer's signers undecided.
+        for crl in found.both:
+            self.numbers.refusal(crl.series(issuer), crl.number)
+        return Placed(piece, _fate(tried), problem)
+
+    def _read_both(self, piece: Piece, issuer: Certificate) -> tuple[_Crls, str]:
+        """Without the delta if it is none, and why: what the complete one lists is news all the same."""
+        base = self._read(piece, issuer, is_delta=False)
         carried = self.pieces.get((Kind.DELTA, piece.address, piece.issuer))
-        delta = self._read(carried, link.issuer, is_delta=True) if carried else None
-        for crl in (base, delta) if delta else (base,):
-            if older := self.numbers.refusal(crl.series(link.issuer), crl.number):
-                return Placed(piece, Fate.KEPT_NEWER, older)
-        stored = False
-        for cache in (place.crl for place in self.places):
-            if _age(base, delta) > _age_of_kept(cache.load(piece.address), link.issuer):
-                cache.store(piece.address, base.der, delta.der if delta else None)
-                stored = True
-        return Placed(piece, Fate.INSTALLED if stored else Fate.KEPT_NEWER)
+        if carried is None:
+            return _Crls(base, None), ""
+        try:
+            delta = self._read(carried, issuer, is_delta=True)
+            check_fit(delta, base)
+            if older := self.numbers.older(delta.series(issuer), delta.number):
+                raise InvalidRevocationData(older)
+        except RemoteError as e:
+            return _Crls(base, None), f"without its delta: {e.message}"
+        return _Crls(base, delta), ""
 
     def _read(self, piece: Piece, issuer: Certificate, *, is_delta: bool) -> Crl:
         crl = parse_crl(piece.data)
@@ -116,27 +135,33 @@ class _Work(NamedTuple):
         self._check_past(crl.this_update)
         return crl
 
-    def keep_answer(self, piece: Piece, link: Link) -> Placed:
+    def keep_answer(self, piece: Piece, links: Sequence[Link]) -> Placed:
         """Keep an answer. Raises `InvalidRevocationData`."""
-        made_at = self._made_at(piece.data, link)
-        if made_at is None:
+        link = links[0]
+        age = self._age(piece.data, link)
+        if age is None:
             raise InvalidRevocationData(self._reason(piece.data, link))
         key = cache_key(piece.address, link.certificate, link.issuer)
-        stored = False
+        tried = []
         for cache in (place.ocsp for place in self.places):
             kept = cache.load(key)
-            if made_at > ((self._made_at(kept, link) if kept else None) or _NEVER):
-                cache.store(key, piece.data)
-                stored = True
-        return Placed(piece, Fate.INSTALLED if stored else Fate.KEPT_NEWER)
+            known = self._age(kept, link) if kept else None
+            if known is None or age > known:
+                tried.append(_stored(cache, key, piece.data))
+        return Placed(piece, _fate(tried))
 
-    def _made_at(self, data: bytes, link: Link) -> datetime | None:
-        """When the responder said it; None if nobody said it who may, or it says nothing."""
+    def _age(self, data: bytes, link: Link) -> tuple[datetime, bool] | None:
+        """When the responder said it; None if nobody said it who may, or it says nothing.
+
+        Of two answers of one instant, that it was revoked is the news.
+        """
         try:
-            answer = status_by_ocsp(data, *link, self.now, None, None, _HOWEVER_OLD)
+            status = status_by_ocsp(data, *link, self.now, None, None, _HOWEVER_OLD).status
         except RemoteError:
             return None
-        return answer.status.made_at if answer.status.status is not Status.UNKNOWN else None
+        if status.status is Status.UNKNOWN:
+            return None
+        return status.made_at or _NEVER, status.status is Status.REVOKED
 
     def _reason(self, data: bytes, link: Link) -> str:
         return status_by_ocsp(data, *link, self.now, None, None, _HOWEVER_OLD).status.reason
@@ -148,21 +173,73 @@ class _Work(NamedTuple):
             )
 
 
-def _age(base: Crl, delta: Crl | None) -> tuple[datetime, datetime]:
-    return base.this_update, delta.this_update if delta else _NEVER
+class _Crls(NamedTuple):
+    base: Crl
+    delta: Crl | None
+
+    @property
+    def both(self) -> tuple[Crl, ...]:
+        return (self.base, self.delta) if self.delta else (self.base,)
 
 
-def _age_of_kept(kept: tuple[bytes, bytes | None] | None, issuer: Certificate) -> tuple[datetime, datetime]:
-    """Of what is there; as old as can be where it is of no use: then it makes room."""
+def _check_is_about_one(base: Crl, links: Sequence[Link]) -> None:
+    """Raise `InvalidRevocationData` if `base` answers for none of the certificates that name the address.
+
+    The same authority has a CRL for others at another address, and whoever made the bundle wrote this one on it.
+    """
+    problem = ""
+    for link in links:
+        try:
+            return check_scope(base, link.certificate)
+        except RemoteError as e:
+            problem = e.message
+        except (ValueError, IndexError):
+            problem = "what the certificate says of its CRLs is malformed"
+    raise InvalidRevocationData(problem)
+
+
+def _kept(found: tuple[bytes, bytes | None] | None, issuer: Certificate) -> _Crls | None:
+    """What is there; None where it is of no use: then it makes room."""
+    if found is None:
+        return None
     try:
-        if kept is None:
-            return _NEVER, _NEVER
-        base, delta = parse_crl(kept[0]), parse_crl(kept[1]) if kept[1] else None
-        for crl in (base, delta) if delta else (base,):
+        kept = _Crls(parse_crl(found[0]), parse_crl(found[1]) if found[1] else None)
+        for crl in kept.both:
             crl.check_origin(issuer)
     except RemoteError:
-        return _NEVER, _NEVER
-    return _age(base, delta)
+        return None
+    return kept
+
+
+def _is_newer(found: _Crls, kept: _Crls | None) -> bool:
+    """Whether `found` brings news, in its base or else in its delta."""
+    if kept is None or found.base.scope != kept.base.scope:
+        return kept is None or found.base.this_update > kept.base.this_update
+    if difference := _rank(found.base, kept.base):
+        return difference > 0
+    if found.delta is None or kept.delta is None:
+        return found.delta is not None
+    return _rank(found.delta, kept.delta) > 0
+
+
+def _rank(one: Crl, other: Crl) -> int:
+    """Positive if `one` is newer: by its number, for two may be made in one second (RFC 5280, 5.2.3); else by time."""
+    if one.number is not None and other.number is not None and one.number != other.number:
+        return 1 if one.number > other.number else -1
+    return (one.this_update > other.this_update) - (one.this_update < other.this_update)
+
+
+def _stored(cache: CrlCache | OcspCache, *what: Any) -> bool:
+    """Whether the cache took it; why it did not is among its warnings."""
+    before = len(cache.warnings)
+    cache.store(*what)
+    return len(cache.warnings) == before
+
+
+def _fate(tried: Sequence[bool]) -> Fate:
+    if not all(tried):
+        return Fate.FAILED
+    return Fate.INSTALLED if tried else Fate.KEPT_NEWER
 
 
 def floor_of(placed: Iterable[Placed]) -> datetime | None:

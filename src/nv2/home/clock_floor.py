@@ -9,7 +9,7 @@ from pathlib import Path
 from nv2.content.interface import Lock
 from nv2.errors import EnvironmentFailure, Nv2Error
 from nv2.files import read_file, write_atomically
-from nv2.plain_text import rfc3339
+from nv2.plain_text import parse_instant, rfc3339
 
 _MAX_FILE = 64
 """Bytes of an instant."""
@@ -32,7 +32,7 @@ class ClockFloor:
         except EnvironmentFailure as e:
             self.warnings.append(e)
             return None
-        found = _instant(data.decode("ascii", "replace").strip())
+        found = parse_instant(data.decode("ascii", "replace").strip())
         if found is None:
             self.warnings.append(EnvironmentFailure("is not an instant; it begins anew", at=str(self._path)))
         return found
@@ -46,11 +46,3 @@ class ClockFloor:
                     write_atomically(self._path, f"{rfc3339(instant)}\n".encode())
         except EnvironmentFailure as e:
             self.warnings.append(e)
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

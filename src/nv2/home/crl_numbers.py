@@ -19,6 +19,11 @@ _MAX_FILE = 64
 """Bytes of a number: it has 20 bytes, and so 49 digits, at most."""
 
 
+def _is_older(number: int | None, seen: int) -> str:
+    shown = "has no number" if number is None else f"is number {number}"
+    return f"the CRL {shown}, and number {seen} was seen before: it is an older one"
+
+
 class CrlNumbers:
     """The numbers in `directory`, a file for each series. Nothing here is fatal: what went wrong is in `warnings`.
 
@@ -36,13 +41,21 @@ class CrlNumbers:
         try:
             seen = self._seen(series)
             if seen is not None and (number is None or number < seen):
-                shown = "has no number" if number is None else f"is number {number}"
-                return f"the CRL {shown}, and number {seen} was seen before: it is an older one"
+                return _is_older(number, seen)
             if self._learn and number is not None and number != seen:
                 self._remember(series, number)
         except EnvironmentFailure as e:
             self.warnings.append(e)
         return None
+
+    def older(self, series: str, number: int | None) -> str | None:
+        """Why a CRL of `series` with this `number` is refused; None if it is not. Nothing is remembered."""
+        try:
+            seen = self._seen(series)
+        except EnvironmentFailure as e:
+            self.warnings.append(e)
+            return None
+        return _is_older(number, seen) if seen is not None and (number is None or number < seen) else None
 
     def _seen(self, series: str) -> int | None:
         path = self._directory / series

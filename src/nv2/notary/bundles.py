@@ -123,7 +123,9 @@ def checker_for(session: Session, bundle: OpenBundle) -> RevocationChecker:
     """
     from nv2.notary.evidence import checker
 
-    return checker(bundle.evidence or Evidence(bundle.contents.created), session)
+    created = bundle.contents.created
+    evidence = bundle.evidence or Evidence(created)
+    return checker(evidence._replace(gathered_at=max(created, evidence.gathered_at)), session)
 
 
 Naming = Callable[[Reference], Reference]

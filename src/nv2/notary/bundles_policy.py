@@ -150,9 +150,16 @@ def _target(session: Session, file: StoreFile) -> Path:
 
 
 def take_over(session: Session, proposal: Proposal) -> TakenPolicy:
-    """Write the stores, then the policy. Stores only gain: what a store here has besides stays. Raises `EnvironmentFailure`."""
+    """Write the stores, then the policy. Stores only gain: what a store here has besides stays.
+
+    Which bundle it was is noted first: whoever is killed in between can go on with this one, and not back to an older.
+    Raises `EnvironmentFailure`, and `ConfigurationError` if a newer one was taken over meanwhile.
+    """
     added = []
+    bundle = proposal.bundle
     with host_lock(session.paths.locks)(str(session.paths.trust_stores)):
+        _refuse_older(session, bundle)
+        note_taken_over(session.paths, TakenOver(bundle.contents.created, bundle.contents_in.digest))
         for file, data in proposal.carried.files.items():
             target = _target(session, file)
             if not os.path.lexists(target):
@@ -161,6 +168,4 @@ def take_over(session: Session, proposal: Proposal) -> TakenPolicy:
                 read_certificates(target, regular=True)
                 added.append(target)
         written = policy_file.import_policy(session.paths, proposal.carried.policy)
-    bundle = proposal.bundle
-    note_taken_over(session.paths, TakenOver(bundle.contents.created, bundle.contents_in.digest))
     return TakenPolicy(written.path, tuple(added), written.warnings)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nv2.transport.interface import Pending, Request
 
 __all__ = [
+    "NOTHING_INSTALLED",
     "AgeRule",
     "Arriving",
     "Evidence",
@@ -174,10 +175,14 @@ class Installation(NamedTuple):
         ]
 
 
+NOTHING_INSTALLED = Installation((), (), ())
+"""Of a bundle without evidence."""
+
 _WORDS = {
     Fate.INSTALLED: "installed",
     Fate.KEPT_NEWER: "not needed, for what is here is as new",
     Fate.REFUSED: "refused",
+    Fate.FAILED: "could not be kept everywhere",
 }
 
 

@@ -27,7 +27,7 @@ from nv2.pki.crl_format import Crl, parse_crl
 from nv2.pki.distribution_points import distribution_points, freshest_points
 from nv2.plain_text import rfc3339
 
-__all__ = ["CLOCK_SKEW", "MAX_CRL", "Crl", "parse_crl", "status_by_crl"]
+__all__ = ["CLOCK_SKEW", "MAX_CRL", "Crl", "check_fit", "check_scope", "parse_crl", "status_by_crl"]
 
 
 def status_by_crl(
@@ -90,7 +90,7 @@ def _status(question: _Question, base: Crl, delta: Crl | None) -> CertificateSta
     if base.delta_base is not None:
         raise InvalidRevocationData("a delta CRL is published where a complete one belongs")
     _check_usable(base, question)
-    _check_scope(base, question.certificate)
+    check_scope(base, question.certificate)
     entries = question.entries(base)
     for entry in entries:
         if entry.reason not in (HOLD, REMOVED):
@@ -131,8 +131,8 @@ def _check_usable(crl: Crl, question: _Question) -> None:
         raise InvalidRevocationData("the CRL expired before it was made")
 
 
-def _check_scope(crl: Crl, certificate: Certificate) -> None:
-    """5.2.5 and 6.3.3 (b): whether the CRL is about `certificate` at all."""
+def check_scope(crl: Crl, certificate: Certificate) -> None:
+    """5.2.5 and 6.3.3 (b): raise `InvalidRevocationData` unless the CRL is about `certificate` at all."""
     point = crl.issuing_point
     if point is None:
         return
@@ -165,6 +165,11 @@ def _check_reasons(crl: Crl, certificate: Certificate) -> None:
 def _check_delta(delta: Crl, base: Crl, question: _Question) -> None:
     """5.2.4."""
     _check_usable(delta, question)
+    check_fit(delta, base)
+
+
+def check_fit(delta: Crl, base: Crl) -> None:
+    """5.2.4: raise `InvalidRevocationData` unless `delta` says what has changed since `base`."""
     if delta.delta_base is None:
         raise InvalidRevocationData("a complete CRL is published where a delta belongs")
     if delta.scope != base.scope:

@@ -43,8 +43,11 @@ class CrlNumbers(Protocol):
 
     warnings: list[Nv2Error]
 
+    def older(self, series: str, number: int | None) -> str | None:
+        """Why a CRL of this number is refused: a newer one was seen. Nothing is remembered."""
+
     def refusal(self, series: str, number: int | None) -> str | None:
-        """Why an authentic CRL of this number is refused: a newer one was seen. None remembers the number."""
+        """The same of an authentic CRL. None remembers the number."""
 
 
 class Caches(NamedTuple):

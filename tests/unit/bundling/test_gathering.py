@@ -21,6 +21,7 @@ from tests.world.carried import (
     LISTED,
     OCSP_URL,
     SERIAL,
+    STRANGER,
     WABBIT,
     Numbers,
     no_lock,
@@ -180,3 +181,14 @@ def test_it_is_said_what_notation_cannot_use() -> None:
     assert "all 1 CRLs" in notation_warnings(missing)[0]
     asked, _ = gathered(ASKED_CHAIN, services={OCSP_URL: ocsp_answer(WABBIT, ASKED.leaf, NOW)})
     assert "OCSP responders alone" in notation_warnings(asked)[0]
+
+
+def test_a_delta_that_is_none_does_not_come_along_with_the_list_that_revokes() -> None:
+    """Nobody looks at a delta where the complete list tells already: whoever sits on the line could send anything."""
+    news = crl(WABBIT, [Revoked(SERIAL, 1)], number=2, freshest=[DELTA])
+    for junk in (crl(STRANGER, delta_of=1, number=3), crl(WABBIT, delta_of=3, number=3), crl(WABBIT)):
+        found, _ = gathered(CHAIN, services={CRL_URL: news, DELTA: junk})
+        assert addresses(found) == [(Kind.CRL, CRL_URL)]
+    right = crl(WABBIT, delta_of=1, number=3)
+    found, _ = gathered(CHAIN, services={CRL_URL: news, DELTA: right})
+    assert addresses(found) == [(Kind.CRL, CRL_URL), (Kind.DELTA, CRL_URL)]

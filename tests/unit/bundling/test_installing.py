@@ -9,7 +9,7 @@ import pytest
 from nv2.bundling import kinship
 from nv2.bundling.evidence import Evidence
 from nv2.bundling.installing import Fate, Placed, floor_of, install
-from nv2.errors import MalformedManifest
+from nv2.errors import EnvironmentFailure, MalformedManifest
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.ocsp import cache_key
 from nv2.revocation.carried import Place
@@ -24,13 +24,17 @@ from tests.world.carried import (
     SERIAL,
     STRANGER,
     WABBIT,
+    Lists,
     Numbers,
     by_crl,
     by_ocsp,
     place,
 )
-from tests.world.crl import NEXT_UPDATE, NOW, THIS_UPDATE, Revoked, crl
+from tests.world.crl import NEXT_UPDATE, NOW, THIS_UPDATE, Revoked, crl, issuing_point
 from tests.world.publishing import ocsp_answer
+
+ONLY_AUTHORITIES = 2
+"""Number of the field onlyContainsCACerts (RFC 5280, 5.2.5)."""
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 OLD = crl(WABBIT, number=1)
@@ -109,13 +113,116 @@ def test_a_crl_under_an_address_that_no_trusted_certificate_names_is_refused() -
     [
         (crl(WABBIT, this_update=NOW + timedelta(minutes=6)),),
         (crl(WABBIT, delta_of=1, number=2),),
-        (OLD, crl(WABBIT, number=2)),
-        (OLD, crl(STRANGER, delta_of=1, number=2)),
     ],
 )
 def test_what_is_from_the_future_or_stands_in_a_wrong_place_is_refused(data: tuple[bytes, ...]) -> None:
     where = place()
     assert installed(by_crl(*data), where).fate is Fate.REFUSED and kept(where) is None
+
+
+DELTA = crl(WABBIT, [Revoked(SERIAL)], delta_of=2, number=4, this_update=NOW)
+
+
+@pytest.mark.parametrize(
+    ("delta", "said"),
+    [
+        (crl(WABBIT, number=2), "in the place of"),
+        (crl(STRANGER, delta_of=1, number=2), "another issuer"),
+        (crl(WABBIT, delta_of=3, number=3), "belongs to CRL 3 or later"),
+        (crl(WABBIT, delta_of=1, number=1), "older than the complete one"),
+        (crl(WABBIT, delta_of=1, number=3), "seen before"),
+        (crl(WABBIT, delta_of=1, number=5, this_update=NOW + timedelta(minutes=6)), "future"),
+    ],
+)
+def test_a_delta_that_is_none_does_not_keep_the_news_of_its_base_away(delta: bytes, said: str) -> None:
+    where, numbers = place(), Numbers()
+    assert installed(by_crl(OLD, crl(WABBIT, delta_of=1, number=4)), where, numbers=numbers).reason == ""
+    found = installed(by_crl(NEW, delta), where, numbers=numbers)
+    assert found.fate is Fate.INSTALLED and said in found.reason
+    assert where.crl.load(CRL_URL) == (NEW, None)
+
+
+def test_of_two_crls_of_one_second_the_higher_number_is_the_news() -> None:
+    news = crl(WABBIT, [Revoked(SERIAL)], number=2)
+    where, numbers = place(), Numbers()
+    fates = [installed(by_crl(data), where, numbers=numbers).fate for data in (OLD, news, OLD)]
+    assert fates == [Fate.INSTALLED, Fate.INSTALLED, Fate.KEPT_NEWER] and kept(where) == news
+
+
+def test_the_number_decides_though_the_clock_of_the_authority_went_back() -> None:
+    news = crl(WABBIT, [Revoked(SERIAL)], number=2, this_update=THIS_UPDATE - SECOND)
+    where = place()
+    assert [installed(by_crl(data), where).fate for data in (OLD, news, OLD)] == [
+        Fate.INSTALLED,
+        Fate.INSTALLED,
+        Fate.KEPT_NEWER,
+    ]
+    assert kept(where) == news
+
+
+def test_of_two_deltas_the_higher_number_is_the_news() -> None:
+    older = crl(WABBIT, delta_of=2, number=3, this_update=NOW)
+    where = place()
+    for delta, fate in ((older, Fate.INSTALLED), (DELTA, Fate.INSTALLED), (older, Fate.KEPT_NEWER)):
+        assert installed(by_crl(NEW, delta), where).fate is fate
+    assert where.crl.load(CRL_URL) == (NEW, DELTA)
+
+
+def test_a_number_is_remembered_only_when_the_crl_lies_where_it_is_looked_for() -> None:
+    """Who is killed in between begins again, and leaves nobody's signers undecided."""
+
+    class Killed(Lists):
+        def store(self, url: str, base: bytes, delta: bytes | None) -> None:
+            raise KeyboardInterrupt
+
+    numbers = Numbers()
+    with pytest.raises(KeyboardInterrupt):
+        installed(by_crl(NEW), Place(Killed(), place().ocsp), numbers=numbers)
+    assert numbers.highest == {}
+
+
+class Full(Lists):
+    """A cache on a disk that is full."""
+
+    def store(self, url: str, base: bytes, delta: bytes | None) -> None:
+        self.warnings.append(EnvironmentFailure("no space left on device", at=url))
+
+
+def test_what_one_place_does_not_take_is_said_and_kept_in_the_others() -> None:
+    other, numbers = place(), Numbers()
+    found = installed(by_crl(NEW), Place(Full(), other.ocsp), other, numbers=numbers)
+    assert found.fate is Fate.FAILED and kept(other) == NEW
+    assert set(numbers.highest.values()) == {2}
+
+
+def test_a_crl_about_others_is_not_put_under_an_address_that_it_does_not_answer_for() -> None:
+    """Its authority signed it, for another address; on this one whoever made the bundle wrote it."""
+    for point in (
+        issuing_point(["http://wabbit.test/others"]),
+        issuing_point(flags=[ONLY_AUTHORITIES]),
+    ):
+        where = place()
+        installed(by_crl(OLD), where)
+        others = crl(WABBIT, number=7, this_update=NOW, issuing_point=point)
+        found = installed(by_crl(others), where)
+        assert found.fate is Fate.REFUSED and found.reason and kept(where) == OLD
+
+
+def test_a_crl_about_one_of_those_who_name_its_address_is_kept() -> None:
+    where, authority = place(), WABBIT.intermediate("Below", crl_urls=(CRL_URL,)).issue("leaf", "EC-256")
+    evidence = by_crl(crl(WABBIT, number=1, issuing_point=issuing_point(flags=[ONLY_AUTHORITIES])))
+    more = tuple(parse_certificate(der) for der in authority.chain)
+    named = evidence._replace(certificates=(*evidence.certificates, *more))
+    assert installed(named, where).fate is Fate.INSTALLED
+
+
+def test_of_two_answers_of_one_instant_revoked_is_the_news() -> None:
+    key = cache_key(OCSP_URL, *ASKED_CHAIN.certificates)
+    good, revoked = (ocsp_answer(WABBIT, ASKED.leaf, NOW, status) for status in ("good", "revoked"))
+    where = place()
+    fates = [installed(by_ocsp(data), where).fate for data in (good, revoked, good)]
+    assert fates == [Fate.INSTALLED, Fate.INSTALLED, Fate.KEPT_NEWER]
+    assert where.ocsp.load(key) == revoked
 
 
 def test_a_delta_travels_with_its_base() -> None:

@@ -14,13 +14,16 @@ import pytest
 
 from nv2.bundling.contents import Image
 from nv2.bundling.trust_manifest import CarriedTrust, StoreFile
-from nv2.errors import MalformedManifest
+from nv2.errors import MalformedManifest, Unreachable
 from nv2.notary.bundles import open_bundle
 from nv2.notary.bundles_imported import destinations, naming_in
+from nv2.notary.bundles_policy import propose, take_over
 from nv2.notary.session import Session
 from nv2.oci import media_types as mt
-from nv2.oci.descriptor import describe
+from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.reference import parse_registry
+from nv2.plain_text import rfc3339
+from nv2.transport.interface import Request, Response
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import WABBIT
 from tests.unit.content.remote.registry_world import World
@@ -371,7 +374,8 @@ def test_a_bundle_that_was_touched_is_refused_before_anything_is_judged(place: P
 CRL_URL = "http://crl.wabbit.example/wabbit.crl"
 
 
-def test_the_news_that_a_signer_was_revoked_arrives_though_his_image_is_refused(place: Place) -> None:
+def _bundle_of_somebody_with_a_crl(place: Place, *revoked: Revoked) -> str:
+    """Makes b.tar; afterwards nobody answers but the registry, and this machine has forgotten everything."""
     now = datetime.now(UTC).replace(microsecond=0)
     pair = WABBIT.issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-256", crl_urls=(CRL_URL,), serial=7)
     (place.line.directory / "revoked.key").write_bytes(pair.pem_key() + pair.pem_chain())
@@ -380,9 +384,7 @@ def test_the_news_that_a_signer_was_revoked_arrives_though_his_image_is_refused(
     name = f"{place.registry.host}/revoked@{image.digest}"
     signed = place.line("sign", "-k", "revoked.key", name)
     assert signed.code == 0, signed.err
-    published = crl(
-        WABBIT, [Revoked(7, at=now - timedelta(days=2))], this_update=now, next_update=now + timedelta(days=9)
-    )
+    published = crl(WABBIT, revoked, this_update=now, next_update=now + timedelta(days=9))
     authority = Publishing({CRL_URL: published})
     place.line.reach(lambda r: authority.start(r).response() if r.url == CRL_URL else place.registry(r))
     place.create(name)
@@ -390,6 +392,11 @@ def test_the_news_that_a_signer_was_revoked_arrives_though_his_image_is_refused(
     place.line.reach(place.registry)
     shutil.rmtree(place.line.directory / "cache", ignore_errors=True)
     shutil.rmtree(place.line.directory / "state", ignore_errors=True)
+    return name
+
+
+def test_the_news_that_a_signer_was_revoked_arrives_though_his_image_is_refused(place: Place) -> None:
+    name = _bundle_of_somebody_with_a_crl(place, Revoked(7, at=datetime.now(UTC) - timedelta(days=2)))
     ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in", "-o", "json")
     assert (ended.code, ended.document["imported"]) == (1, [])
     assert [piece["outcome"] for piece in ended.document["evidence"]] == ["installed"]
@@ -438,3 +445,112 @@ def test_stores_that_are_spoilt_or_that_the_policy_does_not_name_are_not_taken_o
     assert ended.code == 3
     assert said in ended.err
     assert not (place.line.config / "trustpolicy.oci.json").exists()
+
+
+def test_the_news_arrives_though_the_registry_fails(place: Place) -> None:
+    name = _bundle_of_somebody_with_a_crl(place)
+
+    def gone(request: Request) -> Response:
+        raise Unreachable("gone", at=request.place)
+
+    place.line.reach(gone)
+    ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in")
+    assert ended.code == 3 and f"crl {CRL_URL}" in ended.out and "installed" in ended.out
+    place.line.reach(place.registry)
+    assert place.line("verify", name).code == 0
+
+
+def test_evidence_that_cannot_be_kept_is_said_and_is_no_success(place: Place) -> None:
+    _bundle_of_somebody_with_a_crl(place)
+    (place.line.directory / "cache").write_text("a file where a directory belongs")
+    words = ("bundle", "import", "b.tar", f"{place.registry.host}/in")
+    ended = place.line(*words)
+    assert ended.code == 4 and "could not be kept everywhere" in ended.out and "directory" in ended.err
+    document = place.line(*words, "-o", "json").document
+    assert [piece["outcome"] for piece in document["evidence"]] == ["failed"] and document["problems"]
+    assert [each["copied"] for each in document["imported"]] == [[]]
+
+
+@pytest.fixture
+def two_bundles(place: Place, clock: list[datetime]) -> Descriptor:
+    """old.tar, and b.tar of two minutes later, when `app:v1` was another image: the one that is returned."""
+    now = datetime.now(UTC)
+    place.create()
+    place.file.rename(place.line.directory / "old.tar")
+    newer = push_image(place.store(), b"newer")
+    place.store().tag(newer, "v1")
+    place.line("sign", "-k", "wabbit.key", place.name)
+    clock.append(now + timedelta(minutes=2))
+    place.create()
+    return newer
+
+
+def test_an_older_bundle_moves_no_tag_back_unless_that_is_wanted(
+    place: Place, two_bundles: Descriptor
+) -> None:
+    inside = f"{place.registry.host}/in"
+    assert [place.line("bundle", "import", file, inside).code for file in ("old.tar", "b.tar")] == [0, 0]
+    place.registry.requests.clear()
+    ended = place.line("bundle", "import", "old.tar", inside)
+    assert ended.code == 3 and "this one is older" in ended.err and "--older" in ended.err
+    assert place.registry.requests == [] and place.store("in/app").resolve("v1") == two_bundles
+    assert place.line("bundle", "import", "b.tar", inside).code == 0
+    assert place.line("bundle", "import", "old.tar", f"{inside}/elsewhere").code == 0
+    assert place.line("bundle", "import", "old.tar", inside, "--older").code == 0
+    assert place.store("in/app").resolve("v1") == place.image
+    assert place.line("bundle", "import", "b.tar", inside).code == 0
+    assert place.store("in/app").resolve("v1") == two_bundles
+
+
+def test_an_older_bundle_with_what_is_there_already_is_imported(place: Place, clock: list[datetime]) -> None:
+    now, inside = datetime.now(UTC), f"{place.registry.host}/in"
+    place.create()
+    place.file.rename(place.line.directory / "old.tar")
+    clock.append(now + timedelta(minutes=2))
+    place.create()
+    for file in ("b.tar", "old.tar"):
+        assert place.line("bundle", "import", file, inside).code == 0
+
+
+def test_a_note_about_bundles_that_cannot_be_read_says_nothing_in_favour(
+    place: Place, two_bundles: Descriptor
+) -> None:
+    inside = f"{place.registry.host}/in"
+    assert place.line("bundle", "import", "b.tar", inside).code == 0
+    [note] = (place.line.directory / "state").rglob("imported/*")
+    note.write_text(note.read_text().replace(rfc3339(open_bundle("b.tar").contents.created), "yesterday"))
+    ended = place.line("bundle", "import", "old.tar", inside)
+    assert ended.code == 3 and "is not an instant" in ended.err
+    assert place.store("in/app").resolve("v1") == two_bundles
+
+
+def test_a_bundle_of_tomorrow_is_not_imported_and_leaves_no_date(place: Place, clock: list[datetime]) -> None:
+    clock.append(datetime.now(UTC) + timedelta(days=1))
+    place.create()
+    clock.append(datetime.now(UTC))
+    for words in (("verify", "b.tar"), ("import", "b.tar", f"{place.registry.host}/in")):
+        ended = place.line("bundle", *words)
+        assert ended.code == 3 and "the clock of this machine is behind" in ended.err
+    assert not list((place.line.directory / "state").rglob("imported/*"))
+
+
+def test_who_is_killed_while_a_policy_is_taken_over_goes_on_and_not_back(
+    signed: Place, clock: list[datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, now = signed.line, datetime.now(UTC)
+    line.reach(signed.registry)
+    trusts(line, (line.directory / "root.crt").read_bytes())
+    signed.file.rename(line.directory / "old.tar")
+    clock.append(now + timedelta(minutes=2))
+    signed.create(signed.name, "--with-policy", "-k", "wabbit.key")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nv2.home.policy_file.import_policy", killed)
+        with pytest.raises(KeyboardInterrupt), Session.from_environment() as session:
+            take_over(session, propose(session, open_bundle("b.tar"), "leaf.crt", None))
+    words = ("-k", "leaf.crt", "--force")
+    assert line("bundle", "install-policy", "old.tar", *words).code == 3
+    assert line("bundle", "install-policy", "b.tar", *words).code == 0

@@ -61,7 +61,11 @@ class Numbers:
         self.warnings: list[Nv2Error] = []
 
     def refusal(self, series: str, number: int | None) -> str | None:
-        seen = self.highest.setdefault(series, number or 0)
+        self.highest.setdefault(series, number or 0)
+        return self.older(series, number)
+
+    def older(self, series: str, number: int | None) -> str | None:
+        seen = self.highest.get(series, 0)
         return f"number {seen} was seen before" if (number or 0) < seen else None
 
 

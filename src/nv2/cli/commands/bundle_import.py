@@ -9,13 +9,14 @@ from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.verdicts import documents_of, report_text
 from nv2.notary.bundles import as_it_was, judge, open_bundle
 from nv2.notary.bundles_imported import Imported, copy_all, destinations
-from nv2.notary.evidence import age_rule, install
+from nv2.notary.evidence import NOTHING_INSTALLED, age_rule, install
 
 
 def run(call: Call) -> int:
     """Judge all of it first; if anything is not trusted, no artifact is copied.
 
-    The evidence is kept in any case: it speaks for itself, and a signer who was revoked is just what it must tell.
+    The evidence is kept in any case: it speaks for itself, and a signer who was revoked is just what it must tell. It is
+    kept before anything is copied, so that a registry that fails does not keep the news away.
     """
     as_json = wants_json(call)
     inside = bundles.naming(call.arguments[1])
@@ -33,29 +34,32 @@ def run(call: Call) -> int:
     else:
         call.output.lines(bundles.summary(bundle))
         code = report_text(call, results)
-    imported = copy_all(session, bundle, inside) if code == exits.DONE else []
-    installed = install(bundle.evidence, session) if bundle.evidence else None
+    installed = install(bundle.evidence, session) if bundle.evidence else NOTHING_INSTALLED
+    if not as_json:
+        call.output.lines(installed.lines)
+    for text in (*installed.problems, *installed.warnings):
+        call.output.warn(text)
+    imported = copy_all(session, bundle, inside, older=call.on("older")) if code == exits.DONE else []
     if as_json:
         about = {"bundle": bundles.document(bundle), "rule": rule.to_json(), "results": documents}
         done = [_document(each) for each in imported]
-        evidence = installed.to_json() if installed else []
-        call.output.json({"schema": COMMAND.schema, **about, "imported": done, "evidence": evidence})
+        told = {"evidence": installed.to_json(), "problems": list(installed.problems)}
+        call.output.json({"schema": COMMAND.schema, **about, "imported": done, **told})
     else:
-        _print(call, imported, installed.lines if installed else ())
+        _print(call, imported)
         call.output.note(f"By the rule of this machine, {rule.text}.")
     problems = [problem for each in imported for problem in each.result.problems]
-    for text in (*problems, *(installed.warnings if installed else ())):
+    for text in problems:
         call.output.warn(text)
-    return exits.PARTLY if problems else code
+    return exits.worst((code, exits.PARTLY)) if problems or installed.problems else code
 
 
-def _print(call: Call, imported: list[Imported], lines: tuple[str, ...]) -> None:
+def _print(call: Call, imported: list[Imported]) -> None:
     for each in imported:
         result = each.result
         call.output.line(
             f"Imported {each.source} as {each.destination}: {len(result.copied)} copied, {len(result.skipped)} there already"
         )
-    call.output.lines(lines)
     if not imported:
         call.output.note("No artifact was imported.")
 
@@ -78,6 +82,7 @@ COMMAND = Command(
     flags=(
         *bundles.TRUST,
         Flag("original-names", "judge by the names that artifacts had where they come from", Kind.BOOL),
+        Flag("older", "let an older bundle move a tag back that a newer one brought", Kind.BOOL),
         *options.CONNECTION,
         OUTPUT,
         DEBUG,
@@ -86,11 +91,11 @@ COMMAND = Command(
     arguments=(2, 2),
     missing="names the file of a bundle and a registry",
     description=(
-        "Verify a bundle as 'bundle verify --destination' does; if all of it is trusted, copy every\n"
-        "artifact with all that refers to it below the registry or prefix. Then, trusted or not, put\n"
-        "the evidence about revocation where nv2 and notation look for it, if an authority made it that\n"
-        "is trusted here, and it is newer than what is there. A trust policy in the bundle is not\n"
-        "touched."
+        "Verify a bundle as 'bundle verify --destination' does. Trusted or not, put the evidence about\n"
+        "revocation where nv2 and notation look for it, if an authority made it that is trusted here,\n"
+        "and it is newer than what is there. If all of the bundle is trusted, copy every artifact with\n"
+        "all that refers to it below the registry or prefix. A bundle that is older than the one that\n"
+        "brought a tag does not move it. A trust policy in the bundle is not touched."
     ),
     examples=(
         "nv2 bundle import net-monitor.tar registry.inside.example",
