@@ -35,7 +35,11 @@ _FIELDS = ("capabilities", "ca", "client", "skip_verify", "header", "override_pa
 _CAPABILITIES = frozenset({"pull", "resolve", "push", "referrers"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[\t -~]*", re.ASCII)
-_OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+_OWN_HEADERS = frozenset(
+    "accept accept-encoding connection content-length content-range content-type expect host if-match if-none-match"
+    " keep-alive proxy-authorization proxy-connection range te trailer transfer-encoding upgrade".split()
+)
+"""What requests say themselves; all else may be added to them, Authorization too."""
 _DURATION = re.compile(r"(?:([0-9]{1,4})m)?(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)s)?(?:([0-9]{1,6})ms)?", re.ASCII)
 
 

@@ -250,8 +250,10 @@ class HttpTransport:
     def _headers(self, address: Address, request: Request, connection: Connection) -> dict[str, str]:
         headers = {"Host": address.origin.authority, "User-Agent": self._settings.user_agent}
         headers |= {"Accept-Encoding": "identity", **request.headers}
-        if self._settings.ways:
-            headers |= self._settings.ways.get(_lower(address.origin), USUAL).headers
+        if self._settings.ways and not request.led:
+            own = self._settings.ways.get(_lower(address.origin), USUAL).headers
+            names = {name.lower() for name in own}
+            headers = {k: v for k, v in headers.items() if k.lower() not in names} | {**own}
         if request.body or request.method in ("POST", "PUT", "PATCH"):
             headers["Content-Length"] = str(request.body_size if request.body else 0)
         proxy = self._settings.proxies.proxy_for(address.origin)

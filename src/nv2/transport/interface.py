@@ -59,6 +59,8 @@ class Request(NamedTuple):
     address_rule: AddressRule = AddressRule.ANY
     head_timeout: float | None = None
     """Seconds until the head of the answer must be there, redirects included; None: as `total_timeout`."""
+    led: bool = False
+    """Whether somebody at another origin chose the address: what is kept for its host alone is not sent then."""
     persistent: bool = True
     """Whether to ask again after a 503 or a cut; not where somebody else can be asked instead."""
 

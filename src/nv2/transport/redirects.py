@@ -35,4 +35,4 @@ def next_request(request: Request, response: Response) -> Request | None:
         return None
     check_reach(start, goal)
     headers = {k: v for k, v in request.headers.items() if k.lower() not in _BOUND_TO_ORIGIN}
-    return request._replace(url=url, headers=headers)
+    return request._replace(url=url, headers=headers, led=True)

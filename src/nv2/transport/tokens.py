@@ -14,7 +14,7 @@ from nv2 import strict_json
 from nv2.errors import BadAnswer, Refused
 from nv2.strict_json import Fields
 from nv2.transport.interface import Request, Response
-from nv2.transport.urls import Origin
+from nv2.transport.urls import Origin, origin_of
 
 if TYPE_CHECKING:
     from nv2.transport.challenges import Challenge
@@ -104,7 +104,7 @@ def fetch_token(
     from nv2.transport.challenges import check_realm  # only those who are asked to log in need it
 
     check_realm(challenge.realm, registry)
-    response = yield _token_request(challenge, scopes, credential)
+    response = yield _token_request(registry, challenge, scopes, credential)
     data, at = response.data(), registry.authority
     if response.status in (400, 401, 403):
         raise _refusal(credential, at)
@@ -122,8 +122,11 @@ def _refusal(credential: Credential | None, at: str) -> Refused:
     return Refused("the token server refused the credentials", at=at, hint=WRONG)
 
 
-def _token_request(challenge: Challenge, scopes: frozenset[Scope], credential: Credential | None) -> Request:
+def _token_request(
+    registry: Origin, challenge: Challenge, scopes: frozenset[Scope], credential: Credential | None
+) -> Request:
     more: dict[str, Any] = {"limit": MAX_TOKEN_ANSWER, "anonymous": True}
+    more["led"] = origin_of(challenge.realm) != registry
     if credential and credential.identity_token:
         form = {
             "grant_type": "refresh_token",

@@ -95,6 +95,40 @@ def test_headers_are_sent_to_the_host_that_they_are_for(here: Here) -> None:
     assert {r.headers.get("x-team") for r in here.seen["registry"]} == {None}
 
 
+def test_headers_are_not_sent_where_somebody_else_leads(here: Here) -> None:
+    """A mirror must not make us ask a host, with what is for that host alone, for what the mirror likes."""
+    here.write(here.at_mirror())
+    target = here.name.replace("localhost", "127.0.0.1")
+    other = here.home / ".config/notation/nv2/certs.d" / f"{target.replace(':', '_')}_"
+    other.mkdir()
+    (other / "hosts.toml").write_text('[header]\nX-Secret = "s"')
+
+    def leads(received: Received) -> bytes:
+        here.seen["mirror"].append(received)
+        return http(307, b"", Location=f"http://{target}/v2/secret")
+
+    with serving(leads) as mirror:
+        here.mirror = mirror
+        (
+            here.home / ".config/notation/nv2/certs.d" / f"{here.name.replace(':', '_')}_/hosts.toml"
+        ).write_text(here.at_mirror())
+        with Session.from_environment(Settings(insecure_registry=True), {"HOME": str(here.home)}) as session:
+            session.resolve(parse(f"{target}/app:v1"))
+            assert here.seen["registry"].pop().headers["x-secret"] == "s"
+            session.resolve(parse(f"{here.name}/app:v1"))
+    assert [r.target for r in here.seen["registry"]] == ["/v2/secret"]
+    assert "x-secret" not in here.seen["registry"][0].headers
+
+
+def test_a_header_of_the_file_takes_the_place_of_our_own_whatever_its_case(here: Here) -> None:
+    here.write(
+        here.at_mirror(f'[host."{here.mirror.url}".header]\nauthorization = "Bearer x"\nuser-agent = "me"')
+    )
+    here.ask()
+    (received,) = here.seen["mirror"]
+    assert (received.headers["authorization"], received.headers["user-agent"]) == ("Bearer x", "me")
+
+
 def test_a_server_takes_the_registrys_place(here: Here) -> None:
     here.write(f'server = "{here.mirror.url}"')
     with pytest.raises(Refused):

@@ -68,6 +68,24 @@ def test_a_token_is_fetched_once_and_used_again() -> None:
     assert world.sent() == ["", "Basic", "Bearer", "Bearer"]
 
 
+@pytest.mark.parametrize(
+    ("realm", "led"), [("http://registry.test/token", False), ("http://auth.test/token", True)]
+)
+def test_a_token_server_elsewhere_is_where_the_registry_leads(realm: str, led: bool) -> None:
+    asked: list[Request] = []
+
+    def answers(request: Request) -> Response:
+        asked.append(request)
+        if "/token" in request.url:
+            return answer_json(request, 200, {"token": "t"})
+        status = 200 if "Authorization" in request.headers else 401
+        return answer(request, status, b"", {"WWW-Authenticate": f'Bearer realm="{realm}",service="s"'})
+
+    client = Authenticated(FunctionTransport(answers), lambda _: ALICE)
+    assert send(client, Request("GET", "http://registry.test/v2/", scopes=PULL)).status == 200
+    assert [(r.url.partition("?")[0], r.led) for r in asked][1] == (realm, led)
+
+
 def test_a_public_repository_behind_bearer_needs_no_credentials() -> None:
     assert World(BearerLogin(public=True), None).get() == 200
 

@@ -21,6 +21,12 @@ def test_authorization_stays_with_the_same_origin() -> None:
     assert found is not None and found.headers == SECRET and found.url == "https://r.test/elsewhere"
 
 
+@pytest.mark.parametrize(("location", "led"), [("/elsewhere", False), ("https://other.test/", True)])
+def test_who_is_sent_to_another_origin_is_led_there(location: str, led: bool) -> None:
+    found = follow(location)
+    assert found is not None and found.led is led
+
+
 @pytest.mark.parametrize("location", ["https://other.test/", "https://r.test:8443/", "https://sub.r.test/"])
 def test_authorization_never_goes_to_another_origin(location: str) -> None:
     found = follow(location)

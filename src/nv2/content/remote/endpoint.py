@@ -111,7 +111,7 @@ class Endpoint:
         start, goal = origin_of(self._base), origin_of(url)
         if goal != start:
             check_reach(start, goal)
-        return self.send(request._replace(url=url, anonymous=goal != start))
+        return self.send(request._replace(url=url, anonymous=goal != start, led=goal != start))
 
     def read(self, pending: Pending, request: Request, what: str) -> tuple[Response, bytes]:
         """The answer with status 200 and its bytes; asked once more if the connection breaks meanwhile."""

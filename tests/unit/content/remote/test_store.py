@@ -216,6 +216,7 @@ def test_an_upload_at_another_host_gets_no_credentials() -> None:
     wire = Authenticated(FunctionTransport(hosts), lambda _: Credential("alice", "wonderland"))
     push_blob(world.store(transport=wire), b"layer")
     assert [("Authorization" in r.headers) for r in world.asked("P")] == [False, True, False]
+    assert [r.led for r in world.asked("P")] == [False, False, True]
 
 
 def test_an_upload_never_steps_down_to_plain_http() -> None:
