@@ -15,13 +15,18 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509 import ocsp
 
+from nv2.bundling.contents import TRUST, Contents, Image, build_contents
+from nv2.bundling.evidence import ARTIFACT_TYPE, Evidence, Gap, Kind
+from nv2.bundling.evidence_manifest import pack, piece
+from nv2.bundling.trust_manifest import CarriedTrust, StoreFile, pack_trust
 from nv2.content.memory import MemoryStore
 from nv2.envelope import cbor
 from nv2.envelope.envelope import ExtendedAttribute, Scheme
 from nv2.errors import MalformedEnvelope
 from nv2.home.crl_cache import _encoded
 from nv2.oci import media_types as mt
-from nv2.oci.descriptor import Descriptor
+from nv2.oci.descriptor import Descriptor, describe
+from nv2.oci.reference import parse_registry
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.chain import Chain, parse_chain
 from nv2.pki.ocsp_response import OcspResponse, parse_response
@@ -266,6 +271,50 @@ def crl_cache_files() -> tuple[bytes, ...]:
 def pem_files() -> tuple[bytes, ...]:
     chain = pair().chain
     return pem(chain), pair().pem_public_key(), pair().pem_key() + pem(chain[:1]), b"".join(chain)
+
+
+# --- bundles ----------------------------------------------------------------------------------------------
+
+
+def framed(packed: tuple[bytes, Iterable[tuple[Descriptor, bytes]]]) -> bytes:
+    """A manifest with its blobs."""
+    return frame((packed[0], *(data for _, data in packed[1])))
+
+
+def evidence_sets() -> tuple[bytes, ...]:
+    certificates = chain().certificates
+    leaf_of, issuer = certificates[0].thumbprint, certificates[1].thumbprint
+    base, delta, answer = crls()[1], crls()[2], ocsp_answers()[0]
+    pieces = (
+        piece(Kind.CRL, "http://crl.example.com/a", issuer, "", base),
+        piece(Kind.DELTA, "http://crl.example.com/a", issuer, "", delta),
+        piece(Kind.OCSP, "http://ocsp.example.com", issuer, leaf_of, answer),
+    )
+    gap = Gap(Kind.CRL, "http://crl.example.com/b", leaf_of, "CN=build", "answered 404")
+    whole = Evidence(SIGNED_AT, certificates, pieces, (gap,))
+    return tuple(framed(pack(each)) for each in (whole, Evidence(SIGNED_AT), whole._replace(gaps=())))
+
+
+def bundle_contents() -> tuple[bytes, ...]:
+    evidence = describe(b"evidence", mt.IMAGE_MANIFEST, artifact_type=ARTIFACT_TYPE)
+    trust = describe(b"trust", mt.IMAGE_MANIFEST, artifact_type=TRUST)
+    names = (
+        "registry.example.com/app:v1",
+        "other.example.com/app:v1",
+        f"localhost:5000/app@{image().digest}",
+    )
+    images = tuple(Image(parse_registry(name), image()) for name in names)
+    referrer = describe(b"signature", mt.IMAGE_MANIFEST, artifact_type=mt.SIGNATURE)
+    whole = Contents(SIGNED_AT, images, (referrer,), evidence, trust)
+    return tuple(build_contents(each)[0] for each in (whole, Contents(SIGNED_AT, images[:1])))
+
+
+def carried_trust() -> tuple[bytes, ...]:
+    files = {
+        StoreFile("ca", "acme", "root.crt"): pem(pair().chain[-1:]),
+        StoreFile("tsa", "t", "é.der"): b"x",
+    }
+    return tuple(framed(pack_trust(CarriedTrust(policies()[0], found))) for found in (files, {}))
 
 
 # --- manifests and layouts --------------------------------------------------------------------------------

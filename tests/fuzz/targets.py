@@ -9,15 +9,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
+import re
 import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from nv2.bundling.arrival import arriving, left_open, notation_warnings
+from nv2.bundling.contents import build_contents, layout_tags, parse_contents
+from nv2.bundling.evidence_manifest import pack, unpack
+from nv2.bundling.places import places_of
+from nv2.bundling.trust_manifest import unpack_trust
 from nv2.cli.inspected import signature_document, signature_tree
 from nv2.content.layout.index import parse_index
 from nv2.content.layout.store import LayoutStore
@@ -58,10 +66,10 @@ from nv2.notary.attaching import read_descriptor
 from nv2.notary.signature_files import format_of, signature_path
 from nv2.oci import media_types as mt
 from nv2.oci import reference
-from nv2.oci.descriptor import describe
+from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.manifest import is_signature, parse_manifest, signature_manifest
 from nv2.pki.certificate import parse_certificate
-from nv2.pki.certificate_status import CertificateStatus, Status
+from nv2.pki.certificate_status import Allowance, CertificateStatus, Status
 from nv2.pki.chain import Chain, check_validity, parse_chain
 from nv2.pki.crl import parse_crl, status_by_crl
 from nv2.pki.essentials import Essentials, essentials_of
@@ -74,6 +82,7 @@ from nv2.pki.timestamp import parse_token
 from nv2.pki.timestamp_chain import timestamp_chain
 from nv2.pki.timestamp_request import open_reply, read_reply
 from nv2.pki.usual_form import usual_form
+from nv2.plain_text import rfc3339
 from nv2.programs.plugins import messages
 from nv2.strict_json import Fields
 from nv2.transport.credentials import CredentialStore, parse_docker_config
@@ -402,6 +411,60 @@ def _docker_config(data: bytes) -> None:
             _ = found.basic
 
 
+# --- bundles ----------------------------------------------------------------------------------------------
+
+
+def _parts(data: bytes) -> tuple[bytes, Callable[[Descriptor], bytes]]:
+    """A manifest, and who hands out the blobs behind it, in the order of their digests: what was changed as well."""
+    manifest, *blobs = seeds.unframe(data) or (b"",)
+    named = re.findall(rb"sha256:[0-9a-f]{64}", manifest)
+    found = dict(reversed(list(zip(named, blobs, strict=False))))
+    return manifest, lambda descriptor: found.get(descriptor.digest.encode(), b"")
+
+
+def _evidence(data: bytes) -> None:
+    """What was read is written, shown and looked up again, and reads the same."""
+    found = unpack(*_parts(data))
+    packed = pack(found)
+    contents = {descriptor.digest: blob for descriptor, blob in packed.blobs}
+    again = unpack(packed.manifest, lambda descriptor: contents[descriptor.digest])
+    # Fractions of seconds are not written.
+    assert again.gathered_at == found.gathered_at.replace(microsecond=0)
+    assert set(again.pieces) == set(found.pieces)
+    assert set(again.certificates) == set(found.certificates)
+    _ = [
+        rfc3339(instant)
+        for each in found.pieces
+        for instant in (each.this_update, each.next_update)
+        if instant
+    ]
+    _ = [str(gap) for gap in found.gaps], notation_warnings(found)
+    grace = Allowance(timedelta.max, timedelta.max)
+    for now in (found.gathered_at, NOW):
+        left_open(found, arriving(found, now, lambda _: grace))
+    for place in places_of(found):
+        _ = [place.crl.load(each.address) for each in found.pieces]
+
+
+def _bundle_contents(data: bytes) -> None:
+    found = parse_contents(data, "contents")
+    assert rfc3339(found.created)
+    tags = [tag for _, tag in layout_tags(found.images)]
+    assert len(tags) == len(set(tags))
+    again = parse_contents(build_contents(found)[0], "contents")
+    assert again.images == found.images
+    assert (again.evidence, again.trust) == (found.evidence, found.trust)
+
+
+def _carried_trust(data: bytes) -> None:
+    found = unpack_trust(*_parts(data), "trust")
+    for file in found.files:
+        assert file.name.isprintable()
+        assert str(file).count("/") == 4
+        assert not os.path.lexists(_home() / "truststore" / str(file))
+    parse_policy(found.policy, "trust policy")
+
+
 # --- layouts ----------------------------------------------------------------------------------------------
 
 
@@ -532,5 +595,15 @@ TARGETS: dict[str, Target] = {
     "layout-index": Target(_layout_index, _LAYOUT_ERRORS, _CONFIG_BYTES, seeds.layout_indexes),
     "layout-file": Target(_layout_file, (MalformedManifest, BadAnswer), 8192, lambda: (seeds.LAYOUT_FILE,)),
     "layout-archive": Target(_layout_archive, (MalformedManifest, BadAnswer), 16384, seeds.layout_archives),
+    "bundle-contents": Target(_bundle_contents, (MalformedManifest,), 8192, seeds.bundle_contents),
+    "bundle-evidence": Target(
+        _evidence,
+        (MalformedManifest, InvalidRevocationData, InvalidCertificate),
+        _ENVELOPE_BYTES,
+        seeds.evidence_sets,
+    ),
+    "bundle-trust": Target(
+        _carried_trust, (MalformedManifest, PolicyError), _CONFIG_BYTES, seeds.carried_trust
+    ),
     "layout-manifest": Target(_layout_manifest, _LAYOUT_ERRORS, 8192, seeds.layout_manifests),
 }

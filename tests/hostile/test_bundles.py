@@ -12,13 +12,33 @@ from typing import Any
 
 import pytest
 
-from nv2.bundling.contents import BUNDLE, REFERENCE, Contents, Image, build_contents, layout_tags
+from nv2.bundling.checking import check_tags
+from nv2.bundling.contents import (
+    BUNDLE,
+    REFERENCE,
+    TRUST,
+    Contents,
+    Image,
+    build_contents,
+    layout_tags,
+    parse_contents,
+)
+from nv2.bundling.trust_manifest import (
+    CERTIFICATES,
+    MAX_FILE,
+    MAX_FILES,
+    POLICY,
+    POLICY_NAME,
+    TITLE,
+    unpack_trust,
+)
 from nv2.content.interface import opener
 from nv2.content.layout.store import LayoutStore
-from nv2.errors import ArtifactError, BadAnswer, Nv2Error
+from nv2.errors import ArtifactError, BadAnswer, MalformedManifest, Nv2Error
 from nv2.notary.bundles import open_bundle
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
+from nv2.oci.manifest import EMPTY_CONFIG
 from nv2.oci.reference import parse_registry
 from tests.world.artifacts import attach_referrer, push_image, push_manifest, thread_lock
 
@@ -260,3 +280,91 @@ def test_a_referrer_of_nothing_in_the_bundle_is_refused(file: Path) -> None:
     store.tag(image, "v1")
     store.finish()
     refused(file, "refers to nothing in the bundle")
+
+
+@pytest.mark.parametrize("change", [{"size": 999}, {"mediaType": mt.IMAGE_INDEX}])
+def test_a_listing_that_says_something_else_of_the_same_digest_is_refused(
+    good: Path, change: dict[str, Any]
+) -> None:
+    """Who goes by it would read the image as an index, or refuse it."""
+
+    def confuse(index: Any) -> None:
+        [tagged] = [entry for entry in index["manifests"] if mt.REF_NAME in entry.get("annotations", {})]
+        tagged.update(change)
+
+    edit(good, "index.json", confuse)
+    refused(good, "bytes instead of 999|came as")
+
+
+@pytest.mark.parametrize("change", [{"size": 999}, {"media_type": mt.IMAGE_INDEX}])
+def test_so_is_one_of_content_that_does_not_name_its_own_type(good: Path, change: dict[str, Any]) -> None:
+    bundle = open_bundle(str(good))
+    listed = [entry._replace(**change) for entry in bundle.store.listed()]
+    with pytest.raises(MalformedManifest, match="differ about its media type or size"):
+        check_tags(listed, bundle.contents, bundle.manifests, "b.tar")
+
+
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_an_instant_that_no_calendar_in_utc_has_is_none(file: Path, created: str) -> None:
+    with pytest.raises(MalformedManifest, match="does not say when"):
+        parse_contents(json.dumps(_contents(annotations={mt.CREATED: created})).encode(), "contents")
+
+
+def test_a_tag_that_would_name_two_images_for_other_programs_names_none() -> None:
+    names = ("a-b.example/app:v1", "a.b.example/app:v1", "a.b.example/other:v2")
+    images = [Image(parse_registry(name), describe(name.encode(), mt.IMAGE_MANIFEST)) for name in names]
+    assert [tag for _, tag in layout_tags(images)] == ["v2"]
+    alias = Image(images[1].reference, images[0].descriptor)
+    assert [tag for _, tag in layout_tags((images[0], alias))] == ["a.b.example.app-v1"]
+
+
+def _trust(*layers: dict[str, Any]) -> bytes:
+    document = {
+        "schemaVersion": 2,
+        "mediaType": mt.IMAGE_MANIFEST,
+        "artifactType": TRUST,
+        "config": describe(EMPTY_CONFIG, mt.EMPTY).to_json(),
+        "layers": [_layer(POLICY_NAME, POLICY), *layers],
+    }
+    return json.dumps(document).encode()
+
+
+def _layer(title: str, media_type: str = CERTIFICATES, size: int = 2) -> dict[str, Any]:
+    return {
+        **describe(b"{}", media_type).to_json(),
+        "size": size,
+        "annotations": {TITLE: title},
+    }
+
+
+STORE = "truststore/x509/ca/acme/"
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([_layer(STORE + "root\0.crt")], "no file of a trust store"),
+        ([_layer(STORE + "root\n.crt")], "no file of a trust store"),
+        ([_layer(STORE + "\x1b[2J.crt")], "no file of a trust store"),
+        ([_layer(STORE + "\ud800.crt")], "no file of a trust store|surrogate|UTF-8"),
+        ([_layer(STORE + "\u00e9" * 101)], "no file of a trust store"),
+        ([_layer(STORE + "..")], "no file of a trust store"),
+        ([_layer(STORE + "../../../evil")], "no file of a trust store"),
+        ([_layer("truststore/x509/ca/../root.crt")], "."),
+        ([_layer(STORE + "root.crt"), _layer(STORE + "ROOT.crt")], "does not belong here"),
+        ([_layer(STORE + "\u00e9.crt"), _layer(STORE + "e\u0301.crt")], "does not belong here"),
+        ([_layer(STORE + "root.crt", "text/plain")], "does not belong here"),
+        ([_layer(POLICY_NAME, POLICY)], "no file of a trust store"),
+        ([_layer(f"{STORE}{number}", size=MAX_FILE) for number in range(17)], "bytes of trust"),
+        ([_layer(STORE + "root.crt", size=MAX_FILE + 1)], "a file of more than"),
+        ([_layer(f"{STORE}{number}") for number in range(MAX_FILES)], "files of trust"),
+    ],
+)
+def test_files_of_trust_that_cannot_be_are_refused(layers: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(MalformedManifest, match=said):
+        unpack_trust(_trust(*layers), lambda descriptor: b"x" * min(descriptor.size, 9), "trust")
+
+
+def test_files_of_trust_with_names_in_any_script_are_read() -> None:
+    found = unpack_trust(_trust(_layer(STORE + "\u00e9t\u00e9.crt")), lambda _: b"{}", "trust")
+    assert [str(file) for file in found.files] == [STORE + "\u00e9t\u00e9.crt"]

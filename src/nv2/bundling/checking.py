@@ -59,9 +59,14 @@ def check_tags(listed: Sequence[Descriptor], contents: Contents, found: BundleMa
     """Raise `MalformedManifest` if index.json, by which other programs read a bundle, says something else."""
     said = set()
     for entry in listed:
-        if entry.digest not in found.nodes:
+        node = found.nodes.get(entry.digest)
+        if node is None:
             raise MalformedManifest(
                 "is listed in index.json, and not in the contents", at=f"{at}: {entry.digest}"
+            )
+        if entry[:3] != node.descriptor[:3]:
+            raise MalformedManifest(
+                "index.json and the contents differ about its media type or size", at=f"{at}: {entry.digest}"
             )
         if tag := entry.annotations.get(mt.REF_NAME):
             said.add((entry.digest, tag))

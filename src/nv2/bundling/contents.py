@@ -16,6 +16,7 @@ from nv2.bundling import evidence
 from nv2.errors import InvalidReference, MalformedManifest
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
+from nv2.oci.digest import Digest
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
 from nv2.oci.reference import Reference, parse_registry
 from nv2.plain_text import parse_instant, quoted, rfc3339
@@ -127,20 +128,21 @@ def _instant(text: str | None, at: str) -> datetime:
 
 
 def layout_tags(images: Iterable[Image]) -> list[tuple[Descriptor, str]]:
-    """Under which tag each image stands in the layout: its own, or with its repository where two have the same."""
+    """Under which tag each image stands in the layout: its own, or with its repository where two have the same.
+
+    What would then still name two images names none: both have their digests.
+    """
     by_tag: dict[str, set[str]] = {}
     images = tuple(images)
     for image in images:
         if image.reference.tag:
             by_tag.setdefault(image.reference.tag, set()).add(image.reference.name)
-    found = {}
+    found: dict[str, dict[Digest, Descriptor]] = {}
     for image in images:
-        tag = image.reference.tag
-        if tag and len(by_tag[tag]) == 1:
-            found[tag] = image.descriptor
-        elif tag:
-            found[_long_tag(image.reference)] = image.descriptor
-    return [(descriptor, tag) for tag, descriptor in found.items()]
+        if tag := image.reference.tag:
+            shown = tag if len(by_tag[tag]) == 1 else _long_tag(image.reference)
+            found.setdefault(shown, {})[image.descriptor.digest] = image.descriptor
+    return [(image, tag) for tag, named in found.items() if len(named) == 1 for image in named.values()]
 
 
 MAX_TAG = 128

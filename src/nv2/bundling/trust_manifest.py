@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+from unicodedata import normalize
 
 from nv2.bundling.contents import TRUST
 from nv2.errors import MalformedManifest
@@ -27,6 +28,10 @@ POLICY_NAME = "trustpolicy.json"
 MAX_FILES = 1_000
 MAX_FILE = 4 * 1024 * 1024
 """Bytes of one file: what a policy file, and a file of certificates, may have here."""
+MAX_TRUST = 64 * 1024 * 1024
+"""Bytes of all files, which are held in memory. A file may be named many times, and lie in the bundle once."""
+MAX_NAME = 200
+"""Bytes of the name of a file: file systems have 255, and the name of an unfinished file is longer."""
 
 _STORE_FILE = re.compile(r"truststore/x509/(\w+)/([^/]+)/([^/]+)", re.ASCII)
 
@@ -75,8 +80,11 @@ def unpack_trust(manifest: bytes, fetch: Callable[[Descriptor], bytes], at: str)
         raise MalformedManifest("carries no trust policy", at=at)
     if len(found.layers) > MAX_FILES:
         raise MalformedManifest(f"more than {MAX_FILES} files of trust", at=at)
+    if sum(layer.size for layer in found.layers) > MAX_TRUST:
+        raise MalformedManifest(f"more than {MAX_TRUST} bytes of trust", at=at)
     policy: bytes | None = None
     files: dict[StoreFile, bytes] = {}
+    known: set[str] = set()
     for number, layer in enumerate(found.layers):
         place, title = f"{at}: layers[{number}]", layer.annotations.get(TITLE, "")
         if layer.size > MAX_FILE:
@@ -85,17 +93,23 @@ def unpack_trust(manifest: bytes, fetch: Callable[[Descriptor], bytes], at: str)
             policy = fetch(layer)
             continue
         file = _store_file(title, place)
-        if layer.media_type != CERTIFICATES or file in files:
+        usual = normalize("NFC", str(file)).casefold()
+        if layer.media_type != CERTIFICATES or usual in known:
             raise MalformedManifest(f"{quoted(title)} does not belong here", at=place)
+        known.add(usual)  # file systems differ in which names are one
         files[file] = fetch(layer)
     if policy is None:
         raise MalformedManifest("carries no trust policy", at=at)
     return CarriedTrust(policy, files)
 
 
+def _is_name(text: str) -> bool:
+    return text.isprintable() and len(text.encode()) <= MAX_NAME
+
+
 def _store_file(title: str, at: str) -> StoreFile:
     match = _STORE_FILE.fullmatch(title)
-    if match is None or match[3] in (".", ".."):
+    if match is None or match[3] in (".", "..") or not _is_name(match[3]):
         raise MalformedManifest(f"{quoted(title)} is no file of a trust store", at=at)
     parse_store_name(f"{match[1]}:{match[2]}", at, MalformedManifest)
     return StoreFile(*match.groups())
