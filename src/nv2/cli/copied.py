@@ -11,11 +11,14 @@ SHOWN = 3
 """Digests that a line about what was left names."""
 
 
-def lines(copied: Copied, *, rehearsed: bool) -> Iterator[str]:
-    """What was copied, how much of it, and what was left and why."""
+def lines(
+    copied: Copied, *, rehearsed: bool, signatures_only: bool = False, signs: bool = False
+) -> Iterator[str]:
+    """What was copied, how much of it, and what was left and why; what was signed on arrival, if that was asked for."""
     result = copied.result
     verb = "Would copy" if rehearsed else "Copied"
-    yield f"{verb} {copied.source.shown} to {copied.destination}"
+    what = f"the signatures of {copied.source.shown}" if signatures_only else copied.source.shown
+    yield f"{verb} {what} to {copied.destination}"
     counts = (
         ("to copy" if rehearsed else "copied", result.copied),
         ("to mount" if rehearsed else "mounted", result.mounted),
@@ -30,9 +33,14 @@ def lines(copied: Copied, *, rehearsed: bool) -> Iterator[str]:
     for reason, digests in reasons.items():
         more = f" and {len(digests) - SHOWN} more" if len(digests) > SHOWN else ""
         yield f"Left out: {', '.join(digests[:SHOWN])}{more}: {reason}"
+    arrived = f"{copied.destination.name}@{result.root.digest}"
     if copied.signature is not None:
-        yield f"Signed {copied.destination.name}@{result.root.digest} on arrival"
+        yield f"Signed {arrived} on arrival"
         yield f"Pushed the signature to {copied.destination.name}@{copied.signature.digest}"
+    elif signs and rehearsed:
+        yield f"Would sign {arrived} on arrival, unless that certificate has signed it there"
+    elif signs:
+        yield f"That certificate has signed {arrived} already"
 
 
 def document(copied: Copied) -> dict[str, Any]:

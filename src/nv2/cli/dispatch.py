@@ -42,14 +42,25 @@ COMMANDS = {
     "trust": Entry("nv2.cli.commands.trust", "withdraw trust from keys, signatures and artifacts"),
     "login": Entry("nv2.cli.commands.login", "log in to a registry"),
     "logout": Entry("nv2.cli.commands.logout", "log out of a registry"),
-    "registry": Entry("nv2.cli.commands.registry", "serve a registry on this machine"),
+    "registry": Entry("nv2.cli.commands.registry", "serve a registry, or see what another one can do"),
     "demo": Entry("nv2.cli.commands.demo", "watch an image get signed, verified, tampered with and refused"),
     "completion": Entry("nv2.cli.commands.completion", "print a completion script for a shell"),
     "version": Entry("nv2.cli.commands.version", "show the version"),
 }
 
 
-SYNONYMS = {"rm": "delete", "remove": "delete", "create": "generate", "new": "generate", "get": "show"}
+SYNONYMS = {
+    "rm": "delete",
+    "remove": "delete",
+    "create": "generate",
+    "new": "generate",
+    "get": "show",
+    "pull": "copy",
+    "push": "copy",
+    "sync": "copy",
+    "discover": "list",
+    "server": "registry",
+}
 """What people say, and no command is called."""
 
 

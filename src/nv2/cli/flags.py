@@ -26,17 +26,38 @@ OF_OTHER_TOOLS = {
     "ca-cert": "ca-file",
     "cacert": "ca-file",
     "certificate": "cert",
+    "to-plain-http": "insecure-registry",
+    "from-plain-http": "insecure-registry",
 }
 """Names of flags in oras, docker, podman and cosign, and what does the same here."""
 
 ABOUT_TLS = frozenset(
-    ("allow-insecure", "insecure", "insecure-skip-tls-verify", "insecure-skip-verify", "tls-verify")
+    [
+        "allow-insecure",
+        "insecure",
+        "insecure-skip-tls-verify",
+        "insecure-skip-verify",
+        "tls-verify",
+        "src-tls-verify",
+        "dest-tls-verify",
+    ]
 )
 """Names of their flags that say how TLS is verified. Nothing here does the same, so none is suggested."""
 TLS_HINT = (
     "certificates of TLS are always verified: --ca-file names authorities of your own; "
     "for plain HTTP there is --insecure-registry"
 )
+
+IN_COPIES = {
+    **dict.fromkeys(
+        ("all", "recursive", "referrers"),
+        "all that belongs to an artifact and refers to it comes along anyway",
+    ),
+    **dict.fromkeys(
+        ("from-oci-layout", "oci-layout", "to-oci-layout"), "a layout is named layout:<directory>:<tag>"
+    ),
+}
+"""Flags of the commands of oras, skopeo and regctl that copy, and what to know about them here."""
 
 HELP = Flag("help", "show this help", Kind.BOOL, short="h")
 
@@ -119,6 +140,8 @@ def _near(name: str, long: dict[str, Flag]) -> str | None:
     import difflib
 
     shown = [flag.name for flag in long.values() if not flag.hidden]
+    if name in IN_COPIES and "signatures-only" in shown:
+        return IN_COPIES[name]
     if name in ABOUT_TLS and "ca-file" in shown:
         return TLS_HINT
     if name in OF_OTHER_TOOLS:

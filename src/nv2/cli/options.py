@@ -14,6 +14,7 @@ from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, parse, parse_layout
 
 REFERENCE = Flag("reference", "artifact, instead of the positional argument; may repeat", Kind.STRINGS, "r")
+ONE_REFERENCE = REFERENCE._replace(help="artifact, instead of the positional argument")
 OCI_LAYOUT = Flag("oci-layout", "the reference names an OCI image layout directory", Kind.BOOL)
 PLUGIN_CONFIG = Flag("plugin-config", "passed to plugins as it is", Kind.PAIRS)
 USER_METADATA = "user-metadata"

@@ -106,11 +106,11 @@ class Output:
         """Who reads standard error as it comes: a `terminal`, a `log` (a file), or nobody (None), as in a pipe."""
         if self.quiet:
             return None
-        if self._stderr.isatty():
-            return "terminal"
         import os
         import stat
 
+        if self._stderr.isatty():
+            return "log" if os.environ.get("TERM") == "dumb" else "terminal"
         try:
             mode = os.fstat(self._stderr.fileno()).st_mode
         except (OSError, ValueError):  # it is no file at all

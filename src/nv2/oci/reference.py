@@ -82,6 +82,11 @@ class LayoutReference(NamedTuple):
 
 AnyReference = Reference | LayoutReference
 
+_OTHER_LAYOUTS = dict.fromkeys(("layout", "oci", "oci-archive", "ocidir"), "layout:")
+"""What skopeo and regctl write before the path of an image layout, and what is written here."""
+_TAR = re.compile(r"\.tar(:[^/:@]*|@[^/]*)?\Z")
+_HOST_ALONE = re.compile(r"(localhost|\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+):[0-9]+")
+
 
 def _join(name: str, tag: str | None, digest: str | None) -> str:
     return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
@@ -90,10 +95,11 @@ def _join(name: str, tag: str | None, digest: str | None) -> str:
 def parse(text: str) -> AnyReference:
     """Read a reference of any kind. Raises `InvalidReference`.
 
-    `layout:` and `docker:` name other places, unless a port and a slash follow the word.
+    `layout:` and `docker:` name other places, unless a port and a slash follow the word; `docker://` is how others name
+    a registry.
     """
     scheme, colon, rest = text.partition(":")
-    if colon and scheme in ("layout", "docker") and not re.match(r"[0-9]{1,5}/", rest):
+    if colon and scheme in ("layout", "docker") and not re.match(r"[0-9]{1,5}/|//", rest):
         if scheme == "docker":
             raise InvalidReference(
                 "references to the local docker engine are not supported yet",
@@ -111,7 +117,7 @@ def parse_registry(text: str) -> Reference:
     _refuse_other_places(text)
     registry, slash, path = rest.partition("/")
     if not slash or not _looks_like_registry(registry):
-        raise InvalidReference("a registry is missing", at=text, hint=_hint_without_registry(rest))
+        raise InvalidReference("a registry is missing", at=text, hint=_hint_without_registry(text, rest))
     repository, colon, tag = path.partition(":")
     if not _REGISTRY.fullmatch(registry):
         raise InvalidReference(f"invalid registry {registry!r}", at=text, hint=EXPECTED)
@@ -180,14 +186,23 @@ def _looks_like_registry(first: str) -> bool:
 def _refuse_other_places(text: str) -> None:
     scheme, is_url, place = text.partition("://")
     if is_url and "/" not in scheme:
-        raise InvalidReference("a reference has no scheme", at=text, hint=f"write {place}")
+        raise InvalidReference(
+            "a reference has no scheme", at=text, hint=f"write {_OTHER_LAYOUTS.get(scheme, '')}{place}"
+        )
     if text.startswith((".", "/", "~")):
         raise InvalidReference(
             "a path is no reference to a registry", at=text, hint=f"an image layout is named layout:{text}"
         )
 
 
-def _hint_without_registry(name: str) -> str:
+def _hint_without_registry(text: str, name: str) -> str:
+    scheme, _, place = text.partition(":")
+    if scheme in _OTHER_LAYOUTS:
+        return f"an image layout is named {_OTHER_LAYOUTS[scheme]}{place}"
+    if _TAR.search(text):
+        return f"an image layout in an archive is named layout:{text}"
+    if _HOST_ALONE.fullmatch(name):
+        return f"that is a registry alone: name a repository in it, {name}/<repository>:<tag>"
     path = name if "/" in name else f"library/{name}"
     return f"for Docker Hub write docker.io/{path}; {EXPECTED}"
 

@@ -133,6 +133,22 @@ def test_signatures_follow_an_artifact_that_was_copied_without_them(wabbit: Comm
     assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
 
 
+def test_a_copy_of_signatures_says_that_it_is_one(wabbit: CommandLine) -> None:
+    wabbit("copy", IMAGE, "layout:there:v1")
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    words = ("copy", "--signatures-only", IMAGE, "layout:there")
+    assert wabbit(*words, "--dry-run").out.startswith("Would copy the signatures of image@sha256:")
+    assert wabbit(*words).out.startswith("Copied the signatures of image@sha256:")
+
+
+def test_a_copy_that_signs_says_whether_it_would_or_somebody_did_before(wabbit: CommandLine) -> None:
+    words = ("copy", "--sign-key", "wabbit.key", IMAGE, "layout:there:v1")
+    assert "Would sign there@sha256:" in wabbit(*words, "--dry-run").out
+    assert "Signed there@sha256:" in wabbit(*words).out
+    again = wabbit(*words).out
+    assert "That certificate has signed there@sha256:" in again and "Signed" not in again
+
+
 def test_signatures_alone_go_nowhere_where_the_artifact_is_not(wabbit: CommandLine) -> None:
     wabbit("sign", "-k", "wabbit.key", IMAGE)
     for words in ((), ("--dry-run",)):

@@ -118,6 +118,37 @@ MISTAKES = (
         2,
     ),
     Mistake(
+        "skopeo's scheme before the registry",
+        ("copy", "docker://registry.example.com/image:v1", "layout:here"),
+        "a reference has no scheme",
+        "write registry.example.com/image:v1",
+        2,
+    ),
+    *(
+        Mistake(f"a layout as elsewhere: {text}", ("list", text), says, "layout:image:v1", 2)
+        for text, says in (
+            ("oci:image:v1", "a registry is missing"),
+            ("oci-archive:image:v1", "a registry is missing"),
+            ("ocidir://image:v1", "a reference has no scheme"),
+        )
+    ),
+    Mistake("an archive", ("list", "image.tar"), "a registry is missing", "named layout:image.tar", 2),
+    Mistake("an archive, tag", ("list", "image.tar:v1"), "is missing", "named layout:image.tar:v1", 2),
+    Mistake(
+        "a registry alone",
+        ("list", "localhost:5000"),
+        "localhost:5000: a registry is missing",
+        "a registry alone: name a repository in it, localhost:5000/<repository>:<tag>",
+        2,
+    ),
+    Mistake(
+        "no tag for the doctor",
+        ("registry", "doctor", "registry.example.com/image"),
+        "no tag or digest",
+        "registry.example.com/image:<tag>",
+        2,
+    ),
+    Mistake(
         "a certificate without -k",
         ("verify", "leaf.crt", IMAGE),
         "leaf.crt: a registry is missing",
@@ -178,6 +209,18 @@ MISTAKES = (
             "--tls-verify=true",
         )
     ),
+    *(
+        Mistake(f"copying elsewhere: {flag}", ("copy", flag, IMAGE, "layout:x"), "unknown flag", hint, 2)
+        for flag, hint in (
+            ("--recursive", "comes along anyway"),
+            ("--all", "comes along anyway"),
+            ("--referrers", "comes along anyway"),
+            ("--to-oci-layout", "layout:<directory>:<tag>"),
+            ("--to-plain-http", "--insecure-registry?"),
+            ("--dest-tls-verify=false", "TLS are always verified"),
+        )
+    ),
+    Mistake("a command of oras", ("pull", IMAGE), 'unknown command "pull"', "'nv2 copy'?", 2),
     Mistake("a misspelt flag of nv2", ("--verison",), 'unknown flag "--verison"', "'nv2 --version'?", 2),
     Mistake("a flag before its command", ("--debug", "list"), "unknown flag", "come after the command", 2),
     Mistake("a flag like none", ("sign", "--xyzzy", IMAGE), "unknown flag", "see 'nv2 sign --help'", 2),

@@ -134,8 +134,13 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_and_a_file_are_watched_and_a_pipe_is_not(tmp_path: Path) -> None:
+def test_a_terminal_and_a_file_are_watched_and_a_pipe_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     assert Output(io.StringIO(), Terminal()).watched_by() == "terminal"
+    monkeypatch.setenv("TERM", "dumb")
+    assert Output(io.StringIO(), Terminal()).watched_by() == "log"
     with (tmp_path / "log").open("w") as log:
         assert Output(io.StringIO(), log).watched_by() == "log"
         assert Output(io.StringIO(), log, quiet=True).watched_by() is None

@@ -10,7 +10,7 @@ from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.progress import progress_on
 from nv2.errors import InvalidReference, NotFound, Nv2Error, UsageError
 from nv2.notary.copy_sources import Directory, Pair, pairs, repositories, tagged
-from nv2.notary.copying import Wanted, transfer
+from nv2.notary.copying import Wanted, shown, transfer
 from nv2.notary.session import Session
 from nv2.notary.threads import MAX_AT_ONCE
 from nv2.oci.reference import AnyReference, is_registry, is_repository_path
@@ -127,9 +127,16 @@ def _copy(call: Call, session: Session, pair: Pair, wanted: Wanted, documents: l
         copied = transfer(session, source, pair.destination, wanted._replace(watcher=watcher))
     documents.append(said.document(copied))
     if not as_json:
-        call.output.lines(said.lines(copied, rehearsed=call.on("dry-run")))
+        call.output.lines(
+            said.lines(
+                copied,
+                rehearsed=call.on("dry-run"),
+                signatures_only=call.on("signatures-only"),
+                signs=wanted.signer is not None,
+            )
+        )
     for problem in copied.result.problems:
-        call.output.warn(f"source {source.name}: {problem}")
+        call.output.warn(f"source {shown(source)}: {problem}")
     return exits.PARTLY if copied.result.problems else exits.DONE
 
 

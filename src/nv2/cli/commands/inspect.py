@@ -57,7 +57,7 @@ COMMAND = Command(
     "show what the signatures of an artifact say",
     run,
     flags=(
-        options.REFERENCE,
+        options.ONE_REFERENCE,
         options.MAX_SIGNATURES,
         options.OCI_LAYOUT,
         *options.CONNECTION,

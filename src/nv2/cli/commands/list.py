@@ -65,7 +65,7 @@ COMMAND = Command(
     "list the signatures of an artifact",
     run,
     flags=(
-        options.REFERENCE,
+        options.ONE_REFERENCE,
         options.MAX_SIGNATURES,
         Flag("heal", "first list again what this machine attached and others displaced", Kind.BOOL),
         options.OCI_LAYOUT,

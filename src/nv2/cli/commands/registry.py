@@ -13,7 +13,7 @@ from nv2.cli.commands import (
 
 COMMAND = Group(
     "registry",
-    "serve a registry on this machine",
+    "serve a registry, or see what another one can do",
     (
         registry_serve.COMMAND,
         registry_history.COMMAND,
@@ -21,5 +21,5 @@ COMMAND = Group(
         registry_collect.COMMAND,
         registry_doctor.COMMAND,
     ),
-    examples=registry_serve.COMMAND.examples[:1],
+    examples=(*registry_serve.COMMAND.examples[:1], *registry_doctor.COMMAND.examples[:1]),
 )

@@ -42,7 +42,7 @@ def run(call: Call) -> int:
             }
         )
     else:
-        call.output.note(f"{freed} bytes {'would be' if dry else 'are'} free")
+        call.output.note(f"{freed} bytes {'would be ' if dry else ''}freed")
     return exits.DONE
 
 

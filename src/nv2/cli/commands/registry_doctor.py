@@ -16,6 +16,7 @@ def run(call: Call) -> int:
 
     as_json = wants_json(call)
     reference = parse_registry(call.arguments[0])
+    options.with_name(reference, call.arguments[0])
     named = call.string("write")
     scratch = parse_registry(named) if named else None
     found = diagnose(options.session(call), reference, scratch)

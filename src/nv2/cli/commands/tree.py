@@ -116,7 +116,7 @@ COMMAND = Command(
     "tree",
     "show everything that belongs to an artifact",
     run,
-    flags=(options.REFERENCE, options.OCI_LAYOUT, *options.CONNECTION, OUTPUT, DEBUG),
+    flags=(options.ONE_REFERENCE, options.OCI_LAYOUT, *options.CONNECTION, OUTPUT, DEBUG),
     usage="<reference>",
     description=(
         "Show the whole graph of an artifact: the manifests it is made of, and what refers to\n"

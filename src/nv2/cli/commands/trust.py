@@ -175,7 +175,7 @@ COMMAND = Group(
                 Flag("import", "file of a list of denials to take in; what is on the list stays"),
                 Flag("reason", "why, in one line"),
                 Flag("by", "who denies, in one line"),
-                options.REFERENCE,
+                options.ONE_REFERENCE,
                 options.OCI_LAYOUT,
                 *options.CONNECTION,
                 OUTPUT,
