@@ -8,7 +8,7 @@ there, whoever names it can delete it. What an artifact consists of stays: other
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from nv2.closure import UNUSABLE
 from nv2.content.interface import Remover, Source, Store
@@ -20,6 +20,10 @@ from nv2.plain_text import one_line
 
 MAX_DELETED = 10_000
 """Manifests of one deletion: as many as one listing of referrers has at most."""
+
+
+class RemovableStore(Store, Remover, Protocol):
+    """What deleting from needs."""
 
 
 class Plan(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -21,10 +22,12 @@ class Recording(MemoryStore):
         super().__init__()
         self.removed: list[Digest] = []
         self.failing: Digest | None = None
+        self.on_remove: Callable[[], object] = tuple
 
     def remove(self, descriptor: Descriptor) -> None:
         if descriptor.digest == self.failing:
             raise EnvironmentFailure("the disk is full")
+        self.on_remove()
         super().remove(descriptor)
         self.removed.append(descriptor.digest)
 
@@ -144,3 +147,39 @@ def test_the_subject_of_a_signature_that_was_never_attached_is_left_alone(store:
     delete(store, plan_deletion(store, signature, with_referrers=False))
     assert set(store.manifests) == {image.digest}
     assert json.loads(store.contents[image.digest])
+
+
+def test_a_signature_is_taken_off_the_list_before_it_goes(store: Recording) -> None:
+    image = push_image(store)
+    signature = attach_referrer(store, image)
+    at_the_time = []
+    store.on_remove = lambda: at_the_time.append(dict(store.listed[image.digest]))
+    delete(store, plan_deletion(store, signature, with_referrers=False))
+    assert at_the_time == [{}]
+
+
+def test_what_cannot_be_deleted_is_listed_again_as_it_was(store: Recording) -> None:
+    image = push_image(store)
+    signature = attach_referrer(store, image)
+    before = {**store.listed[image.digest]}
+    store.failing = signature.digest
+    with pytest.raises(EnvironmentFailure):
+        delete(store, plan_deletion(store, signature, with_referrers=False))
+    assert store.listed[image.digest] == before
+
+
+def test_what_was_not_listed_is_not_listed_because_it_cannot_be_deleted(store: Recording) -> None:
+    image = push_image(store)
+    signature = push_referrer(store, image)
+    store.failing = signature.digest
+    with pytest.raises(EnvironmentFailure):
+        delete(store, plan_deletion(store, signature, with_referrers=False))
+    assert not store.listed.get(image.digest)
+
+
+def test_what_others_list_again_until_it_is_gone_is_taken_off_again(store: Recording) -> None:
+    image = push_image(store)
+    signature = attach_referrer(store, image)
+    store.on_remove = lambda: store.attach(image, [signature])
+    delete(store, plan_deletion(store, signature, with_referrers=False))
+    assert store.listed[image.digest] == {}

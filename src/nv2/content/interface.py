@@ -178,8 +178,8 @@ class Remover(Protocol):
     def untag(self, tag: str) -> None:
         """Remove a tag alone. Raises as `remove`."""
 
-    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
-        """No longer list `digests`, which were removed, as referrers of `subject`: one write for all.
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> tuple[Descriptor, ...]:
+        """No longer list `digests` as referrers of `subject`: one write for all; what `attach` would list again.
 
         Nothing to do where the store lists by itself. Entries of others are kept. Raises `BadAnswer` as `attach`.
         """

@@ -111,10 +111,10 @@ class MemoryStore:
         if self.tags.pop(tag, None) is None:
             raise NotFound("no such tag", at=tag)
 
-    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
-        """No longer list `digests` as referrers of `subject`."""
-        for digest in digests:
-            self.listed.get(subject.digest, {}).pop(digest, None)
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> tuple[Descriptor, ...]:
+        """No longer list `digests` as referrers of `subject`; what was listed."""
+        listed = self.listed.get(subject.digest, {})
+        return tuple(listed.pop(digest) for digest in digests if digest in listed)
 
     def _content(self, descriptor: Descriptor) -> bytes:
         if descriptor.digest not in self.contents:

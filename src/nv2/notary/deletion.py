@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from nv2.content.interface import Remover, Store, can_remove
-from nv2.deletion import Deleted, Plan, plan_deletion
+from nv2.content.interface import Store, can_remove
+from nv2.deletion import Deleted, Plan, RemovableStore, plan_deletion
 from nv2.deletion import delete as delete_content
 from nv2.errors import UsageError
 from nv2.notary.session import Artifact, Session, using
-from nv2.oci.reference import AnyReference, Reference, parse
+from nv2.oci.digest import is_fallback_tag
+from nv2.oci.reference import AnyReference, parse
+
+A_LIST = "delete what it lists, which keeps it right; or with --tag-only the tag"
 
 
 class Doomed(NamedTuple):
@@ -24,12 +27,14 @@ def plan_delete(
 ) -> Doomed:
     """What deleting `reference` takes and leaves. Nothing is changed.
 
-    Raises `UsageError` for a place where nothing can be deleted, and what `deletion.plan_deletion` raises.
+    Raises `UsageError` for a place where nothing can be deleted and for a list of referrers, and what `deletion.plan_deletion` raises.
     """
     with using(session) as shared:
         wanted = parse(reference) if isinstance(reference, str) else reference
-        artifact = shared.resolve(wanted, push=isinstance(wanted, Reference))
-        _remover(artifact.store, artifact.name)
+        if wanted.digest is None and is_fallback_tag(wanted.tag or ""):
+            raise UsageError("names the list of what refers to a digest", at=str(wanted), hint=A_LIST)
+        artifact = shared.resolve(wanted)
+        _removable(artifact.store, artifact.name)
         return Doomed(
             artifact, plan_deletion(artifact.store, artifact.subject, with_referrers=with_referrers)
         )
@@ -38,24 +43,36 @@ def plan_delete(
 def delete(doomed: Doomed, *, session: Session | None = None) -> Deleted:
     """Delete what `plan_delete` planned. Raises what `deletion.delete` raises."""
     with using(session) as shared:
-        store = doomed.artifact.store
-        deleted = delete_content(_remover(store, doomed.artifact.name), doomed.plan)
-        shared.pass_on_warnings(store)
+        store = _writable(shared, doomed.artifact.reference)
+        deleted = delete_content(store, doomed.plan)
+        shared.finish_writing(store)
         return deleted
 
 
-def delete_tag(reference: str | AnyReference, *, session: Session | None = None) -> Artifact:
-    """Delete the tag of `reference` alone; what it named. Raises `UsageError` unless it is named by tag alone."""
+def plan_delete_tag(reference: str | AnyReference, *, session: Session | None = None) -> Artifact:
+    """What the tag of `reference` names. Raises `UsageError` unless it is named by tag alone."""
     with using(session) as shared:
         wanted = parse(reference) if isinstance(reference, str) else reference
         if wanted.tag is None or wanted.digest is not None:
             raise UsageError("a tag to delete is named by tag alone", at=str(wanted))
-        artifact = shared.resolve(wanted, push=isinstance(wanted, Reference))
-        _remover(artifact.store, artifact.name).untag(wanted.tag)
+        artifact = shared.resolve(wanted)
+        _removable(artifact.store, artifact.name)
         return artifact
 
 
-def _remover(store: Store, name: str) -> Remover:
+def delete_tag(artifact: Artifact, *, session: Session | None = None) -> None:
+    """Delete the tag that `plan_delete_tag` looked up, and nothing else. Raises what the store raises."""
+    with using(session) as shared:
+        store = _writable(shared, artifact.reference)
+        store.untag(artifact.reference.tag or "")
+        shared.finish_writing(store)
+
+
+def _writable(session: Session, reference: AnyReference) -> RemovableStore:
+    return _removable(session.store(reference, push=True), reference.name)
+
+
+def _removable(store: Store, name: str) -> RemovableStore:
     if not can_remove(store):
         raise UsageError("nothing can be deleted here", at=name)
-    return store
+    return cast("RemovableStore", store)

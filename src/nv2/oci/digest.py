@@ -84,6 +84,11 @@ def attachment_tags(digest: Digest) -> tuple[str, ...]:
     return tuple(f"{fallback_tag(digest)}.{kind}" for kind in ATTACHMENTS)
 
 
+def is_fallback_tag(tag: str) -> bool:
+    """Whether `tag` is where clients look for a list of referrers, and no name that somebody gave."""
+    return is_about_a_digest(tag) and "." not in tag
+
+
 def is_about_a_digest(tag: str) -> bool:
     """Whether `tag` is no name that somebody gave, but a list of referrers or cosign's."""
     return _ABOUT_A_DIGEST.fullmatch(tag) is not None

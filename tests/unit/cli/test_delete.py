@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pytest
 
+from nv2.content.interface import Opener
 from nv2.content.layout.store import LayoutStore
 from nv2.content.remote.store import RemoteStore
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import fallback_tag
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.content.remote.registry_world import World
 from tests.world.artifacts import attach_referrer, push_image, push_index, thread_lock
 
 
-@pytest.fixture(params=["layout", "registry", "registry without referrers API"])
+class Archive(LayoutStore):
+    """Shows at once what is written to it, as the others do."""
+
+    def push(self, descriptor: Descriptor, source: Opener) -> None:
+        super().push(descriptor, source)
+        self.finish()
+
+    def tag(self, descriptor: Descriptor, tag: str) -> None:
+        super().tag(descriptor, tag)
+        self.finish()
+
+    def attach(self, subject: Descriptor, manifests: Sequence[Descriptor]) -> None:
+        super().attach(subject, manifests)
+        self.finish()
+
+
+@pytest.fixture(params=["layout", "archive", "registry", "registry without referrers API"])
 def place(wabbit: CommandLine, request: pytest.FixtureRequest) -> tuple[LayoutStore | RemoteStore, str]:
     """A store, and what references to it begin with."""
+    if request.param == "archive":
+        return Archive(wabbit.directory / "image.tar", create=True, lock=thread_lock()), "layout:image.tar"
     if request.param == "layout":
         return LayoutStore(wabbit.directory / "image", lock=thread_lock()), "layout:image"
     world = World(referrers_api=request.param == "registry")
@@ -92,14 +114,33 @@ def test_a_tag_alone_goes(wabbit: CommandLine, place) -> None:
     ended = wabbit("delete", "--yes", "--tag-only", f"{name}:old")
     assert ended.code == 0, ended.err
     assert wabbit("tree", f"{name}:old").code == 3
-    assert store.resolve(image.digest)
+    assert wabbit("tree", f"{name}@{image.digest}").code == 0
+
+
+def test_a_rehearsal_for_a_tag_deletes_nothing(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = push_image(store, b"deletable")
+    store.tag(image, "old")
+    ended = wabbit("delete", "--dry-run", "--tag-only", f"{name}:old")
+    assert (ended.code, ended.out.split()[:2]) == (0, ["Would", "delete"])
+    assert wabbit("tree", f"{name}:old").code == 0
+
+
+def test_a_tag_that_goes_alone_is_in_the_document(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = push_image(store, b"deletable")
+    store.tag(image, "old")
+    ended = wabbit("delete", "--yes", "--tag-only", "-o", "json", f"{name}:old")
+    assert (ended.document["tag"], ended.document["deleted"]) == ("old", [])
+    assert ended.document["resolved"].endswith(f"@{image.digest}")
+    assert wabbit("tree", f"{name}:old").code == 3
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("-o", "json", "layout:image:v1"), "no room for a question"),
-        (("--tag-only", "--dry-run", "layout:image:v1"), "--tag-only has neither"),
+        (("--tag-only", "-o", "json", "layout:image:v1"), "no room for a question"),
         (("--tag-only", "--yes", f"layout:image@sha256:{'0' * 64}"), "named by tag alone"),
         (("--tag-only", "--with-referrers", "layout:image:v1"), "with-referrers"),
         ((), "missing reference"),
@@ -119,3 +160,24 @@ def test_a_registry_that_deletes_nothing_says_so(wabbit: CommandLine) -> None:
     assert ended.code == 3
     assert "does not delete manifests" in ended.err
     assert "hint: " in ended.err
+
+
+def test_a_rehearsal_asks_for_no_right_to_write(wabbit: CommandLine) -> None:
+    world = World()
+    wabbit.reach(world.registry)
+    image = push_image(world.store())
+    world.registry.requests.clear()
+    assert wabbit("delete", "--dry-run", f"{world.registry.host}/app@{image.digest}").code == 0
+    assert not any("push" in scope for request in world.registry.requests for scope in request.scopes)
+
+
+def test_the_list_of_what_refers_to_something_is_no_artifact(wabbit: CommandLine) -> None:
+    world = World(referrers_api=False)
+    wabbit.reach(world.registry)
+    store = world.store()
+    image = push_image(store)
+    attach_referrer(store, image)
+    ended = wabbit("delete", "--yes", f"{world.registry.host}/app:{fallback_tag(image.digest)}")
+    assert ended.code == 2
+    assert "list of what refers to" in ended.err
+    assert store.referrers(image).descriptors

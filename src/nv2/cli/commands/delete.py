@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.errors import Nv2Error, UsageError
-from nv2.notary.deletion import Doomed, delete, delete_tag, plan_delete
-from nv2.notary.session import Session
+from nv2.notary.deletion import Doomed, delete, delete_tag, plan_delete, plan_delete_tag
+from nv2.notary.session import Artifact, Session
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import AnyReference
 
@@ -27,7 +27,7 @@ def run(call: Call) -> int:
         return exits.DONE
     deleted, failure = _deleted(call, session, doomed)
     if as_json:
-        call.output.json(_document(call, reference, doomed, deleted, failure))
+        call.output.json(_document_of(call, doomed, deleted, failure))
     else:
         _print(call, doomed, deleted)
     for problem in doomed.plan.problems:
@@ -46,12 +46,18 @@ def _deleted(call: Call, session: Session, doomed: Doomed) -> tuple[tuple[Descri
 
 
 def _delete_tag(call: Call, session: Session, reference: AnyReference) -> int:
-    if call.on("dry-run") or wants_json(call):
-        raise UsageError("--tag-only has neither --dry-run nor --output json")
-    question = f"Are you sure you want to delete the tag {reference}?"
-    if call.on("yes") or call.output.confirm(question, "yes"):
-        artifact = delete_tag(reference, session=session)
-        call.output.line(f"Deleted the tag {reference}; {artifact.shown} stays")
+    rehearsed = call.on("dry-run")
+    artifact = plan_delete_tag(reference, session=session)
+    question = f"Are you sure you want to delete the tag {reference}, which names {artifact.shown}?"
+    if not (rehearsed or call.on("yes") or call.output.confirm(question, "yes")):
+        return exits.DONE
+    if not rehearsed:
+        delete_tag(artifact, session=session)
+    if wants_json(call):
+        call.output.json(_document(call, artifact, tag=reference.tag))
+    else:
+        verb = "Would delete" if rehearsed else "Deleted"
+        call.output.line(f"{verb} the tag {reference}; {artifact.shown} stays")
     return exits.DONE
 
 
@@ -89,20 +95,27 @@ def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'s' if number > 1 else ''}"
 
 
-def _document(
-    call: Call,
-    reference: AnyReference,
-    doomed: Doomed,
-    deleted: Iterable[Descriptor],
-    failure: Nv2Error | None,
+def _document(call: Call, artifact: Artifact, *, tag: str | None = None) -> dict[str, object]:
+    return {
+        "schema": COMMAND.schema,
+        "reference": str(artifact.reference),
+        "resolved": artifact.shown,
+        "dryRun": call.on("dry-run"),
+        "tag": tag,
+        "deleted": [],
+        "referrersLeft": [],
+        "partsLeft": [],
+        "problems": [],
+    }
+
+
+def _document_of(
+    call: Call, doomed: Doomed, deleted: Iterable[Descriptor], failure: Nv2Error | None
 ) -> dict[str, object]:
     from nv2.cli.output import error_document
 
     return {
-        "schema": COMMAND.schema,
-        "reference": str(reference),
-        "resolved": doomed.artifact.shown,
-        "dryRun": call.on("dry-run"),
+        **_document(call, doomed.artifact),
         "deleted": [item.to_json() for item in deleted],
         "referrersLeft": [item.to_json() for item in doomed.plan.referrers],
         "partsLeft": [item.to_json() for item in doomed.plan.parts],

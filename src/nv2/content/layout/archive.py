@@ -78,6 +78,10 @@ class ArchiveFiles(Files):
         """Raise `EnvironmentFailure`."""
         raise read_only(self.root)
 
+    def remove(self, relative: str) -> NoReturn:  # noqa: ARG002
+        """Raise `EnvironmentFailure`."""
+        raise read_only(self.root)
+
     def make_directory(self, relative: str) -> NoReturn:  # noqa: ARG002
         """Raise `EnvironmentFailure`."""
         raise read_only(self.root)

@@ -33,6 +33,7 @@ class WritableArchive(Files):
         self._old = self._open_old()
         self._begun_upon = self._old.identity if self._old else None
         self._top: dict[str, bytes] = {}
+        self._removed: set[str] = set()
         self._new: GrowingTar | None = None
         self._closed = False
         self._guard = threading.Lock()
@@ -46,7 +47,7 @@ class WritableArchive(Files):
             return Window(open_regular(self._new.path), member.offset, member.size)
         if self._old and _identity(self.root) != self._old.identity:
             self._follow()
-        if self._old is None:
+        if self._old is None or relative in self._removed:
             raise NotFound("no such file", at=self.path(relative))
         return self._old.open(relative)
 
@@ -56,7 +57,7 @@ class WritableArchive(Files):
             return len(self._top[relative])
         if self._new is not None and relative in self._new.members:
             return self._new.members[relative].size
-        return self._old.size(relative) if self._old else None
+        return self._old.size(relative) if self._old and relative not in self._removed else None
 
     def look(self, relative: str) -> object:
         """What changes when the file is written anew here."""
@@ -67,7 +68,8 @@ class WritableArchive(Files):
         start = f"{relative}/" if relative else ""
         new = (*self._top, *(self._new.members if self._new else ()))
         found = {name[len(start) :].partition("/")[0] for name in new if name.startswith(start)}
-        return sorted(found.union(self._old.names(relative) if self._old else ()))
+        old = self._old.names(relative) if self._old else ()
+        return sorted(found.union(name for name in old if f"{start}{name}" not in self._removed))
 
     def path(self, relative: str) -> str:
         """The path for messages: as if the archive were a directory."""
@@ -80,6 +82,10 @@ class WritableArchive(Files):
             return
         with self._refusals():
             self._begun().write(relative, chunks, size)
+
+    def remove(self, relative: str) -> None:
+        """Leave the file out of the archive to be, unless it is written anew."""
+        self._removed.add(relative)
 
     def make_directory(self, relative: str) -> None:
         """Directories come with their files."""
@@ -96,6 +102,7 @@ class WritableArchive(Files):
             return False
         self._follow()
         self._top.clear()
+        self._removed.clear()  # it may be his now, too
         return True
 
     def _follow(self) -> None:
@@ -120,6 +127,7 @@ class WritableArchive(Files):
             new.finish(_mode(self.root))
             os.replace(new.path, self.root)
             self._top, self._new = {}, None
+            self._removed.clear()
             _sync_directory(os.path.dirname(self.root))
         self._old = self._open_old()
         self._begun_upon = self._old.identity if self._old else None
@@ -149,7 +157,7 @@ class WritableArchive(Files):
     def _copy_old(self, new: GrowingTar) -> None:
         """What the archive had, but for what was written anew."""
         for name, member in self._old.members.items() if self._old else ():
-            if name not in new.members and name not in self._top:
+            if not (name in new.members or name in self._top or name in self._removed):
                 with self._old.open(name) as stream:  # type: ignore[union-attr]
                     new.write(name, _chunks(stream), member.size)
 

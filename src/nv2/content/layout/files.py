@@ -81,9 +81,9 @@ class Files(Protocol):
     def write(self, relative: str, chunks: Iterable[bytes], size: int | None = None) -> None:
         """Write the file, of `size` bytes if that is known, whole or not at all."""
 
-    def remove(self, relative: str) -> None:  # noqa: ARG002
-        """Remove a file, where that is possible without writing all others anew."""
-        return
+    @abstractmethod
+    def remove(self, relative: str) -> None:
+        """Remove a file, if it is there."""
 
     @abstractmethod
     def make_directory(self, relative: str) -> None:

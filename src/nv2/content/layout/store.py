@@ -16,7 +16,7 @@ from nv2.content.interface import Lock, Opener, Referrers, check_size, done, one
 from nv2.content.layout.directory import LayoutDirectory, checked
 from nv2.content.layout.index import LayoutIndex
 from nv2.content.layout.referrers import UNREAD, Walked, walk
-from nv2.errors import MalformedManifest, NotFound, Nv2Error
+from nv2.errors import ArtifactError, MalformedManifest, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, parse_digest
 from nv2.oci.manifest import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
@@ -32,6 +32,8 @@ MAX_LISTING = 64 * 1024 * 1024
 
 SHOWN_TAGS = 5
 """Tags that the hint of an absent one names: enough to see a typing error, and one line."""
+
+LISTED_BY_INDEX = "delete that index, or copy what shall stay to a new layout"
 
 
 class LayoutStore:
@@ -124,23 +126,28 @@ class LayoutStore:
     def remove(self, descriptor: Descriptor) -> None:
         """Unlist a manifest with every tag of it, and remove its file, unless an index here leads to it.
 
-        In an archive its bytes stay. Raises `NotFound` if it is not listed.
+        In an archive that another writer has changed meanwhile its bytes stay. Raises `NotFound` if it is not here, `ArtifactError` if only an index leads to it.
         """
+        digest, at = descriptor.digest, self._directory.at(descriptor.digest)
         if not self.exists(descriptor):
-            raise NotFound(
-                "no such manifest is listed in the layout", at=self._directory.at(descriptor.digest)
-            )
-        self._directory.edit(lambda index: index.without(descriptor.digest))
-        if descriptor.digest not in self._walk().media_types:
-            self._directory.remove(descriptor.digest)
+            if digest in self._walk().media_types:
+                raise ArtifactError(
+                    "it is listed by an index of the layout alone", at=at, hint=LISTED_BY_INDEX
+                )
+            raise NotFound("no such manifest is listed in the layout", at=at)
+        self._directory.edit(lambda index: index.without(digest))
+        walked = self._walk()
+        if walked.complete and digest not in walked.media_types:
+            self._directory.remove(digest)
 
     def untag(self, tag: str) -> None:
         """Take a tag away; what it named stays listed. Raises `NotFound`."""
         self._by_tag(tag)
         self._directory.edit(lambda index: index.untagging(tag))
 
-    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> tuple[Descriptor, ...]:  # noqa: ARG002
         """Nothing: what is not listed refers to nothing."""
+        return ()
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None) -> Referrers:
         """Every manifest that names `subject`, with the type and the annotations that stand in it."""

@@ -20,7 +20,7 @@ from nv2.content.remote.referrers import FallbackIndex, fallback_index, start_fa
 from nv2.errors import BadAnswer, EnvironmentFailure, RemoteError
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, parse_descriptor
-from nv2.oci.digest import fallback_tag
+from nv2.oci.digest import Digest, fallback_tag
 from nv2.oci.manifest import MAX_MANIFEST
 from nv2.strict_json import Fields
 
@@ -81,8 +81,8 @@ class RunJournal:
 class Round(NamedTuple):
     """One read, merge and write."""
 
-    found: str | None
-    """Digest of the index that was there."""
+    found: FallbackIndex | None
+    """The index that was there."""
     written: bool
     seconds: float
     """From before the read until after the write."""
@@ -157,15 +157,16 @@ def write_until_kept(writer: Writer, subject: Descriptor, step: Callable[[], Rou
 
     Raises `BadAnswer` if that does not come to be.
     """
-    replaced: set[str] = set()
+    replaced: set[Digest] = set()
     for _ in range(MAX_ROUNDS):
         with writer.lock(name_of(writer, subject)):
             done = step()
         if not done.written:
-            _delete(writer, replaced - {done.found or "", subject.digest})
+            _delete(writer, replaced - {done.found.digest if done.found else subject.digest, subject.digest})
             return
-        if done.found:
-            replaced.add(done.found)
+        # Somebody may have given the tag to an artifact that others need: that is not deleted with its tags.
+        if done.found and done.found.is_only_a_list:
+            replaced.add(done.found.digest)
         # Not under the lock: those of this host may go on, and their entries are merged, not lost.
         writer.sleep(_wait(done.seconds))
     raise BadAnswer(
@@ -185,20 +186,15 @@ def _merge(
 ) -> Round:
     began = time.monotonic()
     current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
-    found = current.digest if current else None
     listed = current.digests if current else frozenset()
     entries = current.entries if current else []
     missing = unlisted(manifests, entries)
     missing += [item for item in unlisted(restore, entries) if writer.exists(item)]
     if not missing:
-        return Round(found, False, 0.0)
+        return Round(current, False, 0.0)
     writer.confirm(listed)
-    document = _merged(current, missing)
-    if put_index(writer, subject, document, current) is Put.DANGLING:
-        _drop_dangling(writer, document)
-        if put_index(writer, subject, document, current) is Put.DANGLING:
-            raise BadAnswer("refuses the list of signatures, whatever is left out", at=writer.endpoint.name)
-    return Round(found, True, time.monotonic() - began)
+    put_whole_index(writer, subject, _merged(current, missing), current)
+    return Round(current, True, time.monotonic() - began)
 
 
 def _merged(current: FallbackIndex | None, missing: Iterable[Descriptor]) -> dict[str, Any]:
@@ -207,13 +203,25 @@ def _merged(current: FallbackIndex | None, missing: Iterable[Descriptor]) -> dic
     entries = current.entries if current else []
     ours = {item.digest: item.to_json() for item in missing}
     document["manifests"] = [*entries, *ours.values()]
+    if current and current.is_emptied:
+        del document["annotations"]
     return document
 
 
-def put_index(
+def put_whole_index(
+    writer: Writer, subject: Descriptor, document: dict[str, Any], current: FallbackIndex | None
+) -> None:
+    """Write `document` as the index of `subject`, in place of `current`; without entries of what is gone, where the
+    registry refuses these. Raises `BadAnswer`, `Refused`."""
+    if _put_index(writer, subject, document, current) is Put.DANGLING:
+        _drop_dangling(writer, document)
+        if _put_index(writer, subject, document, current) is Put.DANGLING:
+            raise BadAnswer("refuses the list of signatures, whatever is left out", at=writer.endpoint.name)
+
+
+def _put_index(
     writer: Writer, subject: Descriptor, document: Mapping[str, Any], current: FallbackIndex | None
 ) -> Put:
-    """Write `document` as the index of `subject`, in place of `current`. Raises `BadAnswer`, `Refused`."""
     endpoint, tag = writer.endpoint, fallback_tag(subject.digest)
     data = json.dumps(document, separators=(",", ":")).encode()
     if len(data) > MAX_MANIFEST:
@@ -231,7 +239,8 @@ def put_index(
         response.discard()
         return Put.WRITTEN if response.status == 201 else Put.CHANGED
     error = endpoint.failure(response, f"tag {tag}")
-    if response.status in (400, 404) and any(code in error.message for code in _MISSING_ENTRY):
+    said = response.status == 400 and any(code in error.message for code in _MISSING_ENTRY)
+    if said or response.status == 404:
         return Put.DANGLING
     raise error
 

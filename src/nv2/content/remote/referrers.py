@@ -55,6 +55,32 @@ class FallbackIndex(NamedTuple):
         """The digests that are listed."""
         return frozenset(str(item.get("digest")) for item in self.entries if isinstance(item, dict))
 
+    @property
+    def is_emptied(self) -> bool:
+        """Whether it lists nothing, and was written by who took the last entry out."""
+        return not self.entries and _EMPTIED in (self.document.get("annotations") or ())
+
+    @property
+    def is_only_a_list(self) -> bool:
+        """Whether it looks as clients write lists of referrers, and not like an index of images or an artifact.
+
+        Who gives the tag to an artifact of that kind would have it deleted with the next signature.
+        """
+        plain = self.document.keys() <= {"schemaVersion", "mediaType", "manifests"}
+        return self.is_emptied or (plain and all(map(_is_listed_referrer, self.entries)))
+
+
+_EMPTIED = "nv2.emptied-list-of"
+
+
+def emptied(subject: Digest) -> dict[str, str]:
+    """Annotations that tell the emptied list of `subject` from every other index without entries."""
+    return {_EMPTIED: subject}
+
+
+def _is_listed_referrer(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("artifactType"), str) and "platform" not in entry
+
 
 def unlisted(items: Iterable[Descriptor], entries: Iterable[Any]) -> list[Descriptor]:
     """Those of `items` that no entry (a descriptor as JSON) describes. The digest alone does not: readers would

@@ -7,17 +7,19 @@ still there.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection
 from functools import partial
 from typing import Any
 
 from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, NOT_THERE, Endpoint
-from nv2.content.remote.fallback import Put, Round, Writer, name_of, put_index, write_until_kept
-from nv2.content.remote.referrers import FallbackIndex, fallback_index, start_fallback
-from nv2.errors import BadAnswer, EnvironmentFailure, NotFound
-from nv2.oci.descriptor import Descriptor
+from nv2.content.remote.fallback import Round, Writer, name_of, put_whole_index, write_until_kept
+from nv2.content.remote.referrers import FallbackIndex, emptied, fallback_index, start_fallback
+from nv2.errors import BadAnswer, EnvironmentFailure, MalformedManifest, NotFound, Nv2Error
+from nv2.oci.descriptor import Descriptor, parse_descriptor
 from nv2.oci.digest import Digest
+from nv2.strict_json import Fields
 from nv2.transport.interface import Response
 
 DONE = (200, 202, 204)
@@ -55,8 +57,9 @@ def _remove(endpoint: Endpoint, name: str, kind: str, hint: str) -> None:
     raise BadAnswer(f"the registry does not delete {kind}s", at=endpoint.name, hint=hint)
 
 
-def detach_by_tag(writer: Writer, subject: Descriptor, digests: Collection[Digest]) -> None:
-    """Take the entries of `digests` out of the fallback index of `subject`, and the index away with the last.
+def detach_by_tag(writer: Writer, subject: Descriptor, digests: Collection[Digest]) -> tuple[Descriptor, ...]:
+    """Take the entries of `digests` out of the fallback index of `subject`, and the index away with the last; what was
+    taken out.
 
     Entries of others are kept. Raises `BadAnswer` if the entries come back each time.
     """
@@ -64,35 +67,42 @@ def detach_by_tag(writer: Writer, subject: Descriptor, digests: Collection[Diges
         writer.journal.forget(name_of(writer, subject), digests)
     except EnvironmentFailure as e:
         writer.warn(f"the record of what this machine attached still has what was deleted: {e}")
-    write_until_kept(writer, subject, partial(_strip, writer, subject, frozenset(digests)))
+    taken: dict[str, Descriptor] = {}
+    write_until_kept(writer, subject, partial(_strip, writer, subject, frozenset(digests), taken))
+    return tuple(taken.values())
 
 
-def _strip(writer: Writer, subject: Descriptor, digests: frozenset[Digest]) -> Round:
-    """One read and, if an entry is still there, one write."""
+def _strip(
+    writer: Writer, subject: Descriptor, digests: frozenset[Digest], taken: dict[str, Descriptor]
+) -> Round:
+    """One read and, if an entry is still there, one write. What goes is noted in `taken`."""
     began = time.monotonic()
-    current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
+    try:
+        current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
+    except MalformedManifest:
+        current = None  # something else has the tag: it lists nothing
     if current is None:
         return Round(None, False, 0.0)
-    kept = [item for item in current.entries if not _names(item, digests)]
-    if not kept:
-        return _drop_index(writer, subject, current, began)
-    if len(kept) == len(current.entries):
-        return Round(current.digest, False, 0.0)
-    if put_index(writer, subject, {**current.document, "manifests": kept}, current) is Put.DANGLING:
-        message = "refuses the shorter list of signatures, because others in it are gone as well"
-        raise BadAnswer(message, at=writer.endpoint.name, hint="'nv2 list --heal' first mends the list")
-    return Round(current.digest, True, time.monotonic() - began)
+    gone = [item for item in current.entries if _names(item, digests)]
+    for item in gone:
+        with contextlib.suppress(Nv2Error):  # it described nothing
+            taken[item["digest"]] = parse_descriptor(Fields.of(item, writer.endpoint.name, BadAnswer))
+    kept = [item for item in current.entries if item not in gone]
+    if not gone:
+        return _after(writer, current)
+    document = {**current.document, "manifests": kept}
+    if not kept:  # no other state has these bytes, so that it can be deleted by its digest
+        document["annotations"] = emptied(subject.digest)
+    put_whole_index(writer, subject, document, current)
+    return Round(current, True, time.monotonic() - began)
 
 
-def _drop_index(writer: Writer, subject: Descriptor, current: FallbackIndex, began: float) -> Round:
-    """Write an empty list, whose digest is that of no other state, and delete that: what a rival writes meanwhile
-    has another digest and stays."""
-    document = {**current.document, "manifests": []}
-    if current.entries:
-        put_index(writer, subject, document, current)
-        return Round(current.digest, True, time.monotonic() - began)
-    response = _delete(writer.endpoint, Digest(current.digest))
-    response.discard()  # where nothing is deleted the empty list stays, and says the same
+def _after(writer: Writer, current: FallbackIndex) -> Round:
+    """Nothing is left to take out. A list that we emptied goes: what a rival writes meanwhile has another digest."""
+    if not current.is_emptied:
+        return Round(current, False, 0.0)
+    # Where nothing is deleted the empty list stays, and says the same.
+    _delete(writer.endpoint, current.digest).discard()
     return Round(None, False, 0.0)
 
 

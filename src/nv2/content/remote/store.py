@@ -245,9 +245,9 @@ class RemoteStore:
         """Delete a tag alone. See `Remover.untag`."""
         self._writing().untag(tag)
 
-    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> tuple[Descriptor, ...]:
         """Keep the fallback index right, if there is one. See `Remover.detach`."""
-        self._writing().detach(subject, digests)
+        return self._writing().detach(subject, digests)
 
     def heal(self, subject: Descriptor) -> tuple[Descriptor, ...]:
         """List again what the journal knows of and the fallback tag lost; what was put back.

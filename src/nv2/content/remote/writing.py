@@ -128,8 +128,8 @@ class Writing:
 
         remove_tag(self._endpoint, tag)
 
-    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> None:
+    def detach(self, subject: Descriptor, digests: Collection[Digest]) -> tuple[Descriptor, ...]:
         """Keep the fallback index right, if there is one. See `Remover.detach`."""
         from nv2.content.remote.removal import detach_by_tag
 
-        detach_by_tag(self._writer, subject, digests)
+        return detach_by_tag(self._writer, subject, digests)

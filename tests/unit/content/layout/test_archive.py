@@ -94,6 +94,8 @@ def test_an_archive_that_was_opened_to_be_read_is_not_written_to(
     opened = reopened(archive)
     with pytest.raises(EnvironmentFailure, match="opened to be read"):
         opened.tag(image, "v1")
+    with pytest.raises(EnvironmentFailure, match="opened to be read"):
+        opened.remove(image)
     opened.finish()
     assert archive.read_bytes() == before
 

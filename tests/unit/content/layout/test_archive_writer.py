@@ -21,7 +21,7 @@ from nv2.errors import ContentMismatch, EnvironmentFailure, NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import digest_of
-from tests.world.artifacts import attach_referrer, push_blob, push_image, thread_lock
+from tests.world.artifacts import attach_referrer, push_blob, push_image, push_index, thread_lock
 
 LOCK = thread_lock()
 LARGE = bytes(range(256)) * (SMALL // 64)
@@ -121,6 +121,44 @@ def test_an_archive_that_was_replaced_meanwhile_is_not_written_over(archive: Pat
         store.finish()
     assert archive.read_bytes() == before
     store.close()
+
+
+def test_what_is_removed_is_not_in_the_archive_any_more(archive: Path) -> None:
+    image = tagged(archive, "v1")
+    store = writing(archive)
+    store.remove(image)
+    assert image.digest not in store.digests()
+    with pytest.raises(NotFound):
+        store.resolve(image.digest)
+    store.finish()
+    with tarfile.open(archive) as members:
+        assert not any(image.digest[7:] in name for name in members.getnames())
+    with pytest.raises(NotFound):
+        reading(archive).resolve(image.digest)
+
+
+def test_what_is_removed_and_comes_again_is_there(archive: Path) -> None:
+    image = tagged(archive, "v1")
+    store = writing(archive)
+    store.remove(image)
+    store.tag(push_image(store, b"layer"), "v1")
+    store.finish()
+    assert reading(archive).resolve("v1") == image
+
+
+def test_what_is_removed_stays_where_another_writer_needs_it(archive: Path) -> None:
+    image = tagged(archive, "v1")
+    ours, other = writing(archive), writing(archive)
+    ours.remove(image)
+    index = push_index(other, [image])
+    other.tag(index, "all")
+    other.finish()
+    ours.finish()
+    found = reading(archive)
+    assert found.fetch(image, image.size)
+    assert found.resolve("all").digest == index.digest
+    with pytest.raises(NotFound):
+        found.resolve("v1")
 
 
 def test_an_archive_to_which_nothing_new_comes_is_not_written_again(archive: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nv2.content.layout.store import LayoutStore
-from nv2.errors import NotFound
+from nv2.errors import ArtifactError, NotFound
 from nv2.oci.descriptor import Descriptor
 from tests.world.artifacts import attach_referrer, push_image, push_index, thread_lock
 
@@ -70,3 +70,21 @@ def test_a_tag_goes_and_what_it_named_stays_listed(store: LayoutStore) -> None:
     assert store.exists(image)
     with pytest.raises(NotFound):
         store.untag("v1")
+
+
+def test_what_only_an_index_lists_is_not_taken_for_gone(store: LayoutStore, directory: Path) -> None:
+    """As regclient lists referrers, and buildx the images of an index."""
+    child = push_image(store)
+    push_index(store, [child])
+    store.remove(child)
+    with pytest.raises(ArtifactError, match="by an index of the layout alone"):
+        store.remove(child)
+    assert file_of(directory, child).exists()
+
+
+def test_where_not_all_can_be_read_no_file_is_removed(store: LayoutStore, directory: Path) -> None:
+    child = push_image(store)
+    index = push_index(store, [child])
+    file_of(directory, index).unlink()
+    store.remove(child)
+    assert file_of(directory, child).exists()

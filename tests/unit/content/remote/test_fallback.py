@@ -13,7 +13,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import fallback_tag
 from tests.unit.content.remote.registry_world import World, push_signature, sign
-from tests.world.artifacts import push_image
+from tests.world.artifacts import push_image, push_index
 
 
 def index(world: World, subject: Descriptor) -> dict[str, Any]:
@@ -100,6 +100,24 @@ def test_what_somebody_else_pushed_is_attached_by_what_the_registry_can() -> Non
         one = push_signature(world.store(), subject)
         world.store().attach(subject, [one])
         assert bool(world.registry.repository("app").tags) is not api
+
+
+@pytest.mark.parametrize("kind", ["images", "artifact"])
+def test_an_artifact_that_somebody_gave_the_tag_to_is_not_deleted(kind: str) -> None:
+    world = World(referrers_api=False)
+    store = world.store()
+    subject, other = push_image(store), push_image(store, b"other")
+    if kind == "images":
+        valuable = push_index(store, [other])
+    else:  # what it consists of looks like referrers, itself it does not
+        typed = other._replace(artifact_type="application/x-chart")
+        valuable = push_index(store, [typed], artifact_type="application/x-charts")
+    store.tag(valuable, "v1")
+    store.tag(valuable, fallback_tag(subject.digest))
+    (one,) = sign(world.store(), subject, "one")
+    assert one.digest in {entry["digest"] for entry in index(world, subject)["manifests"]}
+    assert world.store().resolve("v1") == Descriptor(*valuable[:3])
+    assert not world.asked("DELETE")
 
 
 def test_entries_of_others_keep_every_field() -> None:

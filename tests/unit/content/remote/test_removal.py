@@ -12,7 +12,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import fallback_tag
 from tests.unit.content.remote.registry_world import World
-from tests.world.artifacts import attach_referrer, push_image, push_referrer
+from tests.world.artifacts import attach_referrer, push_image, push_index, push_referrer
 
 
 @pytest.fixture
@@ -158,3 +158,54 @@ def test_deleting_asks_for_the_scope_of_deleting(world: World, store: RemoteStor
     store.remove(image)
     [request] = world.registry.asked("DELETE", "manifests")
     assert "repository:app:delete" in request.scopes
+
+
+def test_entries_of_what_else_is_gone_do_not_stand_in_the_way(world: World, store: RemoteStore) -> None:
+    image = push_image(store)
+    ours, gone, other = (attach_referrer(store, image, data) for data in (b"1", b"2", b"3"))
+    store.remove(gone)
+    store.remove(ours)
+    error = b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}'
+    world.registry.fail("PUT", fallback_tag(image.digest), status=404, body=error)
+    assert [item.digest for item in store.detach(image, [ours.digest])] == [ours.digest]
+    assert listed(world, image) == [other.digest]
+    assert any(gone.digest in warning for warning in store.warnings)
+
+
+def test_what_is_no_list_under_the_tag_lists_nothing(world: World, store: RemoteStore) -> None:
+    image, other = push_image(store, b"1"), push_image(store, b"2")
+    store.tag(other, fallback_tag(image.digest))
+    assert store.detach(image, [other.digest]) == ()
+    assert store.resolve(fallback_tag(image.digest)).digest == other.digest
+
+
+def test_an_artifact_that_is_an_empty_index_is_not_taken_for_an_emptied_list(
+    world: World, store: RemoteStore
+) -> None:
+    image = push_image(store)
+    only = attach_referrer(store, image)
+    empty = push_index(store, [])
+    store.tag(empty, "stays")
+    store.detach(image, [only.digest])
+    other = push_image(store, b"other")
+    store.tag(empty, fallback_tag(other.digest))
+    store.detach(other, [only.digest])
+    assert store.resolve("stays").digest == empty.digest
+
+
+def test_who_attaches_to_an_emptied_list_finds_a_plain_one(world: World, store: RemoteStore) -> None:
+    world.registry.quirks.add("no_delete")
+    image = push_image(store)
+    first = attach_referrer(store, image, b"1")
+    store.detach(image, [first.digest])
+    assert b"emptied" in index_of(world, image)
+    second = attach_referrer(store, image, b"2")
+    assert listed(world, image) == [second.digest]
+    assert b"annotations" not in index_of(world, image).partition(b"manifests")[0]
+    assert b"emptied" not in index_of(world, image)
+
+
+def index_of(world: World, subject: Descriptor) -> bytes:
+    repository = world.registry.repository("app")
+    data: bytes = repository.manifests[repository.tags[fallback_tag(subject.digest)]][1]
+    return data
