@@ -149,12 +149,15 @@ def located(source: AnyReference | str, destination: AnyReference | str) -> Iter
     try:
         yield
     except Nv2Error as e:
-        locate(e, {SOURCE: _name(source), DESTINATION: _name(destination)})
+        locate(e, {SOURCE: shown(source), DESTINATION: shown(destination)})
         raise
 
 
-def _name(place: AnyReference | str) -> str:
-    return place if isinstance(place, str) else place.name
+def shown(place: AnyReference | str) -> str:
+    """What messages call a repository, a layout, or a place of another name."""
+    if isinstance(place, str):
+        return place
+    return f"layout:{place.directory}" if isinstance(place, LayoutReference) else place.name
 
 
 def _destination(session: Session, target: AnyReference, wanted: Wanted) -> Store:
