@@ -72,7 +72,7 @@ def _endpoint(session: Session, reference: Reference, *, push: bool) -> Endpoint
     return Endpoint(
         reference.registry,
         reference.repository,
-        access.transport_to(reference.registry, push=True),  # mirrors are not what is asked about
+        access.transport_to(reference.registry, push=push, alone=True),  # mirrors are not what is asked about
         plain_http=access.plain_http(reference.registry),
         push=push,
         base=access.base_of(reference.registry),

@@ -29,9 +29,12 @@ class RegistryRules(NamedTuple):
         return self.hosts.server.base or None
 
     def transport(
-        self, transport: Transport, root: str, note: Callable[[str], None], *, push: bool
+        self, transport: Transport, root: str, note: Callable[[str], None], *, push: bool, alone: bool
     ) -> Transport:
-        """`transport` with the mirrors before it. Who writes asks the registry alone: what is there is what counts."""
+        """`transport` with the mirrors before it, unless the registry is to be asked `alone`.
+
+        Who writes does so: what is there is what counts.
+        """
         if push and self.base and "push" not in self.hosts.server.capabilities:
             raise ConfigurationError(
                 f"nothing is written to {self.base}",
@@ -45,7 +48,9 @@ class RegistryRules(NamedTuple):
         if not (mirrors or self.base):
             return transport
         name = DOCKER_HUB[0] if self.registry in DOCKER_HUB else self.registry
-        return Mirrored(transport, name, root, () if push else mirrors, note, proxied=self.base is not None)
+        return Mirrored(
+            transport, name, root, () if push or alone else mirrors, note, proxied=self.base is not None
+        )
 
 
 class HostRules:

@@ -139,8 +139,8 @@ class RegistryAccess:
             base = self.base_of(registry) or base_url(registry, plain_http=self.plain_http(registry))
             self._http.prepare(base, count)
 
-    def transport_to(self, registry: str, *, push: bool = False) -> Transport:
-        """The transport for `registry`: by its mirrors, if it has any, but for who is going to write.
+    def transport_to(self, registry: str, *, push: bool = False, alone: bool = False) -> Transport:
+        """The transport for `registry`: by its mirrors, if it has any, but for who is going to write, or wants it `alone`.
 
         Raises `ConfigurationError` for a hosts file that cannot be used.
         """
@@ -148,7 +148,8 @@ class RegistryAccess:
         if rules is None:
             return self.transport()
         root = self.base_of(registry) or base_url(registry, plain_http=self.plain_http(registry))
-        return rules.transport(self.transport(), f"{root}/v2", self._settings.debug or _silent, push=push)
+        note = self._settings.debug or _silent
+        return rules.transport(self.transport(), f"{root}/v2", note, push=push, alone=alone)
 
     def tls_version(self, url: str) -> str | None:
         """The version of TLS that was spoken last with the origin of `url`; None if nobody connected."""

@@ -14,7 +14,8 @@ def history(session: Session, reference: Reference, before: int | None, count: i
     endpoint = Endpoint(
         reference.registry,
         reference.repository,
-        session.registries.transport(),
+        session.registries.transport_to(reference.registry, alone=True),
         plain_http=session.registries.plain_http(reference.registry),
+        base=session.registries.base_of(reference.registry),
     )
     return tag_history(endpoint, reference.tag, before, count)

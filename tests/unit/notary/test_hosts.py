@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from nv2.content.remote.endpoint import ping
-from nv2.errors import ConfigurationError, NotFound, Refused, Unreachable
+from nv2.errors import BadAnswer, ConfigurationError, CredentialError, NotFound, Refused, Unreachable
+from nv2.notary.diagnosis import diagnose
+from nv2.notary.logins import log_in
 from nv2.notary.registry_access import Settings
-from nv2.notary.session import Session
+from nv2.notary.session import NO_SETTINGS, Session
+from nv2.notary.tag_history import history
 from nv2.oci.reference import parse
 from tests.world.sockets import Received, Server, http, make_identity, serving
 
@@ -215,3 +218,55 @@ def test_a_login_believes_the_authority_that_the_registrys_file_names(here: Here
         with Session.from_environment(environ={"HOME": str(here.home)}) as session:
             name = f"127.0.0.1:{server.port}"
             assert not ping(name, session.registries.transport_to(name, push=True), plain_http=False)
+
+
+def _in_place_of(here: Here, more: str = "") -> str:
+    """A registry in whose place a hosts file puts the one that runs."""
+    place = here.home / ".config/notation/nv2/certs.d" / "wabbit.test"
+    place.mkdir(parents=True)
+    (place / "hosts.toml").write_text(f'server = "{here.registry.url}"\n{more}')
+    return "wabbit.test"
+
+
+def _session(here: Here, settings: Settings = NO_SETTINGS) -> Session:
+    return Session.from_environment(settings, {"HOME": str(here.home)})
+
+
+@pytest.mark.parametrize("more", ["", 'capabilities = ["pull", "resolve"]'])
+def test_the_doctor_asks_whoever_stands_in_the_registrys_place(here: Here, more: str) -> None:
+    name = _in_place_of(here, more)
+    with _session(here) as session:
+        found = diagnose(session, parse(f"{name}/app:v1"))
+    assert found.findings and {r.headers["host"] for r in here.seen["registry"]} == {
+        f"127.0.0.1:{here.registry.port}"
+    }
+
+
+def test_the_history_is_asked_of_whoever_stands_in_the_registrys_place(here: Here) -> None:
+    name = _in_place_of(here)
+    with _session(here) as session, pytest.raises(BadAnswer, match=r"wabbit\.test/app"):
+        history(session, parse(f"{name}/app:v1"), None, 5)
+    assert [r.target.partition("?")[0] for r in here.seen["registry"]] == ["/v2/app/_nv2/tags/history"]
+
+
+def test_a_login_says_that_another_registry_is_asked_in_its_place(here: Here) -> None:
+    place = here.home / ".config/notation/nv2/certs.d" / here.name.replace(":", "_").join(("", "_"))
+    place.mkdir(parents=True)
+    (place / "hosts.toml").write_text('server = "https://other.test"')
+    said: list[str] = []
+    settings = Settings(username="alice", password="secret", warn=said.append)
+    with _session(here, settings) as session, pytest.raises(CredentialError):
+        log_in(session, here.name, "alice", "secret")
+    assert said[0] == (
+        f"a hosts file puts other.test in the place of {here.name}: nv2 login other.test is what counts there"
+    )
+    assert [r.target for r in here.seen["registry"]] == ["/v2/"]
+
+
+def test_a_login_where_nobody_takes_the_place_says_nothing_of_it(here: Here) -> None:
+    here.write(f'server = "http://{here.name}"')
+    said: list[str] = []
+    settings = Settings(username="alice", password="secret", warn=said.append)
+    with _session(here, settings) as session, pytest.raises(CredentialError):
+        log_in(session, here.name, "alice", "secret")
+    assert not [line for line in said if "hosts file" in line]

@@ -75,7 +75,7 @@ class Mirrored:
 
     def start(self, request: Request) -> Pending:
         """Begin `request` at the first who may be asked."""
-        own = self._named(request) if self._proxied and request.method in ("GET", "HEAD") else request
+        own = self._named(request) if self._stands_for_another(request) else request
         wanted = self._wanted(request)
         asked = [
             _Question(self._at(mirror, request), mirror)
@@ -87,6 +87,11 @@ class Mirrored:
         if wanted is None or not asked:
             return self._transport.start(own)
         return _Falling(self._transport, [*asked, _Question(own)], wanted, self._give_up, self._note)
+
+    def _stands_for_another(self, request: Request) -> bool:
+        return (
+            self._proxied and request.method in ("GET", "HEAD") and request.url.startswith(f"{self._root}/")
+        )
 
     def _give_up(self, mirror: Mirror) -> None:
         self._given_up.add(mirror)

@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint
-from nv2.errors import BadAnswer, NotFound, Nv2Error
+from nv2.errors import BadAnswer, InvalidReference, NotFound, Nv2Error
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
-from nv2.oci.digest import Digest, digest_of, fallback_tag
+from nv2.oci.digest import Digest, algorithm_of, digest_of, fallback_tag, is_computable, parse_digest
 from nv2.oci.manifest import parse_manifest
 from nv2.plain_text import one_line
 from nv2.strict_json import loads
@@ -106,7 +106,7 @@ def check_front(endpoint: Endpoint, root: str, now: datetime) -> Iterator[Findin
 def _clock(text: str, now: datetime) -> Finding:
     try:
         there = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return Finding("clock", State.UNKNOWN, "it does not say what time it is")
     skew = round(((there if there.tzinfo else there.replace(tzinfo=UTC)) - now).total_seconds())
     if abs(skew) <= MAX_SKEW:
@@ -118,8 +118,11 @@ def _clock(text: str, now: datetime) -> Finding:
 
 def check_manifests(subject: Subject) -> Iterator[Finding]:
     """Digest header, rate limits, `ETag`, and what becomes of a request that accepts nothing in particular."""
-    said = subject.headers.get("docker-content-digest", "")
-    if said and said != subject.descriptor.digest:
+    said = subject.headers.get("docker-content-digest", "").strip()
+    if not _fits(subject.data, subject.descriptor.digest):
+        why = "it is not what was asked for: nothing is signed or verified so"
+        yield Finding("digest", State.BAD, f"the content has digest {digest_of(subject.data)}", why)
+    elif said and not _fits(subject.data, said):
         why = "one of the two is not what was asked for: nothing is signed or verified so"
         yield Finding("digest", State.BAD, f"the header says {_shown(said)}", why)
     else:
@@ -139,6 +142,15 @@ def check_manifests(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "accept", State.GOOD if plain else State.LIMITED, f"{response.status} without the type", why
     )
+
+
+def _fits(data: bytes, digest: str) -> bool:
+    """Whether `data` has `digest`; one that nobody here can compute fits."""
+    try:
+        found = parse_digest(digest)
+    except InvalidReference:
+        return False
+    return not is_computable(found) or digest_of(data, algorithm_of(found)) == found
 
 
 def check_referrers(subject: Subject) -> Iterator[Finding]:
@@ -221,11 +233,12 @@ def check_tags(subject: Subject) -> Iterator[Finding]:
         document = loads(data, BadAnswer) if response.status == 200 else None
     except BadAnswer:
         document = None
-    if not isinstance(document, dict):
+    tags = document.get("tags") or [] if isinstance(document, dict) else None
+    if not isinstance(tags, list):
         found = f"no list (answered {response.status})"
         yield Finding("tag list", State.LIMITED, found, "all tags of it cannot be copied at once")
         return
-    count = len(document.get("tags") or ())
+    count = len(tags)
     if count > 1:
         yield Finding("tag list", State.LIMITED, f"{count} where one was asked for", "pages are not kept to")
     else:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 from nv2.content.interface import opener
-from nv2.content.remote.endpoint import Endpoint, completed, location_of
+from nv2.content.remote.endpoint import ACCEPT_MANIFESTS, Endpoint, completed, location_of
 from nv2.content.remote.probes import Finding, State, answer, guarded
-from nv2.errors import BadAnswer, UsageError
+from nv2.errors import BadAnswer, RemoteError, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import Digest, digest_of
@@ -24,6 +24,8 @@ LARGE = 4 * 1024 * 1024
 """Bytes of a manifest that every registry should take (distribution-spec, "Pushing Manifests")."""
 
 ARTIFACT = "application/vnd.nv2.doctor"
+
+_ANY_TYPE = {"Accept": ", ".join((*mt.MANIFESTS, "*/*"))}
 
 
 class Scratch:
@@ -80,10 +82,28 @@ class Scratch:
         data = json.dumps(document).encode()
         digest = digest_of(data, algorithm)
         path = f"manifests/{name or digest}"
+        if new := digest not in self.manifests:
+            self.manifests.append(digest)  # before it is sent: what fails may have been kept
         response = self.send("PUT", path, data, Content_Type=mt.IMAGE_MANIFEST, **headers)
-        if response.status in (200, 201) and digest not in self.manifests:
-            self.manifests.append(digest)
+        if new and 400 <= response.status < 500:
+            self.manifests.remove(digest)
         return response, digest
+
+    def names_ours(self) -> bool:
+        """Whether the tag names what was pushed here, and not what somebody else pushed meanwhile."""
+        request = self.endpoint.request("GET", f"manifests/{self.tag}", ACCEPT_MANIFESTS)
+        try:
+            _, data = answer(self.endpoint, request)
+        except RemoteError:
+            return False
+        return self.image is not None and digest_of(data) == self.image.digest
+
+    def delete(self, path: str) -> int:
+        """The answer to deleting `path`; 0 if there is none."""
+        try:
+            return self.send("DELETE", path).status
+        except RemoteError:
+            return 0
 
     def manifest(self, **more: object) -> dict[str, object]:
         """A manifest of the scratch repository, with fields of its own."""
@@ -118,6 +138,7 @@ def _chunks(scratch: Scratch) -> Iterator[Finding]:
     opened = scratch.opened()
     first = scratch.send_to(location_of(opened), "PATCH", data[:half], Content_Range=f"0-{half - 1}")
     if first.status not in (201, 202, 204):
+        scratch.send_to(location_of(opened), "DELETE", b"")
         why = "large blobs go in one piece, and begin again when interrupted"
         yield Finding("chunks", State.LIMITED, f"answered {first.status}", why)
         return
@@ -147,8 +168,12 @@ def _mount(scratch: Scratch) -> Iterator[Finding]:
 
 
 def _subjects(scratch: Scratch) -> Iterator[Finding]:
-    response, digest = scratch.put_manifest(scratch.tag, scratch.manifest())
+    # Where conditions are ignored, nobody else had the tag a moment ago.
+    response, digest = scratch.put_manifest(scratch.tag, scratch.manifest(), If_None_Match="*")
     size = len(json.dumps(scratch.manifest()).encode())
+    if response.status == 412:
+        yield Finding("push", State.UNKNOWN, "somebody else has pushed the scratch tag meanwhile")
+        return
     if response.status != 201:
         why = "artifacts with a type of their own, as signatures are, cannot be pushed"
         yield Finding("push", State.BAD, f"answered {response.status}", why)
@@ -176,6 +201,8 @@ def _subjects(scratch: Scratch) -> Iterator[Finding]:
 
 
 def _conditions(scratch: Scratch) -> Iterator[Finding]:
+    if scratch.image is None:
+        return  # the tag is not ours
     response, _ = scratch.put_manifest(scratch.tag, scratch.manifest(), If_Match=f'"sha256:{"0" * 64}"')
     good = response.status == 412
     why = (
@@ -196,24 +223,28 @@ def _limit(scratch: Scratch) -> Iterator[Finding]:
     yield Finding("manifest size", State.GOOD if good else State.LIMITED, found, why)
 
 
+def _answered(status: int) -> str:
+    return f"answered {status}" if status else "no answer"
+
+
 def _clean(scratch: Scratch) -> Iterator[Finding]:
-    by_tag = scratch.send("DELETE", f"manifests/{scratch.tag}") if scratch.image else None
+    by_tag = scratch.delete(f"manifests/{scratch.tag}") if scratch.image and scratch.names_ours() else None
     left = []
     statuses = set()
     for kind, digests in (("manifests", reversed(scratch.manifests)), ("blobs", reversed(scratch.blobs))):
         for digest in digests:
-            status = scratch.send("DELETE", f"{kind}/{digest}").status
+            status = scratch.delete(f"{kind}/{digest}")
             if kind == "manifests":
                 statuses.add(status)
             if status not in (200, 202, 204, 404):
                 left.append(f"{kind}/{digest}")
-    if by_tag:
-        good = by_tag.status in (200, 202, 204)
-        yield Finding("delete tag", State.GOOD if good else State.LIMITED, f"answered {by_tag.status}")
+    if by_tag is not None:
+        good = by_tag in (200, 202, 204)
+        yield Finding("delete tag", State.GOOD if good else State.LIMITED, _answered(by_tag))
     if statuses:
         good = statuses <= {200, 202, 204, 404}
         why = "" if good else "signatures cannot be taken back, and the indexes that nv2 replaces stay"
-        found = f"answered {', '.join(map(str, sorted(statuses)))}"
+        found = ", ".join(map(_answered, sorted(statuses)))
         yield Finding("delete", State.GOOD if good else State.LIMITED, found, why)
     if left:
         found = f"left behind in {scratch.endpoint.name}: {', '.join(left)}"
@@ -233,12 +264,17 @@ WRITING: tuple[tuple[str, Callable[[Scratch], Iterator[Finding]]], ...] = (
 def write_all(endpoint: Endpoint, tag: str) -> list[Finding]:
     """What every probe that writes finds in the scratch repository of `endpoint`, which is cleaned up, whatever happens.
 
-    Raises `UsageError` if there is such a tag: nothing that somebody needs may be overwritten.
+    Raises `UsageError` if there is such a tag, and `Refused` or `BadAnswer` if that cannot be told: nothing that somebody
+    needs may be overwritten.
     """
     scratch = Scratch(endpoint, tag)
     findings: list[Finding] = []
-    if scratch.send("HEAD", f"manifests/{tag}", Accept=", ".join(mt.MANIFESTS)).status == 200:
+    asked = endpoint.send(endpoint.request("HEAD", f"manifests/{tag}", _ANY_TYPE))
+    if asked.status == 200:
         raise UsageError("the scratch tag is there", at=f"{endpoint.name}:{tag}", hint="name one that is not")
+    if asked.status != 404:  # it may well be there
+        raise endpoint.failure(asked, f"scratch tag {tag}")
+    asked.discard()
     try:
         for name, probe in WRITING:
             findings += guarded(name, probe(scratch))
