@@ -21,6 +21,8 @@ import bcrypt
 import pytest
 
 import nv2
+from tests.unit.cli.command_line import CommandLine
+from tests.world.images import image_layout
 from tests.world.sockets import Identity, make_identity
 
 SOURCE = str(Path(nv2.__file__).parent.parent)
@@ -117,6 +119,29 @@ def test_with_tls_and_a_login_it_listens_where_others_reach_it(tmp_path: Path, i
         ("/metrics", "alice", 200),
     ]
     assert "ecila" not in (tmp_path / "access.log").read_text() + said
+
+
+@pytest.mark.parametrize(
+    ("access", "login"), [({}, "user name and password"), ({"tokens": True}, "a token server")]
+)
+def test_the_doctor_logs_in_over_tls(
+    tmp_path: Path, identity: Identity, line: CommandLine, access: dict[str, object], login: str
+) -> None:
+    (tmp_path / "access.json").write_text(json.dumps({"htpasswd": "htpasswd", **access}))
+    image_layout(tmp_path / "image", "app")
+    known = ("--ca-file", "server.crt", "-u", "alice", "-p", "ecila")
+    with _running(tmp_path, "--listen", "127.0.0.1:0", *FRONT) as registry:
+        name = f"127.0.0.1:{registry.port}"
+        assert line("copy", "layout:image:v1", f"{name}/app:v1", *known).code == 0
+        told = line(
+            "registry", "doctor", f"{name}/app:v1", "--write", f"{name}/scratch:new", "-o", "json", *known
+        )
+        refused = line("registry", "doctor", f"{name}/app:v1", "--ca-file", "server.crt")
+    found = {item["probe"]: item for item in told.document["findings"]}
+    assert (told.code, told.document["state"]) == (0, "good"), told.out
+    assert login in found["login"]["found"] and found["tls"]["found"].startswith("TLSv1.")
+    assert refused.code == 3 and "nv2 login" in refused.err
+    assert "ecila" not in told.out + told.err
 
 
 @pytest.mark.parametrize("words", [TLS, ("--access", "access.json")])
