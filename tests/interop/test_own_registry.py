@@ -19,6 +19,7 @@ import pytest
 
 from tests.conftest import MISSING
 from tests.interop import peers
+from tests.world.ca import CA, pem
 from tests.world.images import image_layout
 from tests.world.sockets import make_identity
 
@@ -35,9 +36,7 @@ RIGHTS = [
 ]
 
 
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason=f"{MISSING}root, to start daemons of containers"
-)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason=f"{MISSING}root, to start daemons of containers")
 
 
 class Place(NamedTuple):
@@ -214,27 +213,72 @@ def test_containerd_pushes_and_pulls_with_a_login(place: Place, program: Callabl
                 place.run(ctr, *images, "push", "--local", *login, there, fails=denied)
 
 
-@needs_root
-def test_docker_logs_in_builds_pushes_and_pulls(place: Place, program: Callable[[str], Path]) -> None:
-    daemon, docker = program("dockerd"), program("docker")
-    (place.home / "context").mkdir()
-    (place.home / "context" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+@contextlib.contextmanager
+def _docker(place: Place, daemon: Path) -> Iterator[tuple[str, ...]]:
+    """A machine with Docker and no images: what makes the client speak with it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         socket = folder / "d.sock"
         command = [str(daemon), "--bridge=none", "--iptables=false", "--ip6tables=false"]
         command += ["--storage-driver=vfs", "--data-root", f"{name}/data", "--exec-root", f"{name}/exec"]
         with _daemon([*command, "-p", f"{name}/pid", "-H", f"unix://{socket}"], socket, place, folder):
-            at = ["-H", f"unix://{socket}"]
-            for password, denied in (("open rye", True), (PASSWORD, False)):
-                place.run(docker, *at, "login", "-u", USER, "-p", password, place.registry, fails=denied)
-            names = [f"{place.registry}/{repository}:v1" for repository in ("team/docker", "others")]
-            tags = [word for tag in names for word in ("-t", tag)]
-            place.run(docker, *at, "build", "-q", *tags, "context")
-            place.run(docker, *at, "push", names[0])
-            assert "denied" in place.run(docker, *at, "push", names[1], fails=True)
-            place.run(docker, *at, "rmi", *names)
-            place.run(docker, *at, "pull", names[0])
+            yield "-H", f"unix://{socket}"
+
+
+def _dockerfile(place: Place) -> None:
+    (place.home / "context").mkdir()
+    (place.home / "context" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+
+
+@needs_root
+def test_docker_logs_in_builds_pushes_and_pulls(place: Place, program: Callable[[str], Path]) -> None:
+    daemon, docker = program("dockerd"), program("docker")
+    _dockerfile(place)
+    with _docker(place, daemon) as at:
+        for password, denied in (("open rye", True), (PASSWORD, False)):
+            place.run(docker, *at, "login", "-u", USER, "-p", password, place.registry, fails=denied)
+        names = [f"{place.registry}/{repository}:v1" for repository in ("team/docker", "others")]
+        tags = [word for tag in names for word in ("-t", tag)]
+        place.run(docker, *at, "build", "-q", *tags, "context")
+        place.run(docker, *at, "push", names[0])
+        assert "denied" in place.run(docker, *at, "push", names[1], fails=True)
+        place.run(docker, *at, "rmi", *names)
+        place.run(docker, *at, "pull", names[0])
+
+
+@needs_root
+def test_what_docker_built_and_pushed_is_signed_here_and_verified_and_pulled_at_another_machine(
+    place: Place, program: Callable[[str], Path]
+) -> None:
+    daemon, docker = program("dockerd"), program("docker")
+    _dockerfile(place)
+    pair = CA("Wabbit").issue()
+    (place.home / "wabbit.key").write_bytes(pair.pem_key())
+    (place.home / "wabbit.key").chmod(0o600)
+    (place.home / "wabbit.crt").write_bytes(pair.pem_chain())
+    (place.home / "leaf.crt").write_bytes(pem([pair.leaf]))
+    built, kept = (f"{place.registry}/team/{name}:v1" for name in ("built", "kept"))
+    with _docker(place, daemon) as at:
+        place.run(docker, *at, "login", "-u", USER, "-p", PASSWORD, place.registry)
+        place.run(docker, *at, "build", "-q", "-t", built, "-t", kept, "context")
+        digest = place.run(docker, *at, "push", built).rpartition("digest: ")[2].split()[0]
+        assert "Mounted from team/built" in place.run(docker, *at, "push", kept)
+    signed = f"{built.removesuffix(':v1')}@{digest}"
+    _nv2(place, "verify", "-k", "leaf.crt", signed, code=1)
+    _nv2(place, "sign", "-k", "wabbit.key", signed)
+    with _docker(place, daemon) as at:
+        _nv2(place, "verify", "-k", "leaf.crt", built)
+        _nv2(place, "verify", "-k", "leaf.crt", kept, code=1)
+        assert digest in place.run(docker, *at, "pull", signed)
+        shown = place.run(docker, *at, "image", "inspect", "--format", "{{.RepoDigests}}", signed)
+        assert shown == f"[{signed}]\n"
+
+
+def _nv2(place: Place, *words: str, code: int = 0) -> None:
+    environment = {**place.environment, "PYTHONPATH": SOURCE, "HOME": str(place.home)}
+    command = [sys.executable, "-c", "from nv2.cli.__main__ import run; run()", *words]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=place.home)
+    assert ended.returncode == code, ended.stderr
 
 
 def test_who_shows_a_wrong_password_is_refused(place: Place, program: Callable[[str], Path]) -> None:
