@@ -10,7 +10,7 @@ MOST = 256
 """Connections at a time, a thread each; a busy build machine uses some tens."""
 
 ADMISSION = 2.0
-"""Seconds that a new connection waits for a place before it is turned away."""
+"""Seconds that a new connection waits for a place before it is turned away, where all others are busy."""
 
 
 class Connections:
@@ -24,9 +24,11 @@ class Connections:
         self._ending = False
 
     def admit(self, connection: socket.socket) -> bool:
-        """Take a place; False if none became free in time."""
-        if not self._places.acquire(timeout=self._admission):
-            return False
+        """Take a place, if need be that of the one that rests longest; False if none became free in time."""
+        if not self._places.acquire(blocking=False):
+            self._end_longest_resting()
+            if not self._places.acquire(timeout=self._admission):
+                return False
         with self._changed:
             self._busy[connection] = True
         return True
@@ -42,7 +44,8 @@ class Connections:
     def rest(self, connection: socket.socket) -> bool:
         """The connection waits for a request; False if there will be none, because the listener ends."""
         with self._changed:
-            self._busy[connection] = False
+            self._busy.pop(connection, None)
+            self._busy[connection] = False  # behind those that rest already
             return not self._ending
 
     def work(self, connection: socket.socket) -> None:
@@ -58,6 +61,13 @@ class Connections:
             if not self._changed.wait_for(lambda: not self._busy, timeout=grace):
                 _shut(list(self._busy), socket.SHUT_RDWR)
                 self._changed.wait_for(lambda: not self._busy, timeout=grace)
+
+    def _end_longest_resting(self) -> None:
+        with self._changed:
+            resting = next((connection for connection, busy in self._busy.items() if not busy), None)
+            if resting:
+                self._busy[resting] = True  # it is on its way out: the next to come looks for another
+                _shut([resting], socket.SHUT_RD)
 
 
 def _shut(connections: list[socket.socket], how: int) -> None:

@@ -30,6 +30,29 @@ def test_there_are_only_so_many_places(pairs: list[tuple[socket.socket, socket.s
     assert connections.admit(second)
 
 
+def test_where_no_place_is_free_the_connection_that_rests_longest_ends(
+    pairs: list[tuple[socket.socket, socket.socket]],
+) -> None:
+    connections = Connections(most=2, admission=0.01)
+    (first, theirs), (second, _) = pairs
+    assert connections.admit(first)
+    assert connections.admit(second)
+    for connection in (first, second, first):
+        connections.rest(connection)
+    with socket.socket() as third, socket.socket() as fourth:
+        assert not connections.admit(third), "nobody has left yet"
+        assert second.recv(1) == b"", "the first has rested since a shorter time"
+        first.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            first.recv(1)
+        connections.leave(second)
+        assert connections.admit(third)
+        connections.work(first)
+        assert not connections.admit(fourth), "all are busy"
+        theirs.sendall(b"x")
+        assert first.recv(1) == b"x"
+
+
 def test_a_resting_connection_ends_at_once(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
     connections = Connections()
     ours = pairs[0][0]

@@ -7,10 +7,12 @@ a row is possible, harmless, and replaced when the same content comes again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nv2.errors import EnvironmentFailure
 from nv2.oci.digest import Digest
 from nv2.server.messages import FileSlice
 from nv2.server.registry import journal, pages, rows
@@ -43,6 +45,10 @@ class Storage:
             self.uploads = Uploads(directory / "uploads", self.limits)
             self._content = ContentFiles(directory / "blobs")
             self._database = Database(directory / INDEX, self._content.size)
+        except OSError as e:
+            self._lock.close()
+            at = str(e.filename or directory)
+            raise EnvironmentFailure(os.strerror(e.errno or 0).lower(), at=at) from None
         except BaseException:
             self._lock.close()
             raise

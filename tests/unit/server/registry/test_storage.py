@@ -182,3 +182,12 @@ def test_a_directory_that_it_makes_is_for_its_own_user_and_one_that_is_there_sta
     for name, mode in (("made", 0o700), ("shared", 0o755)):
         Storage(tmp_path / name).close()
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+
+
+def test_what_cannot_be_removed_at_the_start_is_named(tmp_path: Path) -> None:
+    (tmp_path / "r" / "uploads" / "folder").mkdir(parents=True)
+    with pytest.raises(EnvironmentFailure) as failed:
+        Storage(tmp_path / "r")
+    assert failed.value.at == str(tmp_path / "r" / "uploads" / "folder")
+    (tmp_path / "r" / "uploads" / "folder").rmdir()
+    Storage(tmp_path / "r").close()
