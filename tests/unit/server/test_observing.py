@@ -86,6 +86,8 @@ def test_the_figures_count_requests_in_few_classes() -> None:
     assert 'nv2_http_request_seconds_bucket{le="60.0"} 2' in lines
     assert 'nv2_http_request_seconds_bucket{le="+Inf"} 3' in lines
     assert "nv2_http_sent_bytes_total 15000" in lines
+    assert "nv2_http_received_bytes_total 300" in lines
+    assert "nv2_http_request_seconds_sum 99.024691" in lines
     assert "alice" not in text
     assert ask(lambda call: metrics(call, _nothing), "GET", "/v2/").status == 404
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from nv2.errors import ConfigurationError
 from nv2.oci.digest import digest_of
@@ -141,3 +142,35 @@ def test_the_end_lets_a_request_under_way_finish_and_ends_resting_connections(
         busy.sendall(b"hello")
         assert busy.recv(1000).startswith(b"HTTP/1.1 201 ")
         closing.join()
+
+
+def test_tls_1_2_is_the_least_whatever_the_machine_is_set_to(identity: Identity) -> None:
+    context = ServerCertificate(identity.certificate, identity.key).context
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_clients_that_offer_http_2_learn_that_it_is_http_1_1(
+    registry: RunningRegistry, identity: Identity
+) -> None:
+    context = ssl.create_default_context(cafile=identity.certificate)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", registry.port), timeout=30) as line,
+        context.wrap_socket(line, server_hostname="127.0.0.1") as wrapped,
+    ):
+        assert wrapped.selected_alpn_protocol() == "http/1.1"
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(
+    tmp_path: Path, identity: Identity
+) -> None:
+    key = serialization.load_pem_private_key(identity.key.read_bytes(), None)
+    (tmp_path / "locked.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"x"),
+        )
+    )
+    with pytest.raises(ConfigurationError, match="the key has a passphrase"):
+        ServerCertificate(identity.certificate, tmp_path / "locked.key")
