@@ -18,7 +18,7 @@ from nv2.copying import copy
 from nv2.errors import EnvironmentFailure, UsageError
 from nv2.home.policy_file import load_policy
 from nv2.home.trust_stores import list_certificates
-from nv2.notary.copying import located
+from nv2.notary.copying import located, shown
 from nv2.notary.session import Session
 from nv2.notary.threads import at_once
 from nv2.oci import media_types as mt
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nv2.keys.interface import EnvelopeMaker, Signer
 
 
-class Made(NamedTuple):
+class MadeBundle(NamedTuple):
     """A bundle that was made."""
 
     path: str
@@ -58,7 +58,7 @@ def create(
     with_policy: bool = False,
     signer: Signer | EnvelopeMaker | None = None,
     wish: Wish | None = None,
-) -> Made:
+) -> MadeBundle:
     """Collect `references` with all that refers to them and the evidence about their signers in the new file `path`.
 
     With `with_policy`, the trust policy of this machine and the stores that it names come along, which needs a `signer`:
@@ -89,7 +89,7 @@ def create(
     with located("", target), blaming(DESTINATION):
         session.finish_writing(store)
     problems += tuple(str(gap) for gap in evidence.gaps)
-    return Made(path, index, contents, evidence, signature, problems, _warnings(evidence))
+    return MadeBundle(path, index, contents, evidence, signature, problems, _warnings(evidence))
 
 
 def _check(path: str, with_policy: bool, signer: object) -> None:
@@ -117,7 +117,7 @@ def _collect(
                 artifact = session.resolve(reference)
             result = copy(artifact.store, store, artifact.subject.digest, None, execute=at_once)
         images.append(Image(reference, artifact.subject))
-        problems += (f"source {reference.name}: {problem}" for problem in result.problems)
+        problems += (f"source {shown(reference)}: {problem}" for problem in result.problems)
     return tuple({str(image.reference): image for image in images}.values()), tuple(problems)
 
 
