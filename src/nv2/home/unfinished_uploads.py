@@ -65,7 +65,7 @@ class FileUploadNotes:
         is_new = not path.exists()
         with contextlib.suppress(EnvironmentFailure):
             if len(data) <= MAX_NOTE:
-                write_atomically(path, data)
+                write_atomically(path, data, durable=False)  # a torn one counts as unknown
         if is_new:
             self._make_room()
 

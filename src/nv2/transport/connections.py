@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CHUNK = 256 * 1024
 """Bytes asked of a socket at once: larger ones are not faster."""
 
+PER_PATIENCE = 64 * 1024
+"""Bytes that have the read time-out to get through: 2 KiB a second at least."""
+
 Dial = Callable[[], Sequence[str]]
 """The addresses to try, in order; at least one. Raises what resolving raises."""
 
@@ -34,7 +37,7 @@ MAX_IDLE = 60.0
 class Connection:
     """A connected socket, the bytes read ahead of it, and the moment when patience ends."""
 
-    __slots__ = ("_buffer", "_deadline", "_idle_since", "_socket", "place", "proxied", "reused")
+    __slots__ = ("_buffer", "_deadline", "_idle_since", "_socket", "_waits", "place", "proxied", "reused")
 
     _open: ClassVar[set[socket.socket]] = set()
     """Sockets of connections that are not closed. Were a socket garbage together with its connection, because of a
@@ -46,6 +49,8 @@ class Connection:
         self._buffer = b""
         self._deadline: float | None = None
         self._idle_since = 0.0
+        self._waits: float | None = None
+        """The time-out that the socket has; None for whatever it came with."""
         self.place = place
         self.proxied = proxied
         """Whether requests name the whole address, because a proxy reads them."""
@@ -59,10 +64,19 @@ class Connection:
     def send(self, data: bytes | memoryview) -> None:
         """Send all of `data`. Raises `Unreachable`."""
         try:
-            self._socket.settimeout(self._patience())
-            self._socket.sendall(data)
+            left = self._send_at_once(data) if len(data) > PER_PATIENCE else data
+            for first in range(0, len(left), PER_PATIENCE):
+                self._wait_at_most(self._patience())
+                self._socket.sendall(left[first : first + PER_PATIENCE])
         except OSError as e:
             raise self._failure(e) from None
+
+    def _send_at_once(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Send what the system takes without waiting for the peer, which is all of it on a quick line; the rest."""
+        if type(self._socket) is not socket.socket:
+            return data  # TLS takes all or nothing
+        self._wait_at_most(self._patience())
+        return memoryview(data)[self._socket.send(data) :]
 
     def receive(self, size: int) -> bytes:
         """Some bytes, at most `size`; empty at the end. Raises `Unreachable`."""
@@ -87,7 +101,7 @@ class Connection:
 
     def _receive(self, size: int) -> bytes:
         try:
-            self._socket.settimeout(self._patience())
+            self._wait_at_most(self._patience())
             return self._socket.recv(min(size, CHUNK))
         except OSError as e:
             raise self._failure(e) from None
@@ -95,6 +109,12 @@ class Connection:
     def peek(self) -> bytes:
         """What has been read ahead."""
         return self._buffer
+
+    def _wait_at_most(self, seconds: float) -> None:
+        """Python makes a call to the system of it, and lets another thread run, even where nothing changes."""
+        if seconds != self._waits:
+            self._socket.settimeout(seconds)
+            self._waits = seconds
 
     def _patience(self) -> float:
         if self._deadline is None:
@@ -132,7 +152,7 @@ class Connection:
         import ssl
 
         try:
-            self._socket.settimeout(0)
+            self._wait_at_most(0)
             self._socket.recv(1)
         except ssl.SSLWantReadError:
             return True

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 SEND_CHUNK = 64 * 1024
-"""Bytes of a body sent at once. Each has the read time-out to get through: 2 KiB a second at least."""
+"""Bytes of a body that are sent together with the head of the request."""
 
 READ_AHEAD = 256 * 1024
 """Bytes of a body that are read at once: as many as a socket gives where that is its source."""
@@ -174,9 +174,7 @@ def _send(connection: Connection, request: Request, head: bytes) -> None:
             if not chunk:
                 raise ContentMismatch(f"the content to send ends {left} bytes too early", at=request.place)
             left -= len(chunk)
-            with memoryview(chunk) as view:
-                for first in range(0, len(view), SEND_CHUNK):
-                    connection.send(view[first : first + SEND_CHUNK])
+            connection.send(chunk)
         if _read_source(source, 1):
             raise ContentMismatch(
                 f"the content to send has more than {request.body_size} bytes", at=request.place
