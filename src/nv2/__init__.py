@@ -23,10 +23,12 @@ _PUBLIC = {
     "DetachedSignature": ("nv2.blob_verification", "DetachedSignature"),
     "Doomed": ("nv2.notary.deletion", "Doomed"),
     "Evaluated": ("nv2.notary.verification", "Evaluated"),
+    "ImportedBundle": ("nv2.notary.carrying", "ImportedBundle"),
     "Inspection": ("nv2.notary.inspection", "Inspection"),
     "KeyTrust": ("nv2.notary.trust_in_memory", "KeyTrust"),
     "LayoutReference": ("nv2.oci.reference", "LayoutReference"),
     "Listed": ("nv2.notary.listing", "Listed"),
+    "MadeBundle": ("nv2.notary.bundles_made", "MadeBundle"),
     "MemoryStore": ("nv2.content.memory", "MemoryStore"),
     "NotTrusted": ("nv2.errors", "NotTrusted"),
     "Nv2Error": ("nv2.errors", "Nv2Error"),
@@ -45,12 +47,14 @@ _PUBLIC = {
     "attach": ("nv2.notary.attaching", "attach"),
     "copy": ("nv2.notary.copying", "copy"),
     "copy_signatures": ("nv2.notary.copying", "copy_signatures"),
+    "create_bundle": ("nv2.notary.carrying", "create_bundle"),
     "delete": ("nv2.notary.deletion", "delete"),
     "describe": ("nv2.oci.descriptor", "describe"),
     "errors": ("nv2", "errors"),
     "evaluate": ("nv2.notary.verification", "evaluate"),
     "evaluate_blob": ("nv2.notary.blobs", "evaluate_blob"),
     "evaluate_envelope": ("nv2.notary.envelope_in_hand", "evaluate_envelope"),
+    "import_bundle": ("nv2.notary.carrying", "import_bundle"),
     "inspect_signatures": ("nv2.notary.inspection", "inspect_signatures"),
     "list_signatures": ("nv2.notary.listing", "list_signatures"),
     "open_key": ("nv2.notary.single_keys", "open_key"),
@@ -64,6 +68,7 @@ _PUBLIC = {
     "sign_recursively": ("nv2.notary.recursion", "sign_recursively"),
     "verify": ("nv2.notary.verification", "verify"),
     "verify_blob": ("nv2.notary.blobs", "verify_blob"),
+    "verify_bundle": ("nv2.notary.carrying", "verify_bundle"),
     "verify_envelope": ("nv2.notary.envelope_in_hand", "verify_envelope"),
 }
 
@@ -77,6 +82,8 @@ if TYPE_CHECKING:
     from nv2.errors import NotTrusted, Nv2Error, PartlySigned, Undecided
     from nv2.notary.attaching import attach, sign_descriptor
     from nv2.notary.blobs import SignedBlob, evaluate_blob, sign_blob, verify_blob
+    from nv2.notary.bundles_made import MadeBundle
+    from nv2.notary.carrying import ImportedBundle, create_bundle, import_bundle, verify_bundle
     from nv2.notary.copying import Copied, copy, copy_signatures, plan_copy, plan_copy_signatures
     from nv2.notary.deletion import Doomed, delete, plan_delete
     from nv2.notary.envelope_in_hand import evaluate_envelope, verify_envelope
@@ -119,10 +126,12 @@ __all__ = [
     "DetachedSignature",
     "Doomed",
     "Evaluated",
+    "ImportedBundle",
     "Inspection",
     "KeyTrust",
     "LayoutReference",
     "Listed",
+    "MadeBundle",
     "MemoryStore",
     "NotTrusted",
     "Nv2Error",
@@ -142,12 +151,14 @@ __all__ = [
     "attach",
     "copy",
     "copy_signatures",
+    "create_bundle",
     "delete",
     "describe",
     "errors",
     "evaluate",
     "evaluate_blob",
     "evaluate_envelope",
+    "import_bundle",
     "inspect_signatures",
     "list_signatures",
     "open_key",
@@ -161,5 +172,6 @@ __all__ = [
     "sign_recursively",
     "verify",
     "verify_blob",
+    "verify_bundle",
     "verify_envelope",
 ]

@@ -374,7 +374,7 @@ def test_a_bundle_that_was_touched_is_refused_before_anything_is_judged(place: P
 CRL_URL = "http://crl.wabbit.example/wabbit.crl"
 
 
-def _bundle_of_somebody_with_a_crl(place: Place, *revoked: Revoked) -> str:
+def bundle_of_somebody_with_a_crl(place: Place, *revoked: Revoked) -> str:
     """Makes b.tar; afterwards nobody answers but the registry, and this machine has forgotten everything."""
     now = datetime.now(UTC).replace(microsecond=0)
     pair = WABBIT.issue("CN=build,O=wabbit-networks.io,ST=WA,C=US", "EC-256", crl_urls=(CRL_URL,), serial=7)
@@ -396,7 +396,7 @@ def _bundle_of_somebody_with_a_crl(place: Place, *revoked: Revoked) -> str:
 
 
 def test_the_news_that_a_signer_was_revoked_arrives_though_his_image_is_refused(place: Place) -> None:
-    name = _bundle_of_somebody_with_a_crl(place, Revoked(7, at=datetime.now(UTC) - timedelta(days=2)))
+    name = bundle_of_somebody_with_a_crl(place, Revoked(7, at=datetime.now(UTC) - timedelta(days=2)))
     ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in", "-o", "json")
     assert (ended.code, ended.document["imported"]) == (1, [])
     assert [piece["outcome"] for piece in ended.document["evidence"]] == ["installed"]
@@ -448,7 +448,7 @@ def test_stores_that_are_spoilt_or_that_the_policy_does_not_name_are_not_taken_o
 
 
 def test_the_news_arrives_though_the_registry_fails(place: Place) -> None:
-    name = _bundle_of_somebody_with_a_crl(place)
+    name = bundle_of_somebody_with_a_crl(place)
 
     def gone(request: Request) -> Response:
         raise Unreachable("gone", at=request.place)
@@ -461,7 +461,7 @@ def test_the_news_arrives_though_the_registry_fails(place: Place) -> None:
 
 
 def test_evidence_that_cannot_be_kept_is_said_and_is_no_success(place: Place) -> None:
-    _bundle_of_somebody_with_a_crl(place)
+    bundle_of_somebody_with_a_crl(place)
     (place.line.directory / "cache").write_text("a file where a directory belongs")
     words = ("bundle", "import", "b.tar", f"{place.registry.host}/in")
     ended = place.line(*words)

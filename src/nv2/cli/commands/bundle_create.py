@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from nv2.cli import bundles, exits, options, signing_flags
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
+from nv2.cli.output import counted
 from nv2.errors import UsageError
-from nv2.notary.bundles_made import Made, create
+from nv2.notary.bundles_made import MadeBundle, create
 from nv2.notary.session import Session
 from nv2.oci.reference import Reference
 
@@ -25,7 +26,7 @@ def run(call: Call) -> int:
     return exits.PARTLY if made.problems else exits.DONE
 
 
-def _create(call: Call, session: Session, references: list[Reference]) -> Made:
+def _create(call: Call, session: Session, references: list[Reference]) -> MadeBundle:
     signs = call.string("key") is not None or call.string("plugin") is not None
     return create(
         session,
@@ -47,20 +48,21 @@ def _in_registry(reference: object) -> Reference:
     return reference
 
 
-def _print(call: Call, made: Made) -> None:
+def _print(call: Call, made: MadeBundle) -> None:
     contents = made.contents
-    call.output.line(f"Created {made.path} with {len(contents.images)} artifacts")
+    call.output.line(f"Created {made.path} with {counted(len(contents.images), 'artifact')}")
     for image in contents.images:
         call.output.line(f"  {image.reference} {image.descriptor.digest}")
     call.output.line(f"referrers: {bundles.kinds(contents)}")
     evidence = made.evidence
-    call.output.line(f"evidence: {len(evidence.pieces)} pieces, {len(evidence.certificates)} certificates")
+    pieces, certificates = len(evidence.pieces), len(evidence.certificates)
+    call.output.line(f"evidence: {counted(pieces, 'piece')}, {counted(certificates, 'certificate')}")
     if contents.trust:
         call.output.line("the trust policy and its stores")
     call.output.line(f"contents: {made.contents_in.digest}" + (", signed" if made.signature else ""))
 
 
-def _print_json(call: Call, made: Made) -> None:
+def _print_json(call: Call, made: MadeBundle) -> None:
     call.output.json(
         {
             "schema": COMMAND.schema,
