@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -230,6 +232,77 @@ def test_reading_does_not_fail_where_nothing_can_be_kept(setting: Setting, words
 def test_that_nothing_can_be_kept_is_said_to_whoever_asks(setting: Setting, words: str) -> None:
     (setting.line.directory / "cache").write_text("a file where a directory belongs")
     assert "nothing is kept for the next run" in setting.run(f"{words} --debug").err
+
+
+def kept_files(setting: Setting) -> list[Path]:
+    """What `verify` kept for the next run; there is something."""
+    assert setting.run(VERIFY).code == 0
+    found = [path for path in (setting.line.directory / KEPT).rglob("*") if path.is_file()]
+    assert len(found) == 2  # the signature's manifest, and its envelope
+    return found
+
+
+def _as_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _as_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _as_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def _as_hard_link(path: Path) -> None:
+    path.unlink()
+    os.link(path.parents[4] / "leaf.crt", path)
+
+
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "another content": lambda path: path.write_bytes(b"{}"),
+    "huge": lambda path: os.truncate(path, 10**12),
+    "not to be read": lambda path: path.chmod(0),
+    "a pipe": _as_fifo,
+    "a directory": _as_directory,
+    "a link": _as_link,
+    "a hard link to another file": _as_hard_link,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_whatever_becomes_of_what_is_kept_the_registry_says_the_same(
+    setting: Setting, spoil: Callable[[Path], object]
+) -> None:
+    for path in kept_files(setting):
+        spoil(path)
+    leaf = (setting.line.directory / "leaf.crt").read_bytes()
+    for _ in range(2):
+        ended = setting.run(VERIFY)
+        assert (ended.code, ended.error_lines) == (0, []), ended.err
+    assert (setting.line.directory / "leaf.crt").read_bytes() == leaf
+
+
+def test_a_signature_that_is_listed_no_more_does_not_count_because_it_is_kept(setting: Setting) -> None:
+    kept_files(setting)
+    _drop_the_list(setting)
+    assert setting.run(VERIFY).code == 1
+
+
+@pytest.mark.parametrize("what", ["--artifact", "--signature"])
+def test_what_is_kept_can_be_denied(setting: Setting, what: str) -> None:
+    kept_files(setting)
+    repository, digest = setting.repository, setting.image.partition("@")[2]
+    if what == "--signature":
+        (digest,) = listed(repository.manifests[repository.tags[digest.replace(":", "-")]])
+    where = [setting.image] if what == "--signature" else []
+    denied = setting.line("trust", "deny", "--reason", "stolen", what, digest, *where)
+    assert (denied.code, setting.run(VERIFY).code) == (0, 1), denied.err
 
 
 @pytest.mark.parametrize("fault", WRITING, ids=lambda fault: fault.name)

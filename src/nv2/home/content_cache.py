@@ -8,6 +8,7 @@ something that is kept may be used (`content.remote.manifest_cache`).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,9 @@ MAX_FILES = 64
 
 MAX_FOLDER = 512 * 1024
 """Bytes in one of the 256 folders: 128 MiB in all. The oldest make room."""
+
+_OURS = re.compile(r"[0-9a-f]{64}|\.nv2-[0-9a-f]{16}\.tmp", re.ASCII)
+"""Names of contents, and of those that a run could not finish."""
 
 
 class ContentCache:
@@ -81,10 +85,13 @@ class ContentCache:
 
 
 def _make_room(folder: Path) -> None:
-    """Remove the oldest files of `folder` until it keeps the limits. Raises `OSError`."""
+    """Remove the oldest of our files in `folder` until it keeps the limits. Raises `OSError`."""
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
+            # Whatever else is there is somebody's: the folder may be a link to one that is none of ours.
+            if not _OURS.fullmatch(entry.name):
+                continue
             try:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:

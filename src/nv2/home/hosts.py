@@ -35,9 +35,10 @@ _FIELDS = ("capabilities", "ca", "client", "skip_verify", "header", "override_pa
 _CAPABILITIES = frozenset({"pull", "resolve", "push", "referrers"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[\t -~]*", re.ASCII)
-_OWN_HEADERS = frozenset(
-    "accept accept-encoding connection content-length content-range content-type expect host if-match if-none-match"
-    " keep-alive proxy-authorization proxy-connection range te trailer transfer-encoding upgrade".split()
+_OWN_HEADERS = re.compile(
+    r"accept(-encoding)?|connection|content-(length|range|type)|expect|host|if-(none-)?match|keep-alive"
+    r"|proxy-(authorization|connection)|range|te|trailer|transfer-encoding|upgrade",
+    re.ASCII | re.IGNORECASE,
 )
 """What requests say themselves; all else may be added to them, Authorization too."""
 _DURATION = re.compile(r"(?:([0-9]{1,4})m)?(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)s)?(?:([0-9]{1,6})ms)?", re.ASCII)
@@ -197,7 +198,7 @@ def _client(fields: Fields, place: Path) -> tuple[str, ...]:
 def _headers(fields: Fields) -> Iterator[tuple[str, str]]:
     table = fields.object("header")
     for name in table.value if table else ():
-        if table is None or not _TOKEN.fullmatch(name) or name.lower() in _OWN_HEADERS:
+        if table is None or not _TOKEN.fullmatch(name) or _OWN_HEADERS.fullmatch(name):
             raise fields.error(f"header {name!r} cannot be set", at=fields.place("header"))
         value = ", ".join(_one_or_more(table, name))
         if not _VALUE.fullmatch(value):

@@ -117,6 +117,33 @@ def test_the_oldest_make_room_by_number_and_by_size(
     assert kept == [False] * 3 + [True] * most
 
 
+def test_making_room_takes_nothing_that_is_not_ours(
+    cache: ContentCache, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder may lead to one of somebody's files."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    for number in range(MAX_FILES + 5):
+        (precious / f"letter {number}").write_bytes(bytes(10_000))
+        os.utime(precious / f"letter {number}", (1, 1))
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "00").symlink_to(precious)
+    _fill(cache, monkeypatch, 3, 100)
+    assert len(list(precious.glob("letter *"))) == MAX_FILES + 5
+
+
+def test_what_a_run_could_not_finish_makes_room_as_well(
+    cache: ContentCache, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "content" / "00"
+    folder.mkdir(parents=True)
+    for number in range(MAX_FILES):
+        (folder / f".nv2-{number:016x}.tmp").write_bytes(b"half")
+        os.utime(folder / f".nv2-{number:016x}.tmp", (0, 0))
+    _fill(cache, monkeypatch, 3, 100)
+    assert len(list(folder.iterdir())) == MAX_FILES
+
+
 def test_a_directory_that_cannot_be_written_is_said_once_and_costs_nothing_else(
     tmp_path: Path, notes: list[str]
 ) -> None:

@@ -28,6 +28,7 @@ class Manifests:
 
     def __init__(self) -> None:
         self._found: dict[Digest, Remembered] = {}
+        self._size = 0
         self._lock = threading.Lock()
 
     def get(self, digest: Digest) -> Remembered | None:
@@ -37,22 +38,27 @@ class Manifests:
     def drop(self, digest: Digest) -> None:
         """Forget a manifest, because it was deleted."""
         with self._lock:
-            self._found.pop(digest, None)
+            self._forget(digest)
 
     def keep(self, descriptor: Descriptor, data: bytes) -> None:
         """Remember `data`, which was checked against `descriptor`."""
         with self._lock:
+            self._forget(descriptor.digest)
             self._found[descriptor.digest] = Remembered(Descriptor(*descriptor[:3]), data)
-            size = sum(len(item.data) for item in self._found.values())
-            while size > MAX_REMEMBERED:
-                size -= len(self._found.pop(next(iter(self._found))).data)
+            self._size += len(data)
+            while self._size > MAX_REMEMBERED:
+                self._forget(next(iter(self._found)))
+
+    def _forget(self, digest: Digest) -> None:
+        if forgotten := self._found.pop(digest, None):
+            self._size -= len(forgotten.data)
 
 
 _ENVELOPES = frozenset(mt.ENVELOPES.values())
 
 
 class Kept:
-    """What was kept of a repository in earlier runs. It may be used once the registry has answered in this one.
+    """What was kept of a repository in earlier runs. It may be used once the registry has listed referrers in this one.
 
     Whoever is not let in any more, or asks for what is gone, hears so from the registry, whatever is kept here. `cache`
     is called when it is first needed; without it, nothing is found and nothing kept.
@@ -63,7 +69,7 @@ class Kept:
         self._cache: ContentCache | None = None
 
     def answered(self) -> None:
-        """The registry has just handed out what was asked for in the repository."""
+        """The registry itself, and no mirror of it, has just said who refers to an artifact of the repository."""
         if self._cache is None and self._make:
             self._cache = self._make()
 

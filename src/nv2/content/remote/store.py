@@ -111,7 +111,6 @@ class RemoteStore:
         response, data = self._endpoint.read(asked, request, what)
         self._ahead = None if needed_login(response) else ahead
         found = describe_answer(response, data, digest, f"{self._endpoint.name}:{name}")
-        self._kept.answered()
         self._manifests.keep(found, data)
         return found
 
@@ -199,6 +198,11 @@ class RemoteStore:
 
         As long as it is not known which of the two the registry has, both are asked at once.
         """
+        found = self._referrers(subject, artifact_type)
+        self._kept.answered()
+        return found
+
+    def _referrers(self, subject: Descriptor, artifact_type: str | None) -> Referrers:
         endpoint, (asked, tag) = self._endpoint, self._ask_for_referrers(subject.digest, artifact_type)
         listing = api_listing(endpoint, asked) if asked else None
         self._api = _Api.MISSING if listing is None else _Api.THERE

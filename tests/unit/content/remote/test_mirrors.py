@@ -10,14 +10,14 @@ import pytest
 from nv2.content.remote.mirrors import Mirror, Mirrored
 from nv2.content.remote.store import RemoteStore
 from nv2.copying import copy
-from nv2.errors import ContentMismatch, NotFound
+from nv2.errors import ContentMismatch, NotFound, Refused
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import digest_of
 from nv2.transport.failures import Cut
 from nv2.transport.interface import TOTAL_TIMEOUT, Request, Response
 from tests.unit.content.remote.registry_world import World, sign
-from tests.world.artifacts import push_blob, push_image
+from tests.world.artifacts import push_blob, push_image, thread_lock
 from tests.world.network import Answer, FunctionTransport, answer
 
 TEXT = b"layer"
@@ -336,3 +336,51 @@ def test_a_mirror_has_half_of_the_time_that_there_is_for_what_is_small() -> None
     here.store().resolve(here.image.digest)
     mirror, registry = here.network.requests
     assert (mirror.total_timeout, registry.total_timeout) == (TOTAL_TIMEOUT / 2, TOTAL_TIMEOUT)
+
+
+class Counted:
+    """A cache that has everything; counts how often it was made."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.made = 0
+
+    def __call__(self) -> Counted:
+        self.made += 1
+        return self
+
+    def load(self, digest: str, size: int) -> bytes | None:
+        return self.data if digest_of(self.data) == digest else None
+
+    def keep(self, digest: str, data: bytes) -> None:
+        """It has everything."""
+
+
+def test_what_was_kept_is_used_once_the_registry_itself_has_answered() -> None:
+    here = Here()
+    here.copy_to_mirror(here.image)
+    cache = Counted(here.world.registry.repository("app").manifests[here.signature.digest][1])
+    store = RemoteStore(
+        "registry.test", "app", here.transport, plain_http=True, lock=thread_lock(), cache=cache
+    )
+    store.resolve(here.image.digest)
+    assert cache.made == 0  # the mirror's word opens nothing
+    (listed,) = store.referrers(here.image).descriptors
+    here.network.requests.clear()
+    assert store.fetch(listed, 10_000) == cache.data
+    assert (here.asked(), cache.made) == ([], 1)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_was_kept_is_not_used_where_the_registry_refuses_though_a_mirror_has_it(status: int) -> None:
+    here = Here()
+    here.copy_to_mirror(here.image, here.signature)
+    here.world.registry.fail("GET", "/app/", status=status, times=9)
+    cache = Counted(b"")
+    store = RemoteStore(
+        "registry.test", "app", here.transport, plain_http=True, lock=thread_lock(), cache=cache
+    )
+    subject = store.resolve(here.image.digest)
+    with pytest.raises(Refused):
+        store.referrers(subject)
+    assert cache.made == 0
