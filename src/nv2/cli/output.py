@@ -32,6 +32,11 @@ def as_program(text: str, program: str) -> str:
     return re.sub(r"(?<![\w./:-])nv2(?![\w./:-])", program, text)
 
 
+def counted(number: int, word: str) -> str:
+    """So many of what `word` is called: `1 manifest`, `2 manifests`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def _in_json(character: str) -> str:
     """`character` of a JSON text: escaped if it means something to HTML or to a terminal."""
     if character == "\n" or (character.isprintable() and character not in "<>&"):

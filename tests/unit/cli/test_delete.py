@@ -81,8 +81,8 @@ def test_what_referred_to_it_stays_and_is_mentioned(wabbit: CommandLine, place) 
     attach_referrer(store, index)
     ended = wabbit("delete", "--yes", f"{name}@{index.digest}")
     assert ended.code == 0
-    assert "1 manifest that referred to it stay" in ended.err
-    assert "1 manifest that it consisted of stay" in ended.err
+    assert "Kept what refers to it, 1 manifest: --with-referrers" in ended.err
+    assert "Kept what it consists of, 1 manifest: delete that by digest" in ended.err
 
 
 def test_a_rehearsal_deletes_nothing(wabbit: CommandLine, place) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
+from nv2.cli.output import counted
 from nv2.errors import Nv2Error, UsageError
 from nv2.notary.deletion import Doomed, delete, delete_tag, plan_delete, plan_delete_tag
 from nv2.notary.session import Artifact, Session
@@ -66,7 +67,7 @@ def _confirmed(call: Call, reference: AnyReference, doomed: Doomed) -> bool:
         return True
     count = len(doomed.plan.manifests) - 1
     more = (
-        f" and {_counted(count, 'manifest')} that {'refer' if count > 1 else 'refers'} to it" if count else ""
+        f" and {counted(count, 'manifest')} that {'refer' if count > 1 else 'refers'} to it" if count else ""
     )
     tags = ", with every tag that names it" if reference.digest is None else ""
     return call.output.confirm(f"Are you sure you want to delete {doomed.artifact.shown}{tags}{more}?", "yes")
@@ -79,20 +80,16 @@ def _print(call: Call, doomed: Doomed, deleted: Iterable[Descriptor]) -> None:
     plan = doomed.plan
     if plan.referrers:
         call.output.note(
-            f"{_counted(len(plan.referrers), 'manifest')} that referred to it stay: --with-referrers deletes them, too"
+            f"Kept what refers to it, {counted(len(plan.referrers), 'manifest')}: --with-referrers deletes that, too"
         )
     if plan.parts:
         call.output.note(
-            f"{_counted(len(plan.parts), 'manifest')} that it consisted of stay; delete them by digest"
+            f"Kept what it consists of, {counted(len(plan.parts), 'manifest')}: delete that by digest"
         )
 
 
 def _kind(descriptor: Descriptor) -> str:
     return descriptor.artifact_type or descriptor.media_type
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'s' if number > 1 else ''}"
 
 
 def _document(call: Call, artifact: Artifact, *, tag: str | None = None) -> dict[str, object]:
