@@ -263,7 +263,8 @@ def _ways(resolve: Iterable[str]) -> dict[Origin, Way]:
         return {}
     from nv2.transport.resolutions import parse_resolutions
 
-    return {origin: Way(address) for origin, address in parse_resolutions(resolve).items()}
+    found = parse_resolutions(resolve)
+    return {origin._replace(host=api_host(origin.host)): Way(address) for origin, address in found.items()}
 
 
 def _two_registries(one: str, other: str) -> CredentialError:

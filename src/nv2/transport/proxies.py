@@ -60,6 +60,8 @@ def _parse(value: str, name: str) -> Proxy:
     except BadAnswer:
         # The value may hold a password: it is not shown.
         raise ConfigurationError("not the address of a proxy", at=name, hint=_WRITE) from None
+    if address.target != "/" or "#" in text:  # half a password perhaps: a slash in one must be written %2F
+        raise ConfigurationError("not the address of a proxy", at=name, hint=_WRITE)
     if address.origin.scheme != "http":
         what = "only proxies that are reached by plain HTTP are supported"
         raise ConfigurationError(what, at=name, hint=_WRITE)

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from nv2.content.remote.endpoint import ping
-from nv2.errors import BadAnswer, ConfigurationError, CredentialError, NotFound, Refused, Unreachable
+from nv2.errors import (
+    BadAnswer,
+    ConfigurationError,
+    CredentialError,
+    NotFound,
+    Nv2Error,
+    Refused,
+    Unreachable,
+)
 from nv2.notary.diagnosis import diagnose
 from nv2.notary.logins import log_in
 from nv2.notary.registry_access import Settings
@@ -270,3 +278,20 @@ def test_a_login_where_nobody_takes_the_place_says_nothing_of_it(here: Here) -> 
     with _session(here, settings) as session, pytest.raises(CredentialError):
         log_in(session, here.name, "alice", "secret")
     assert not [line for line in said if "hosts file" in line]
+
+
+def test_a_password_of_a_proxy_is_in_no_line_of_debugging_and_in_no_error(here: Here) -> None:
+    said: list[str] = []
+    with serving(lambda _: http(407)) as proxy:
+        value = f"http://user:pa%24%24word@127.0.0.1:{proxy.port}"
+        environ = {"HOME": str(here.home), "HTTP_PROXY": value, "HTTPS_PROXY": value}
+        for plain in (True, False):
+            settings = Settings(debug=said.append, insecure_registry=plain)
+            with Session.from_environment(settings, environ) as session, pytest.raises(Nv2Error) as caught:
+                session.resolve(parse("registry.test/app:v1"))
+            said.append(f"{caught.value} {caught.value.hint}")
+        assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
+    text = "\n".join(said)
+    assert f"proxy for https: 127.0.0.1:{proxy.port}" in text
+    for secret in ("pa%24", "pa$$", proxy.requests[0].headers["proxy-authorization"][6:]):
+        assert secret not in text

@@ -52,7 +52,18 @@ def test_the_password_is_sent_and_never_shown() -> None:
     assert proxy is not None and proxy.authorization == "Basic dTpwQHNz" and "dTpw" not in repr(proxy)
 
 
-@pytest.mark.parametrize("value", ["socks5://u:secret@p.test", "https://p.test", "http://u:secret@:x"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "socks5://u:secret@p.test",
+        "https://p.test",
+        "http://u:secret@:x",
+        "http://u:80/secret@p.test",
+        "http://u:80?secret@p.test",
+        "http://u:80#secret@p.test",
+        "http://u:secret@p.test/path",
+    ],
+)
 def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(value: str) -> None:
     with pytest.raises(ConfigurationError) as e:
         Proxies.from_environment({"http_proxy": value})
