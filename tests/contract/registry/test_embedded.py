@@ -189,6 +189,14 @@ def test_what_a_proxy_takes_for_one_field_is_not_two_requests(wire: socket.socke
     assert (answer.count(b"HTTP/1.1 "), answer[:13]) == (1, b"HTTP/1.1 400 ")
 
 
+def test_nothing_is_read_behind_a_body_whose_end_is_not_known(wire: socket.socket) -> None:
+    head = b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    wire.sendall(head + b"zz\r\nGET /v2/ HTTP/1.1\r\n\r\n")
+    wire.shutdown(socket.SHUT_WR)
+    answer = everything(wire)
+    assert (answer.count(b"HTTP/1.1 "), answer[:13]) == (1, b"HTTP/1.1 400 ")
+
+
 def test_a_long_head_of_many_requests_on_one_connection_is_no_long_head(wire: socket.socket) -> None:
     ping = b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 30_000 + b"\r\n\r\n"
     answers = b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -73,3 +74,20 @@ def test_a_busy_connection_may_still_answer_and_ends_when_its_time_is_up(
     connections.work(ours)
     connections.end(grace=0.01)
     assert theirs.recv(1) == b"", "it was shut down, but only after the time given"
+
+
+def test_resting_connections_do_not_wait_for_busy_ones(
+    pairs: list[tuple[socket.socket, socket.socket]],
+) -> None:
+    connections = Connections()
+    (resting, _), (busy, _) = pairs
+    connections.admit(resting)
+    connections.admit(busy)
+    connections.rest(resting)
+    ending = threading.Thread(target=connections.end, args=(60.0,))
+    ending.start()
+    resting.settimeout(20)
+    assert resting.recv(1) == b""
+    connections.leave(resting)
+    connections.leave(busy)
+    ending.join()

@@ -74,7 +74,7 @@ def test_the_figures_count_requests_in_few_classes() -> None:
     for served in (
         SERVED,
         SERVED._replace(target="/v2/b/blobs/y"),
-        SERVED._replace(method="BREW", seconds=99),
+        SERVED._replace(method="BREW", seconds=99, target="/v2/manifests/a/b/blobs/y"),
     ):
         metrics.observe(served)
     text = ask(lambda call: metrics(call, _nothing), "GET", "/metrics").data.decode()
@@ -89,7 +89,8 @@ def test_the_figures_count_requests_in_few_classes() -> None:
     assert "nv2_http_received_bytes_total 300" in lines
     assert "nv2_http_request_seconds_sum 99.024691" in lines
     assert "alice" not in text
-    assert ask(lambda call: metrics(call, _nothing), "GET", "/v2/").status == 404
+    for method, target in (("GET", "/v2/"), ("POST", "/metrics"), ("GET", "/metrics/")):
+        assert ask(lambda call: metrics(call, _nothing), method, target).status == 404
 
 
 @pytest.mark.parametrize(("inside", "status"), [(200, 200), (500, 503)])

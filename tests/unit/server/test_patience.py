@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import socket
 from collections.abc import Iterator
 
@@ -78,3 +79,16 @@ def test_a_head_has_its_limit_and_a_body_another(ends: tuple[socket.socket, sock
                 reader.read(1)
             assert refused.value.status == 431
             assert ours.recv(1) == b"y"
+
+
+def test_waits_of_a_request_add_up(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(1)
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))  # each look takes a second
+    ours, theirs = ends
+    reader = PatientReader(ours, grace=2.5)
+    theirs.sendall(b"slowly")
+    assert [reader.read(1) for _ in range(4)] == [b"s", b"l", b"o", b"w"]
+    with pytest.raises(Disconnected, match="too slow"):
+        reader.read(1)

@@ -243,3 +243,12 @@ def test_who_has_a_new_password_needs_a_new_token_and_others_do_not(
     for user, path, status in (("ci", "public", 401), ("bob", "public", 200), ("nobody", "open", 200)):
         heard = ask(respond, "GET", f"/v2/{path}/tags/list", host="a", authorization=held[user])
         assert heard.status == status, user
+
+
+@pytest.mark.parametrize("user", ["ci", ""])
+def test_a_token_is_not_had_for_a_token_else_it_would_last_for_ever(guarded: Build, user: str) -> None:
+    respond = guarded(tokens=True)
+    shown = {"authorization": basic(user)} if user else {}
+    token = _token(respond, "scope=repository:open:pull", **shown)
+    heard = ask(respond, "GET", "/token?scope=repository:open:pull", host="a", authorization=token)
+    assert (heard.status, "token" in heard.json) == (401, False)

@@ -102,3 +102,9 @@ def test_without_logins_everybody_may_do_what_rights_say(tmp_path: Path) -> None
 def test_no_rules_at_all_allow_nothing(tmp_path: Path) -> None:
     assert not _read(tmp_path, {"rights": []}).rights.allow("", PULL)
     assert RIGHTS, "unlike those of the other tests"
+
+
+def test_who_may_push_everywhere_may_not_list_what_there_is(tmp_path: Path) -> None:
+    rule = {"users": ["anonymous"], "repositories": ["*"], "actions": ["push", "delete"]}
+    rights = _read(tmp_path, {"rights": [rule]}).rights
+    assert (rights.allow("", PUSH), rights.allow("", CATALOG)) == (True, False)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from nv2.errors import ConfigurationError, EnvironmentFailure, UsageError
 from nv2.oci.digest import digest_of
+from nv2.server.registry.checking import check
 from nv2.server.registry.conditions import Condition
 from nv2.server.registry.storage import Storage
 from tests.unit.server.registry.conftest import Shelf, subject
@@ -191,3 +194,36 @@ def test_what_cannot_be_removed_at_the_start_is_named(tmp_path: Path) -> None:
     assert failed.value.at == str(tmp_path / "r" / "uploads" / "folder")
     (tmp_path / "r" / "uploads" / "folder").rmdir()
     Storage(tmp_path / "r").close()
+
+
+def _take_along(blobs: Path, copy: Path) -> None:
+    """As `rsync -a` does: what is not there yet, and nothing is removed."""
+    for path in blobs.glob("*/*/*"):
+        there = copy / path.relative_to(blobs)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        if not there.exists():
+            shutil.copy2(path, there)
+
+
+def test_a_copy_that_was_made_while_it_serves_is_whole_and_can_be_served(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    """The three steps of `docs/tasks/run-a-registry.md`, with a push before each and between them."""
+    copy = tmp_path / "copy"
+    shelf.push(shelf.image(annotations={"n": "1"}), "v1")
+    _take_along(shelf.directory / "blobs", copy / "blobs")
+    second = shelf.push(shelf.image(annotations={"n": "2"}), "v2").headers["Docker-Content-Digest"]
+    with (
+        closing(sqlite3.connect(shelf.directory / "registry.db")) as index,
+        closing(sqlite3.connect(copy / "registry.db")) as there,
+    ):
+        index.backup(there)
+    assert check(copy).damages, "what came after the first step is not there yet"
+    shelf.push(shelf.image(annotations={"n": "3"}), "v3")
+    _take_along(shelf.directory / "blobs", copy / "blobs")
+    assert check(copy).damages == ()
+    restored = Shelf(copy)
+    assert restored.ask("GET", "a/tags/list").json["tags"] == ["v1", "v2"]
+    assert restored.ask("GET", "a/manifests/v2").headers["Docker-Content-Digest"] == second
+    assert restored.ask("GET", "a/_nv2/tags/history").json["history"][0]["tag"] == "v2"
+    restored.storage.close()
