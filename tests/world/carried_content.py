@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,24 +116,28 @@ def hold_in_registry(repository: Repository, content: Content) -> None:
 def hold_in_layout(directory: Path, content: Content) -> None:
     """Write a layout with `content` and nothing else."""
     shutil.rmtree(directory, ignore_errors=True)
-    blobs = directory / "blobs/sha256"
-    blobs.mkdir(parents=True)
-    entries: list[Document] = []
-    for digest, (media_type, data) in content.manifests.items():
-        tag = {"annotations": {mt.REF_NAME: "v1"}} if digest == content.root else {}
-        entries.append({"mediaType": media_type, "digest": digest, "size": len(data), **tag})
-        (blobs / digest.partition(":")[2]).write_bytes(data)
-    for digest, data in content.blobs.items():
-        (blobs / digest.partition(":")[2]).write_bytes(data)
-    (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": entries}))
+    (directory / "blobs/sha256").mkdir(parents=True)
+    for name, data in _files(content):
+        (directory / name).write_bytes(data)
 
 
 def hold_in_archive(path: Path, content: Content) -> None:
     """Write a tar archive of such a layout."""
-    beside = path.with_suffix(".unpacked")
-    hold_in_layout(beside, content)
     with tarfile.open(path, "w") as archive:
-        for name in sorted(os.listdir(beside)):
-            archive.add(beside / name, name)
-    shutil.rmtree(beside)
+        for name, data in _files(content):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+
+
+def _files(content: Content) -> Iterator[tuple[str, bytes]]:
+    """The files of a layout, in which every manifest is listed."""
+    entries: list[Document] = []
+    for digest, (media_type, data) in content.manifests.items():
+        tag = {"annotations": {mt.REF_NAME: "v1"}} if digest == content.root else {}
+        entries.append({"mediaType": media_type, "digest": digest, "size": len(data), **tag})
+        yield f"blobs/sha256/{digest.partition(':')[2]}", data
+    for digest, data in content.blobs.items():
+        yield f"blobs/sha256/{digest.partition(':')[2]}", data
+    yield "oci-layout", b'{"imageLayoutVersion":"1.0.0"}'
+    yield "index.json", json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
