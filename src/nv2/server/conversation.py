@@ -194,6 +194,12 @@ class Conversation(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
 
+    def send_header(self, keyword: str, value: str) -> None:
+        """A field of the answer. Raises `ValueError` for one that would not stay one: whoever made it has an error."""
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"{keyword} cannot be sent: {value[:MAX_NAME]!a}")
+        super().send_header(keyword, value)
+
     def _send_body(self, body: bytes | FileSlice) -> None:
         if not isinstance(body, FileSlice):
             self.wfile.write(body)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import nv2
+from nv2.server.messages import Answer, Call, FileSlice, Respond
 from nv2.server.registry import RunningRegistry, serve
 from tests.contract.registry.client import Client, digest_of
 
@@ -217,6 +218,42 @@ def test_a_header_cannot_be_smuggled_through_a_manifest(wire: socket.socket) -> 
     head = b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Type: a/b\r\n Set-Cookie: x\r\nContent-Length: 2\r\n"
     wire.sendall(head + b"Connection: close\r\n\r\n{}")
     assert everything(wire).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x", "a\nb", "a\0", "中"])
+def test_no_answer_has_more_fields_than_it_was_given(tmp_path: Path, value: str) -> None:
+    lines: list[str] = []
+
+    def careless(call: Call, respond: Respond) -> Answer:
+        return respond(call)._replace(headers={"X-Said": value})
+
+    with (
+        serve(tmp_path / "registry", warn=lines.append, layers=(careless,)) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire,
+    ):
+        wire.sendall(b"GET /v2/ HTTP/1.1\r\n\r\n")
+        assert everything(wire) == b""
+    assert len(lines) == 1
+    assert "X-Said cannot be sent" in lines[0]
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+def test_a_file_that_became_shorter_ends_the_connection_so_that_nobody_takes_it_for_whole(
+    tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "file").write_bytes(bytes(size))
+
+    def torn(_call: Call, _respond: Respond) -> Answer:
+        return Answer(200, {}, FileSlice((tmp_path / "file").open("rb"), 0, size + 1))
+
+    with (
+        serve(tmp_path / "registry", layers=(torn,)) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=20) as wire,
+    ):
+        wire.sendall(b"GET /v2/ HTTP/1.1\r\n\r\n")
+        head, _, data = everything(wire).partition(b"\r\n\r\n")
+    assert b"Content-Length: %d\r\n" % (size + 1) in head + b"\r\n"
+    assert data == bytes(size)
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(wire: socket.socket, client: Client) -> None:

@@ -125,7 +125,8 @@ class Guard:
     def _unknown(self, settings: Settings, call: Call, message: str, *, error: str = "") -> Refusal:
         challenge = REALM
         if settings.tokens and call.path != TOKEN:
-            scope = written(needed(call))
+            # A path is decoded: what is no name could end the header and begin another one.
+            scope = written(one for one in needed(call) if one == CATALOG or is_repository_path(one.name))
             challenge = f'Bearer realm="{self._realm(settings, call)}",service="nv2"'
             challenge += f',scope="{scope}"' if scope else ""
             challenge += f',error="{error}"' if error else ""

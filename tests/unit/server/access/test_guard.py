@@ -145,6 +145,12 @@ def test_a_challenge_says_where_and_for_what_a_token_is_to_be_had(guarded: Build
     assert _challenge(fixed, "GET", "/v2/", host="evil")["realm"] == "https://registry.example/token"
 
 
+@pytest.mark.parametrize("name", ["a\r\nSet-Cookie: x", 'a",realm="https://evil', "中", "../a"])
+def test_no_challenge_repeats_a_repository_that_is_none(guarded: Build, name: str) -> None:
+    told = _challenge(guarded(tokens=True), "GET", f"/v2/{name}/manifests/v1")
+    assert told == {"realm": "https://localhost:5000/token", "service": "nv2"}
+
+
 @pytest.mark.parametrize("host", ["", 'a",realm="b', "a b", "a/b", "a\x00"])
 def test_no_challenge_repeats_a_host_that_is_none(guarded: Build, host: str) -> None:
     heard = ask(guarded(tokens=True), "GET", "/v2/", host=host)
