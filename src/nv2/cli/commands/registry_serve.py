@@ -6,8 +6,8 @@ import signal
 import threading
 from pathlib import Path
 
+from nv2.cli import admission_flags, front_flags, quirk_flags
 from nv2.cli.command import DEBUG, Call, Command, Flag
-from nv2.cli.commands import registry_admission, registry_front, registry_quirks
 from nv2.errors import UsageError
 
 LISTEN = "127.0.0.1:5000"
@@ -20,28 +20,28 @@ def run(call: Call) -> int:
     """Serve until a signal ends it; the registry is closed in good order on the way out."""
     from nv2.server.registry import serve
 
-    if registry_quirks.wants_help(call):
-        return registry_quirks.explain(call)
+    if quirk_flags.wants_help(call):
+        return quirk_flags.explain(call)
     directory = call.string("dir") or ""
     host, port = read_address(call.string("listen") or "")
     log = call.output.note if call.on("debug") else None
-    front = registry_front.front(call)
+    front = front_flags.front(call)
     with serve(
         Path(directory),
         host,
         port,
         log,
         warn=call.output.warn,
-        layers=(*front.layers, *registry_quirks.layers(call)),
+        layers=(*front.layers, *quirk_flags.layers(call)),
         observers=front.observers,
         certificate=front.certificate,
-        public=registry_front.is_public(call, front),
-        connections=registry_front.connections(call),
-        grace=registry_front.grace(call),
-        limits=registry_quirks.limits(call),
-        judges=registry_admission.judges(call),
+        public=front_flags.is_public(call, front),
+        connections=front_flags.connections(call),
+        grace=front_flags.grace(call),
+        limits=quirk_flags.limits(call),
+        judges=admission_flags.judges(call),
     ) as registry:
-        registry_front.warn_of_openness(call, front, host)
+        front_flags.warn_of_openness(call, front, host)
         wanted = _hangups(call)
         call.output.line(registry.address)
         call.output.flush()
@@ -77,11 +77,11 @@ COMMAND = Command(
     flags=(
         Flag("dir", "the registry's directory, made if missing", default="registry"),
         Flag("listen", "where to listen; port 0 is any free one", default=LISTEN),
-        *registry_front.FLAGS,
-        registry_admission.REQUIRE_SIGNED,
-        registry_admission.KNOWN_AS,
-        registry_quirks.QUIRK,
-        registry_quirks.PROFILE,
+        *front_flags.FLAGS,
+        admission_flags.REQUIRE_SIGNED,
+        admission_flags.KNOWN_AS,
+        quirk_flags.QUIRK,
+        quirk_flags.PROFILE,
         DEBUG,
     ),
     arguments=(0, 0),
