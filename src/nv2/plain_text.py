@@ -1,4 +1,4 @@
-"""Values as plain text: instants, and what strangers wrote, which is cut, and quoted or made one line.
+"""Values as plain text: instants, spans of time, and what strangers wrote, which is cut, and quoted or made one line.
 
 `quoted` writes a value as a Python literal; `one_line` replaces what is not printable and quotes nothing. What this
 module does not do: escape for a terminal. Only the printer, `cli.output`, knows where a text ends up.
