@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -14,6 +15,7 @@ import nv2
 from nv2.server.quirks import PROFILES, QUIRKS
 from tests.unit.cli.command_line import CommandLine
 
+PAGE = Path(__file__).parents[3] / "docs" / "quirks.md"
 SOURCE = str(Path(nv2.__file__).parent.parent)
 
 
@@ -25,6 +27,19 @@ def test_help_lists_every_name_with_what_it_means_and_serves_nothing(
     assert (ended.code, ended.err) == (0, "")
     assert [row.split()[0] for row in ended.out.splitlines()] == list(table)
     assert list(line.directory.iterdir()) == []
+
+
+def test_what_is_known_of_registries_names_switches_that_there_are() -> None:
+    _, _, origins = PAGE.read_text().partition("## Where they come from")
+    named = re.findall(r"`([a-z0-9-]+)`", origins)
+    assert set(named) - set(QUIRKS) <= {"from", "null"} and len(set(named) & set(QUIRKS)) > 35
+
+
+def test_every_quirk_of_a_profile_is_known_of_its_registry() -> None:
+    _, _, origins = PAGE.read_text().partition("## Where they come from")
+    for profile in PROFILES.values():
+        for quirk in profile.quirks:
+            assert f"`{quirk}`" in origins, quirk
 
 
 @pytest.mark.parametrize("flag", ["--quirk", "--profile"])
