@@ -9,10 +9,10 @@ from typing import Any
 from nv2.bundling.contents import Contents
 from nv2.cli import options
 from nv2.cli.command import Call, Flag
-from nv2.errors import UsageError
+from nv2.errors import PolicyError, UsageError
 from nv2.notary.bundles import Naming, OpenBundle
 from nv2.notary.session import Session
-from nv2.notary.trust_here import TrustChoice, trust_by_policy, trust_in_file
+from nv2.notary.trust_here import TrustChoice, has_policy, trust_by_policy, trust_in_file
 from nv2.oci.descriptor import Descriptor
 from nv2.plain_text import rfc3339
 
@@ -26,7 +26,15 @@ def trust(call: Call, session: Session) -> TrustChoice:
     key, scope = call.string("key"), call.string("scope")
     if key is not None and scope is not None:
         raise UsageError("--scope chooses a policy statement; with --key no policy is read")
-    return trust_in_file(session, key) if key is not None else trust_by_policy(session, scope)
+    if key is not None:
+        return trust_in_file(session, key)
+    try:
+        return trust_by_policy(session, scope)
+    except PolicyError as e:
+        if has_policy(session):
+            raise
+        hint = f"{e.hint}; one that a signed bundle has is taken over by 'nv2 bundle install-policy'"
+        raise PolicyError(e.message, at=e.at, hint=hint) from None
 
 
 def naming(place: str | None) -> Naming:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nv2.errors import Nv2Error, PolicyError, UsageError
 from nv2.files import read_file
 from nv2.home.denials import has_denials
-from nv2.home.policy_file import load_policy
+from nv2.home.policy_file import existing_policy, load_policy
 from nv2.home.trust_stores import load_store
 from nv2.notary.session import Session
 from nv2.oci.reference import AnyReference, LayoutReference
@@ -150,6 +150,11 @@ def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:
         session.warn(warning)
     policy = parse_policy(file.data, str(file.path))
     return choice_of(policy, stores_here(session), scope, denials_here(session))
+
+
+def has_policy(session: Session) -> bool:
+    """Whether this machine has a trust policy, good or bad."""
+    return existing_policy(session.paths) is not None
 
 
 def stores_here(session: Session) -> Stores:

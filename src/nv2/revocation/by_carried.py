@@ -53,7 +53,7 @@ def _by_answers(link: Link, about: Circumstances, carried: Carried) -> Iterator[
     for url in link.certificate.ocsp_urls[:MAX_ADDRESSES]:
         answers = carried.answers(cache_key(url, link.certificate, link.issuer))
         for status in [_by_answer(*answer, link, about, carried) for answer in answers] or [_NOTHING]:
-            yield at(status, "carried OCSP answer of", url)
+            yield at(status, "carried OCSP answer", url)
 
 
 def _by_answer(
@@ -95,4 +95,4 @@ def _by_crls(link: Link, about: Circumstances, carried: Carried) -> Iterator[Cer
             for base, delta, place in carried.crls(url)
         ]
         for status in found or [_NOTHING]:
-            yield at(status, "carried CRL of", url)
+            yield at(status, "carried CRL", url)

@@ -232,7 +232,8 @@ def signed(place: Place) -> Place:
 
 def test_a_policy_is_taken_over_from_whom_this_machine_trusts_and_then_decides(signed: Place) -> None:
     line = signed.line
-    assert line("bundle", "verify", "b.tar").code == 3
+    undecided = line("bundle", "verify", "b.tar")
+    assert undecided.code == 3 and "'nv2 bundle install-policy'" in undecided.err
     taken = line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "-o", "json")
     assert taken.code == 0, taken.err
     assert (line.config / "trustpolicy.oci.json").read_bytes() == policy()
