@@ -143,7 +143,8 @@ def test_a_kill_among_200_pushes_loses_nothing_and_leaves_nothing_by_halves(
             assert (status, data) == (200, image.manifest) if image.tag in tags else status == 404
             if image.tag in tags:
                 assert client.ask("GET", f"app/blobs/{digest_of(image.layer)}") == (200, image.layer)
-            assert client.push(image) == 201, "whoever was cut off pushes again"
+            if image.tag not in acknowledged:
+                assert client.push(image) == 201, "whoever was cut off pushes again"
         assert check(directory).damages == ()
 
 
