@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from nv2.blame import DESTINATION, SOURCE, blaming, locate
 from nv2.copying import Choice, CopyResult, Watcher, follow_up
 from nv2.copying import copy as copy_content
-from nv2.errors import Nv2Error
+from nv2.errors import Nv2Error, UsageError
 from nv2.notary.session import Artifact, Session, using
 from nv2.notary.threads import MAX_AT_ONCE, at_once
 from nv2.oci import media_types as mt
+from nv2.oci.digest import is_fallback_tag
 from nv2.oci.platforms import parse_platform
 from nv2.oci.reference import AnyReference, LayoutReference, parse
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from nv2.oci.descriptor import Descriptor
     from nv2.oci.digest import Digest
     from nv2.signing import Wish
+
+A_LIST = "copy what the list is about: it brings its referrers, and lists them as the destination does"
 
 
 class Copied(NamedTuple):
@@ -131,6 +134,8 @@ def transfer(
     origin = parse(source) if isinstance(source, str) else source
     target = parse(destination) if isinstance(destination, str) else destination
     target = target._replace(tag=target.tag or origin.tag, digest=None)
+    if is_fallback_tag(target.tag or ""):
+        raise UsageError("is where clients look for what refers to a digest", at=str(target), hint=A_LIST)
     session.check_registries(origin, target)
     with located(origin, target):
         with blaming(SOURCE):

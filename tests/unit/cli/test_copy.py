@@ -10,7 +10,7 @@ import pytest
 from nv2.content.layout.store import LayoutStore
 from nv2.content.remote.store import RemoteStore
 from nv2.notary import verification
-from nv2.oci.digest import attachment_tags
+from nv2.oci.digest import attachment_tags, fallback_tag
 from nv2.transport.interface import Request, Response
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
@@ -431,3 +431,19 @@ def test_all_tags_go_into_a_layout_and_back(wabbit: CommandLine, two: Two) -> No
     assert wabbit("copy", "--all-tags", "here.test/team/app", "layout:kept").code == 0
     assert wabbit("copy", "--all-tags", "layout:kept", "there.test/back").code == 0
     assert two.there.repository("back").manifests.keys() == two.here.repository("team/app").manifests.keys()
+
+
+@pytest.mark.parametrize("explicit", ["destination", "source"])
+def test_the_list_of_what_refers_to_a_digest_is_not_written_over(wabbit: CommandLine, explicit: str) -> None:
+    two = Two()
+    wabbit.reach(two)
+    here, there = two.store(two.here, "app"), two.store(two.there, "app")
+    image = push_image(here)
+    attach_referrer(here, image)
+    theirs = attach_referrer(there, push_image(there), b"theirs")
+    listing = fallback_tag(image.digest)
+    source = f"here.test/app:{listing}" if explicit == "source" else f"here.test/app@{image.digest}"
+    ended = wabbit("copy", source, "there.test/app" + (f":{listing}" if explicit != "source" else ""))
+    assert ended.code == 2
+    assert "where clients look for what refers to a digest" in ended.err
+    assert [item.digest for item in there.referrers(image).descriptors] == [theirs.digest]

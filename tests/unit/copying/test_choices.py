@@ -6,6 +6,8 @@ from nv2.content.memory import MemoryStore
 from nv2.copying import Choice, copy
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import attachment_tags, fallback_tag, is_about_a_digest
+from nv2.oci.platforms import Platform
+from tests.unit.copying.registries import Pair, push_signed
 from tests.unit.copying.stores import Recording, digests
 from tests.world.artifacts import SBOM, attach_referrer, push_image, push_index, push_manifest
 
@@ -88,6 +90,37 @@ def test_attachments_of_attachments_end_somewhere(source: MemoryStore, destinati
     result = copy(source, destination, first.digest, "v1", choice=Choice(digest_tags=source.tag_names()))
     assert len(destination.tags) == 5
     assert ["left out, after 4 levels" in problem for problem in result.problems] == [True]
+
+
+def test_an_attachment_that_is_named_after_itself_is_copied_once(
+    source: MemoryStore, destination: Recording
+) -> None:
+    image = push_image(source, b"layer")
+    source.tag(image, attachment_tags(image.digest)[0])
+    result = copy(source, destination, image.digest, "v1", choice=Choice(digest_tags=source.tag_names()))
+    assert result.problems == ()
+    assert destination.log.count(f"tag {attachment_tags(image.digest)[0]}") == 1
+
+
+def test_attachments_need_not_be_for_the_platform(source: MemoryStore, destination: Recording) -> None:
+    image = push_image(source, config=b'{"os":"linux","architecture":"arm64"}')
+    name = attachment_tags(image.digest)[0]
+    source.tag(push_image(source, b"attached"), name)
+    choice = Choice(platform=Platform("linux", "arm64"), digest_tags=source.tag_names())
+    copy(source, destination, image.digest, "v1", choice=choice)
+    assert set(destination.tags) == {"v1", name}
+
+
+def test_attachments_of_signatures_that_the_destination_lists_come_along() -> None:
+    pair = Pair()
+    push_signed(pair.source(), 1)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    [signature] = pair.source().referrers(pair.source().resolve("v1")).descriptors
+    name = attachment_tags(signature.digest)[0]
+    source = pair.source()
+    source.tag(push_image(source, b"attached"), name)
+    copy(source, pair.destination(), "v1", "v1", choice=Choice(digest_tags=source.tag_names()))
+    assert name in pair.destination().tag_names()
 
 
 def test_tags_that_stand_for_digests_are_told_from_names() -> None:

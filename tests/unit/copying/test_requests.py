@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nv2.copying import Choice, copy
+from nv2.copying import Choice, copy, follow_up
+from nv2.copying.choices import EVERYTHING
+from nv2.copying.presence import SMALL
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import digest_of
 from tests.unit.copying.registries import Pair, push_signed, sign
@@ -186,3 +188,26 @@ def test_a_tag_that_names_something_else_is_moved() -> None:
     copy(pair.source(), pair.destination(), image.digest, None)
     copy(pair.source(), pair.destination(), "v1", "v1")
     assert pair.there.repository("app").tags["v1"] == image.digest
+
+
+def test_a_large_blob_is_asked_for_before_it_is_sent_though_a_small_one_is_missing() -> None:
+    pair = Pair()
+    large = bytes(SMALL + 1)
+    _push_real_image(pair, b"small", large)
+    pair.there.repository("app").add_blob(large)
+    pair.forget()
+    result = copy(pair.source(), pair.destination(), "v1", "v1")
+    assert digest_of(large) in {item.digest for item in result.skipped}
+    assert pair.here.asked("GET", digest_of(large)) == []
+
+
+def test_signatures_that_follow_an_image_are_all_asked_for_if_one_insists() -> None:
+    pair = Pair()
+    push_signed(pair.source(), 3)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    lost = pair.destination().referrers(pair.source().resolve("v1")).descriptors[0]
+    del pair.there.repository("app").manifests[lost.digest]
+    follow_up(pair.source(), pair.destination(), "v1", choice=EVERYTHING)
+    assert lost.digest not in pair.there.repository("app").manifests
+    follow_up(pair.source(), pair.destination(), "v1", choice=Choice(recheck=True))
+    assert lost.digest in pair.there.repository("app").manifests

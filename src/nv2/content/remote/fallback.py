@@ -162,7 +162,7 @@ def write_until_kept(writer: Writer, subject: Descriptor, step: Callable[[], Rou
         with writer.lock(name_of(writer, subject)):
             done = step()
         if not done.written:
-            _delete(writer, replaced - {done.found.digest if done.found else subject.digest, subject.digest})
+            _delete(writer, replaced - {done.found.digest} if done.found else replaced)
             return
         # Somebody may have given the tag to an artifact that others need: that is not deleted with its tags.
         if done.found and done.found.is_only_a_list:

@@ -20,6 +20,9 @@ MAX_NAMES = 100_000
 PAGE = 1000
 """Names that are asked for at once. Some registries refuse to give more."""
 
+MAX_PAGES = 1000
+"""Pages of one list: as many as the names above fill where a registry gives a hundred at a time."""
+
 ONE_BY_ONE = "not every registry has a catalog; name the repositories one by one"
 
 
@@ -46,7 +49,7 @@ def repositories_of(
 
 def _names(endpoint: Endpoint, request: Request, key: str, what: str) -> set[str]:
     names: set[str] = set()
-    while True:
+    for _ in range(MAX_PAGES):
         response = endpoint.send(request)
         if response.status != 200:
             raise endpoint.failure(response, what)
@@ -60,6 +63,7 @@ def _names(endpoint: Endpoint, request: Request, key: str, what: str) -> set[str
         if following is None or len(names) == known:
             return names
         request = request._replace(url=following)
+    raise BadAnswer(f"the {what} has more than {MAX_PAGES} pages", at=endpoint.name)
 
 
 def _page(response: Response, key: str, at: str) -> list[str]:

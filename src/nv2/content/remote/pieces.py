@@ -123,9 +123,8 @@ class Pieces:
 
     def _send_all(self) -> None:
         """Every piece, mended as long as there is progress."""
-        fruitless = 0
+        fruitless, furthest = 0, self._at  # who goes back and forth makes no progress
         while self._at < self._descriptor.size:
-            began = self._at
             try:
                 self._send()
                 return
@@ -135,9 +134,10 @@ class Pieces:
                 if e is self._fault:
                     raise
                 cause = e
-            fruitless = self._mend(cause, began, fruitless)
+            fruitless = self._mend(cause, furthest, fruitless)
+            furthest = max(furthest, self._at)
 
-    def _mend(self, cause: Nv2Error, began: int, fruitless: int) -> int:
+    def _mend(self, cause: Nv2Error, furthest: int, fruitless: int) -> int:
         """Ask how far it is; how many tries in a row made no progress. Raises `cause` when there were too many."""
         while True:
             try:
@@ -149,7 +149,7 @@ class Pieces:
                     raise _NoPieces  # it has forgotten them
                 self._at = self._reached(response) or 0
                 self._move(response)
-            fruitless = 0 if self._at - began >= PROGRESS else fruitless + 1
+            fruitless = 0 if self._at - furthest >= PROGRESS else fruitless + 1
             if fruitless > len(PAUSES):
                 raise cause
             if fruitless:

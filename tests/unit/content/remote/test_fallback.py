@@ -1,7 +1,7 @@
 """Writing the fallback tag: what others wrote stays, what we wrote stays, or it is said that it did not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -118,6 +118,27 @@ def test_an_artifact_that_somebody_gave_the_tag_to_is_not_deleted(kind: str) -> 
     assert one.digest in {entry["digest"] for entry in index(world, subject)["manifests"]}
     assert world.store().resolve("v1") == Descriptor(*valuable[:3])
     assert not world.asked("DELETE")
+
+
+def test_a_list_that_is_there_at_the_end_is_not_deleted_though_it_was_replaced_before() -> None:
+    """A rival puts it back, and what we had put back is deleted meanwhile: then nothing of ours is missing."""
+    rivals: list[Callable[[], object]] = []
+    world = World(referrers_api=False, on_sleep=lambda _: rivals.pop()() if rivals else None)
+    store, other = world.store(), world.store()
+    subject = push_image(store)
+    (ours,) = sign(store, subject, "ours")
+    (theirs,) = sign(other, subject, "theirs")
+    repository, tag = world.registry.repository("app"), fallback_tag(subject.digest)
+    without = json.dumps({**index(world, subject), "manifests": [theirs.to_json()]}).encode()
+    repository.add(without, mt.IMAGE_INDEX, tag)
+
+    def rival() -> None:
+        repository.add(without, mt.IMAGE_INDEX, tag)
+        del repository.manifests[ours.digest]
+
+    rivals.append(rival)
+    store.attach(subject, [theirs])
+    assert names(world, subject) == ["theirs"]
 
 
 def test_entries_of_others_keep_every_field() -> None:

@@ -44,6 +44,15 @@ def test_what_is_never_listed_is_an_error(world: World, monkeypatch: pytest.Monk
         store.attach(image, signatures)
 
 
+def test_a_list_that_is_cut_short_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("link_for_ever", page_size=1)
+    monkeypatch.setattr("nv2.content.remote.referrers.MAX_PAGES", 2)
+    store, image, signatures = signed(world)
+    before = len(world.asked("PUT"))
+    store.attach(image, signatures)
+    assert len(world.asked("PUT")) == before
+
+
 def test_one_signature_costs_no_look(world: World) -> None:
     store, image, signatures = signed(world)
     store.attach(image, signatures[:1])

@@ -105,3 +105,11 @@ def test_repositories_are_asked_for_with_the_right_to_see_the_catalog() -> None:
     assert [(request.url, request.scopes) for request in pages.requests] == [
         (f"{HOST}/v2/_catalog?n=1000", ("registry:catalog:*",))
     ]
+
+
+def test_a_list_of_too_many_pages_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_lists, "MAX_PAGES", 3)
+    pages = Pages(*({"name": "app", "tags": [f"v{number}"]} for number in range(5)))
+    with pytest.raises(BadAnswer, match="more than 3 pages"):
+        tags(pages)
+    assert len(pages.requests) == 3

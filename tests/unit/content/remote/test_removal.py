@@ -193,6 +193,16 @@ def test_an_artifact_that_is_an_empty_index_is_not_taken_for_an_emptied_list(
     assert store.resolve("stays").digest == empty.digest
 
 
+def test_entries_that_are_none_stay_as_they_are(world: World, store: RemoteStore) -> None:
+    image = push_image(store)
+    only = attach_referrer(store, image)
+    repository, junk = world.registry.repository("app"), ["no entry", {"digest": 5}]
+    document = {"schemaVersion": 2, "mediaType": mt.IMAGE_INDEX, "manifests": [*junk, only.to_json()]}
+    repository.add(json.dumps(document).encode(), mt.IMAGE_INDEX, fallback_tag(image.digest))
+    store.detach(image, [only.digest])
+    assert json.loads(index_of(world, image))["manifests"] == junk
+
+
 def test_who_attaches_to_an_emptied_list_finds_a_plain_one(world: World, store: RemoteStore) -> None:
     world.registry.quirks.add("no_delete")
     image = push_image(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -16,7 +17,7 @@ from nv2.home.unfinished_uploads import FileUploadNotes
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.transport.failures import Cut
-from nv2.transport.interface import Pending, Request, Response
+from nv2.transport.interface import MAX_METADATA, TOTAL_TIMEOUT, Pending, Request, Response
 from tests.unit.content.remote.registry_world import World
 from tests.world.network import FunctionTransport
 
@@ -111,6 +112,28 @@ def test_a_download_that_ends_without_saying_whether_it_is_whole_is_asked_for_th
         return response._replace(headers=headers, stream=io.BytesIO(CONTENT[:6000]))
 
     assert download(World(), change=short) == CONTENT
+
+
+def test_a_download_that_has_come_whole_is_not_asked_for_more_though_its_end_is_vague() -> None:
+    def vague(response: Response) -> Response:
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return response._replace(headers=headers)
+
+    world = World()
+    assert download(world, change=vague) == CONTENT
+    assert len(world.asked("GET", "/blobs/")) == 1
+
+
+def test_a_download_that_is_wound_to_where_it_is_asks_for_nothing() -> None:
+    world = World()
+    world.registry.repository("app").add_blob(CONTENT)
+    with downloads.Download(world.store()._endpoint, BLOB, lambda _: None) as stream:
+        stream.read(100)
+        stream.seek(stream.tell())
+        assert len(world.asked("GET", "/blobs/")) == 1
+        stream.seek(9000)
+        assert stream.read(10) == CONTENT[9000:9010]
+        assert len(world.asked("GET", "/blobs/")) == 2
 
 
 def test_a_blob_that_is_shorter_than_its_descriptor_says_is_wrong_and_not_cut() -> None:
@@ -309,6 +332,80 @@ def test_nothing_is_remembered_of_what_was_sent(notes: FileUploadNotes) -> None:
     assert notes.claim(f"registry.test/app@{BLOB.digest}") is None
 
 
+@pytest.mark.parametrize("step", [2048, 1])
+def test_a_registry_that_goes_back_and_forth_makes_no_progress(step: int) -> None:
+    """For ever, otherwise: each way forth looks like some."""
+    world = World()
+    places_said = itertools.cycle([f"0-{step - 1}", "0-0"])
+    said = ""
+
+    def swaying(request: Request) -> Response:
+        nonlocal said
+        response = world.registry(request)
+        if request.method not in ("PATCH", "GET"):
+            return response
+        said = next(places_said) if request.method == "PATCH" else said
+        location = next(iter(world.registry.repository("app").uploads))
+        headers = {"range": said, "location": f"/v2/app/blobs/uploads/{location}"}
+        return response._replace(status=202, headers=headers)
+
+    world.registry.quirks.add("stale_pieces")
+    store = world.store(transport=FunctionTransport(swaying), push=True)
+    with pytest.raises(BadAnswer, match="lost its place"):
+        store.push(BLOB, WHOLE)
+    assert len(places(world)) <= 2 * len(pieces.PAUSES)
+
+
+def test_a_range_of_one_byte_is_how_registries_say_that_they_have_none() -> None:
+    world = World()
+
+    def opening(request: Request) -> Response:
+        response = world.registry(request)
+        if request.method == "POST":
+            return response._replace(headers={**response.headers, "range": "0-0"})
+        return response
+
+    world.store(transport=FunctionTransport(opening), push=True).push(BLOB, WHOLE)
+    assert places(world)[0] == "0-4095"
+    assert kept(world) == CONTENT
+
+
+def test_a_piece_that_is_refused_in_the_middle_is_sent_where_the_registry_says() -> None:
+    world = World()
+    upload_of = world.registry.repository("app").uploads
+
+    def loses_some() -> None:
+        for name, data in upload_of.items():
+            upload_of[name] = data[:6000]
+
+    world.registry.before("PATCH", "/uploads/", lambda: None)
+    world.registry.before("PATCH", "/uploads/", lambda: None)
+    world.registry.before("PATCH", "/uploads/", loses_some)
+    upload(world)
+    assert kept(world) == CONTENT
+    assert places(world)[2:4] == ["8192-12287", "6000-10095"]
+    assert len(world.asked("POST")) == 1
+
+
+def test_a_new_upload_whose_end_is_refused_is_not_tried_another_way() -> None:
+    world = World()
+    world.registry.fail("PUT", "digest=", status=400)
+    with pytest.raises(BadAnswer, match="answered 400"):
+        upload(world)
+    assert len(world.asked("POST")) == 1
+
+
+def test_a_large_blob_has_the_time_that_it_takes_and_a_small_one_has_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uploads, "WHOLE", 2 * MAX_METADATA)
+    world = World()
+    for size in (100, MAX_METADATA + 1):
+        data = bytes(size)
+        world.store(push=True).push(describe(data, mt.OCTET_STREAM), opener(data))
+    assert [request.total_timeout for request in world.asked("PUT", "/blobs/")] == [TOTAL_TIMEOUT, None]
+
+
 def test_a_registry_that_says_it_has_more_than_there_is_is_not_believed(notes: FileUploadNotes) -> None:
     world = World()
     killed(world, notes)
@@ -327,6 +424,11 @@ def test_a_mount_that_is_refused_is_not_tried_again_and_the_blob_is_sent() -> No
     assert not store.mount(BLOB, source)
     assert not store.mount(other, source)
     assert len(world.asked("POST", "mount=")) == 1
+    without_token = world.store(push=True)
+    world.registry.fail("POST", "mount=", error=Refused("no token for both"))
+    assert not without_token.mount(BLOB, source)
+    assert not without_token.mount(other, source)
+    assert len(world.asked("POST", "mount=")) == 2
     store.push(BLOB, source=lambda: source.open(BLOB))
     assert kept(world) == CONTENT
 
