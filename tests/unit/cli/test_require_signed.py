@@ -248,6 +248,8 @@ def test_what_a_tag_names_does_not_become_another_type(
     for name in ("app/manifests/v1", "app/manifests/v2", by_digest, f"{by_digest}?tag=v1"):
         assert Heard(registry, "PUT", name, data, mt.IMAGE_MANIFEST).status == 403, name
     assert Heard(registry, "GET", "app/manifests/v1").type == mt.IMAGE_INDEX
+    assert Heard(registry, "DELETE", "app/manifests/v1").status == 202
+    assert Heard(registry, "PUT", "app/manifests/v2", data, mt.IMAGE_MANIFEST).status == 403
     assert Heard(registry, "GET", "app/manifests/v2").status == 404
     assert Heard(registry, "PUT", "app/manifests/v2", data).status == 201
 
