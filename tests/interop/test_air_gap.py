@@ -283,6 +283,36 @@ def test_evidence_about_the_timestamping_authority_crosses_as_well(world: World)
     assert world.says("stamped") == world.outside_says("stamped") == (NO, False)
 
 
+def test_a_policy_that_crossed_in_a_signed_bundle_serves_both_programs(world: World) -> None:
+    """As the page about air gaps has it, from a machine inside that trusts nobody yet."""
+    file, root = world.directory / "policy.tar", world.directory / "root.crt"
+    root.write_bytes(pem([WABBIT.chain[-1]]))
+    words = ("--with-policy", "-k", "good", "--file", str(file))
+    world.outside.nv2("bundle", "create", f"{world.registry}/good:v1", *words)
+    shutil.rmtree(world.inside.config / "truststore")
+    for policy in world.inside.config.glob("trustpolicy*.json"):
+        policy.unlink()
+    assert world.nv2("bundle", "import", str(file), world.inner)[0] == OPEN
+    assert world.nv2("bundle", "install-policy", str(file))[0] == 2
+    code, said = world.nv2("bundle", "install-policy", str(file), "-k", str(root))
+    assert code == YES and "Added" in said, said
+    code, said = world.nv2("bundle", "import", str(file), world.inner)
+    assert code == YES and "installed" in said, said
+    config = world.inside.config
+    shutil.copy(config / "trustpolicy.oci.json", config / "trustpolicy.json")
+    assert world.says("good") == (YES, True)
+
+
+def test_news_of_the_same_second_reach_both_programs(world: World) -> None:
+    world.publish(number=5)
+    assert world.nv2("bundle", "import", str(world.bundle("first", "later")), world.inner)[0] == YES
+    assert world.says("later") == (YES, True)
+    world.publish(SIGNERS["later"], number=6)
+    code, said = world.nv2("bundle", "import", str(world.bundle("second", "later")), world.inner)
+    assert code == NO and "installed" in said, said
+    assert world.says("later") == (NO, False)
+
+
 def test_before_departure_it_is_said_what_will_be_stale_on_arrival(world: World) -> None:
     file = str(world.bundle("short", "good"))
     code, said = world.nv2("bundle", "check", "--fresh-for", "12h", file)

@@ -48,7 +48,7 @@ def manifests_of(source: Source, index: Descriptor, contents: Contents, at: str)
         signatures.append(node)
     for referrer in contents.referrers:
         subject = closure.nodes[referrer.digest].manifest.subject
-        if subject is None or subject.digest not in closure.nodes or subject.digest in about_the_bundle:
+        if subject is None or subject.digest not in closure.nodes:
             raise MalformedManifest("refers to nothing in the bundle", at=f"{at}: {referrer.digest}")
     blobs = {blob[:3]: Descriptor(*blob[:3]) for node in closure.nodes.values() for blob in node.blobs}
     carried = tuple(blob for blob in blobs.values() if not is_foreign(blob))

@@ -35,7 +35,7 @@ def kin_of(certificates: Iterable[Certificate], anchors: Iterable[Certificate]) 
         Link(child, parent)
         for child in found
         for parent in found
-        if child != parent and parent.is_ca and (parent in above or child in below) and issued(parent, child)
+        if child != parent and parent.is_ca and issued(parent, child)
     )
 
 

@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 
 from nv2.bundling import kinship
-from nv2.bundling.evidence import Evidence
+from nv2.bundling.evidence import Evidence, Kind
+from nv2.bundling.evidence_manifest import piece
 from nv2.bundling.installing import Fate, Placed, floor_of, install
 from nv2.errors import EnvironmentFailure, MalformedManifest
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.ocsp import cache_key
 from nv2.revocation.carried import Place
+from tests.world.ca import CA, Pair
 from tests.world.carried import (
     ASKED,
     ASKED_CHAIN,
@@ -264,6 +266,38 @@ def test_who_may_not_issue_certificates_vouches_for_none() -> None:
     assert (parent, root) in named
 
 
+def test_who_may_not_issue_certificates_makes_no_authorities_either() -> None:
+    no_authority = WABBIT.intermediate("No authority", basic_constraints=(False, None))
+    own = no_authority.intermediate("Own", serial=0x55)
+    planted = own.issue("planted", "EC-256", crl_urls=(CRL_URL,))
+    found = installed(by_crl_of(own, planted))
+    assert found.fate is Fate.REFUSED and "trusted here" in found.reason
+
+
+def by_crl_of(authority: CA, pair: Pair) -> Evidence:
+    certificates = tuple(parse_certificate(der) for der in pair.chain)
+    return Evidence(
+        NOW,
+        certificates,
+        (piece(Kind.CRL, CRL_URL, certificates[1].thumbprint, "", crl(authority, number=9)),),
+    )
+
+
+def test_an_authority_below_a_trusted_one_speaks_for_whom_it_issued() -> None:
+    below = WABBIT.intermediate("Below", serial=0x56)
+    found = installed(by_crl_of(below, below.issue("built", "EC-256", crl_urls=(CRL_URL,))))
+    assert found.fate is Fate.INSTALLED
+
+
+def test_an_answer_is_kept_under_the_certificate_that_it_is_about() -> None:
+    other = WABBIT.issue("other", "EC-256", serial=0x57, ocsp_urls=(OCSP_URL,))
+    evidence = by_ocsp(ocsp_answer(WABBIT, ASKED.leaf, NOW))
+    certificates = (parse_certificate(other.leaf), *evidence.certificates)
+    where = place()
+    assert installed(evidence._replace(certificates=certificates), where).fate is Fate.INSTALLED
+    assert where.ocsp.load(cache_key(OCSP_URL, *ASKED_CHAIN.certificates)) is not None
+
+
 def test_an_answer_of_somebody_else_is_refused() -> None:
     found = installed(by_ocsp(ocsp_answer(STRANGER, ASKED.leaf, NOW)))
     assert found.fate is Fate.REFUSED and found.reason
@@ -273,6 +307,9 @@ def test_the_floor_under_the_clock_is_what_trusted_authorities_signed() -> None:
     good = installed(by_crl(OLD))
     refused = installed(by_crl(crl(STRANGER, this_update=NOW), pair=FOREIGN))
     assert floor_of([refused]) is None and floor_of([good, refused]) == THIS_UPDATE
+    where = place()
+    assert [installed(by_crl(OLD), where).fate for _ in range(2)][1] is Fate.KEPT_NEWER
+    assert floor_of([installed(by_crl(OLD), where)]) == THIS_UPDATE, "what is there already proves it as well"
 
 
 def test_an_anchor_in_the_middle_brings_what_stands_above_it_and_not_its_siblings() -> None:
@@ -291,3 +328,23 @@ def test_many_authorities_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(kinship, "MAX_TRIED", 0)
     with pytest.raises(MalformedManifest, match="of one name"):
         installed(by_crl(OLD))
+
+
+def test_where_an_authority_answers_for_others_than_before_time_decides_and_not_the_number() -> None:
+    """Numbers count within one scope (RFC 5280, 5.2.3)."""
+    partition = issuing_point([CRL_URL])
+    later, earlier = (
+        crl(WABBIT, number=1, this_update=THIS_UPDATE + step, issuing_point=partition)
+        for step in (SECOND, -SECOND)
+    )
+    where = place()
+    fates = [installed(by_crl(data), where).fate for data in (crl(WABBIT, number=9), earlier, later)]
+    assert fates == [Fate.INSTALLED, Fate.KEPT_NEWER, Fate.INSTALLED] and kept(where) == later
+
+
+def test_a_delta_arrives_later_than_its_base() -> None:
+    where = place()
+    for data in ((NEW,), (NEW, DELTA)):
+        assert installed(by_crl(*data), where).fate is Fate.INSTALLED
+    assert where.crl.load(CRL_URL) == (NEW, DELTA)
+    assert installed(by_crl(NEW), where).fate is Fate.KEPT_NEWER
