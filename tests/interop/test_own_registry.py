@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +16,8 @@ from typing import NamedTuple
 import bcrypt
 import pytest
 
-from tests.conftest import MISSING
-from tests.interop import peers
+from tests.interop import daemons, peers
+from tests.interop.daemons import docker_context, needs_root
 from tests.world.ca import CA, pem
 from tests.world.images import image_layout
 from tests.world.sockets import make_identity
@@ -34,9 +33,6 @@ RIGHTS = [
     {"users": [USER], "repositories": ["others"], "actions": ["pull"]},
     {"users": ["anonymous"], "repositories": ["team/open"], "actions": ["pull"]},
 ]
-
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason=f"{MISSING}root, to start daemons of containers")
 
 
 class Place(NamedTuple):
@@ -162,25 +158,6 @@ def _blobs(layout: Path) -> set[str]:
     return {path.name for path in (layout / "blobs" / "sha256").iterdir()}
 
 
-@contextlib.contextmanager
-def _daemon(command: list[str], socket: Path, place: Place, folder: Path) -> Iterator[None]:
-    """A daemon that listens at `socket` and trusts the registry's certificate."""
-    with (folder / "daemon.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={"PATH": os.environ["PATH"], **place.environment}, stdout=log, stderr=log
-        )
-    with process:
-        try:
-            deadline = time.monotonic() + peers.READY_WITHIN
-            while not socket.exists():
-                assert process.poll() is None, (folder / "daemon.log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
-
-
 @needs_root
 def test_containerd_pushes_and_pulls_with_a_login(place: Place, program: Callable[[str], Path]) -> None:
     daemon, ctr, oras = program("containerd"), program("ctr"), program("oras")
@@ -199,7 +176,7 @@ def test_containerd_pushes_and_pulls_with_a_login(place: Place, program: Callabl
         lines = [f"{key} = {json.dumps(value)}" for key, value in told.items() if not isinstance(value, dict)]
         lines += [f"[{key}]\naddress = {json.dumps(told[key]['address'])}" for key in ("grpc", "ttrpc")]
         (folder / "c.toml").write_text("\n".join(lines) + "\n")
-        with _daemon([str(daemon), "-c", f"{name}/c.toml"], socket, place, folder):
+        with daemons.running([str(daemon), "-c", f"{name}/c.toml"], socket, place.environment, folder):
             words = ["-a", str(socket), "content", "fetch", "--all-platforms"]
             trusts = ["--tlscacert", str(place.certificate)]
             login = [*trusts, "--user", f"{USER}:{PASSWORD}"]
@@ -213,28 +190,11 @@ def test_containerd_pushes_and_pulls_with_a_login(place: Place, program: Callabl
                 place.run(ctr, *images, "push", "--local", *login, there, fails=denied)
 
 
-@contextlib.contextmanager
-def _docker(place: Place, daemon: Path) -> Iterator[tuple[str, ...]]:
-    """A machine with Docker and no images: what makes the client speak with it."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        socket = folder / "d.sock"
-        command = [str(daemon), "--bridge=none", "--iptables=false", "--ip6tables=false"]
-        command += ["--storage-driver=vfs", "--data-root", f"{name}/data", "--exec-root", f"{name}/exec"]
-        with _daemon([*command, "-p", f"{name}/pid", "-H", f"unix://{socket}"], socket, place, folder):
-            yield "-H", f"unix://{socket}"
-
-
-def _dockerfile(place: Place) -> None:
-    (place.home / "context").mkdir()
-    (place.home / "context" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-
-
 @needs_root
 def test_docker_logs_in_builds_pushes_and_pulls(place: Place, program: Callable[[str], Path]) -> None:
     daemon, docker = program("dockerd"), program("docker")
-    _dockerfile(place)
-    with _docker(place, daemon) as at:
+    docker_context(place.home)
+    with daemons.docker(daemon, place.environment) as at:
         for password, denied in (("open rye", True), (PASSWORD, False)):
             place.run(docker, *at, "login", "-u", USER, "-p", password, place.registry, fails=denied)
         names = [f"{place.registry}/{repository}:v1" for repository in ("team/docker", "others")]
@@ -251,14 +211,14 @@ def test_what_docker_built_and_pushed_is_signed_here_and_verified_and_pulled_at_
     place: Place, program: Callable[[str], Path]
 ) -> None:
     daemon, docker = program("dockerd"), program("docker")
-    _dockerfile(place)
+    docker_context(place.home)
     pair = CA("Wabbit").issue()
     (place.home / "wabbit.key").write_bytes(pair.pem_key())
     (place.home / "wabbit.key").chmod(0o600)
     (place.home / "wabbit.crt").write_bytes(pair.pem_chain())
     (place.home / "leaf.crt").write_bytes(pem([pair.leaf]))
     built, kept = (f"{place.registry}/team/{name}:v1" for name in ("built", "kept"))
-    with _docker(place, daemon) as at:
+    with daemons.docker(daemon, place.environment) as at:
         place.run(docker, *at, "login", "-u", USER, "-p", PASSWORD, place.registry)
         place.run(docker, *at, "build", "-q", "-t", built, "-t", kept, "context")
         digest = place.run(docker, *at, "push", built).rpartition("digest: ")[2].split()[0]
@@ -266,7 +226,7 @@ def test_what_docker_built_and_pushed_is_signed_here_and_verified_and_pulled_at_
     signed = f"{built.removesuffix(':v1')}@{digest}"
     _nv2(place, "verify", "-k", "leaf.crt", signed, code=1)
     _nv2(place, "sign", "-k", "wabbit.key", signed)
-    with _docker(place, daemon) as at:
+    with daemons.docker(daemon, place.environment) as at:
         _nv2(place, "verify", "-k", "leaf.crt", built)
         _nv2(place, "verify", "-k", "leaf.crt", kept, code=1)
         assert digest in place.run(docker, *at, "pull", signed)

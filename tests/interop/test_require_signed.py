@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from nv2.oci.digest import digest_of
-from tests.interop import peers
+from tests.interop import daemons, peers
+from tests.interop.daemons import docker_context, needs_root
 from tests.interop.home import Home, run_nv2
 from tests.world.ca import CA
 from tests.world.images import image_layout
@@ -105,6 +106,27 @@ def test_a_push_is_denied_with_advice_and_goes_through_after_it_was_followed(
     peers.run(path, *words, home=home.directory)
     tagged = run_nv2(("list", "-o", "json", f"{registry}/app:v1"), home.environment(), home.directory)
     assert len(json.loads(tagged.stdout)["signatures"]) == 1
+
+
+@needs_root
+def test_docker_pushes_signs_by_the_digest_that_it_was_told_and_pushes_the_tag(
+    home: Home, registry: str, program: Callable[[str], Path]
+) -> None:
+    client = program("docker")
+    docker_context(home.directory)
+    environment = {"DOCKER_CONFIG": str(home.directory / ".docker"), "DOCKER_BUILDKIT": "0"}
+    with daemons.docker(program("dockerd"), environment) as at:
+
+        def run(*words: str, check: bool = True) -> str:
+            done = peers.run(client, *at, *words, home=home.directory, environment=environment, check=check)
+            return done.stdout + done.stderr
+
+        run("build", "-q", "-t", f"{registry}/app:v1", "context")
+        said = run("push", f"{registry}/app:v1", check=False)
+        [digest] = set(re.findall(r"sign app@(sha256:[0-9a-f]{64}) ", said))
+        signing = ("sign", "-k", "wabbit.key", f"{registry}/app@{digest}")
+        assert run_nv2(signing, home.environment(), home.directory).returncode == 0
+        assert f"digest: {digest}" in run("push", f"{registry}/app:v1")
 
 
 def _root(layout: Path) -> bytes:
