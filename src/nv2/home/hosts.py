@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from nv2.errors import ConfigurationError, Nv2Error
-from nv2.files import read_file
+from nv2.files import failure, read_file
 from nv2.home.docker_certificates import DockerCertificates, read_certificates
 from nv2.oci.reference import DOCKER_HUB
 from nv2.strict_json import Fields
@@ -74,9 +74,13 @@ def find_hosts(directory: Path, registry: str) -> Hosts | None:
     """
     for name in _names(DOCKER_HUB[0] if registry in DOCKER_HUB else registry):
         place = directory / name
-        if (place / FILE).exists():
+        try:
+            has_file, is_there = (place / FILE).exists(), place.is_dir()
+        except OSError as e:
+            raise failure(e, place, kind=ConfigurationError) from None
+        if has_file:
             return parse_hosts(read_file(place / FILE, MAX_FILE, FILE, error=ConfigurationError), place)
-        if place.is_dir():
+        if is_there:
             certificates = read_certificates(place)
             server = Host("", "", _CAPABILITIES, certificates, MappingProxyType({}), None)
             return Hosts(server, ()) if any(certificates) else None
@@ -98,7 +102,7 @@ def parse_hosts(data: bytes, place: Path) -> Hosts:
     at = str(place / FILE)
     try:
         document = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:  # no TOML, no UTF-8, or a number of thousands of digits
         raise ConfigurationError(f"not TOML: {e}", at=at) from None
 
     def located(message: str, *, at: str | None = None, hint: str | None = None) -> Nv2Error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -88,3 +89,13 @@ def test_a_file_that_cannot_be_read_is_an_error_at_that_file(tmp_path: Path) -> 
     with pytest.raises(ConfigurationError, match="cannot be read") as e:
         docker_certificates([tmp_path], ["one"])
     assert e.value.at == os.fspath(place / "client.key")
+
+
+def test_a_place_that_this_user_may_not_enter_counts_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: object, **_: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refused)
+    assert docker_certificates([tmp_path], ["r.test"]) is None

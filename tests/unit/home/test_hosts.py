@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,8 @@ def test_who_is_not_said_to_resolve_tags_does_not() -> None:
 BAD = {
     "no TOML":           ("[host", "not TOML"),
     "no UTF-8":          ("# \udcff", "not TOML"),
+    "an endless number": ("server = " + "1" * 5000, "not TOML"),
+    "nested too deeply": ("server = " + "[" * 60_000, "not TOML"),
     "unknown field":     ('sever = "x"', "sever"),
     "unknown in a host": ('[host."m.test"]\nskipverify = true', r'host\."m\.test"'),
     "a host's rewrite":  ('[host."m.test".rewrite]\n"a" = "b"', "rewrite"),
@@ -160,3 +164,15 @@ def test_a_long_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.test" / "hosts.toml").write_text("#" * 70_000)
     with pytest.raises(ConfigurationError, match="longer than"):
         find_hosts(tmp_path, "r.test")
+
+
+def test_a_directory_that_this_user_may_not_enter_is_an_error_and_not_as_if_nothing_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: object, **_: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refused)
+    with pytest.raises(ConfigurationError, match="permission denied") as caught:
+        find_hosts(tmp_path, "r.test")
+    assert caught.value.at == str(tmp_path / "r.test")

@@ -384,3 +384,21 @@ def test_what_was_kept_is_not_used_where_the_registry_refuses_though_a_mirror_ha
     with pytest.raises(Refused):
         store.referrers(subject)
     assert cache.made == 0
+
+
+def test_what_is_missing_after_a_cut_is_asked_of_the_registry_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here()
+    blob = _large(here, monkeypatch, LARGE)
+
+    class Cutting(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() >= 5000:
+                raise Cut("the connection was cut", at="m0.test")
+            return super().read(5000)
+
+    whole = here.network._answer["m0.test"]  # type: ignore[index]
+    here.network._answer["m0.test"] = lambda request: whole(request)._replace(stream=Cutting(LARGE))  # type: ignore[index]
+    with here.store().open(blob) as stream:
+        assert b"".join(iter(lambda: stream.read(1000), b"")) == LARGE
+    asked = [(r.url.split("/")[2], r.headers.get("Range")) for r in here.network.requests]
+    assert asked == [("m0.test", None), ("registry.test", "bytes=5000-")]
