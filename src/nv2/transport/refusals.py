@@ -31,8 +31,10 @@ def explain(response: Response, registry: Origin, at: str) -> Refusal:
         return Refusal(f"({status}) by {there.place}, where {at} sends it", hint)
     how = f"({status})"
     sent = response.request.headers.get("Authorization", "")
-    if not sent:
+    if not sent and status == 401:
         return Refusal(how, f"nv2 login {at}")
+    if not sent:  # a registry that wanted to know who asks would have said 401: it has reasons of its own
+        return Refusal(how, f"the registry says why, if at all; if it minds who asks: nv2 login {at}")
     if sent.startswith("Basic ") and status == 401:
         return Refusal(how, WRONG)
     if _challenge_error(response) == "invalid_token":

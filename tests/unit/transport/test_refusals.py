@@ -19,7 +19,7 @@ BEARER = 'Bearer realm="https://auth.test/token",error="%s"'
     ("sent", "status", "challenge", "how", "hint"),
     [
         (None, 401, "Basic realm=x", "(401)", LOGIN),
-        (None, 403, "", "(403)", LOGIN),
+        (None, 403, "", "(403)", f"the registry says why, if at all; if it minds who asks: {LOGIN}"),
         ("Basic eA==", 401, "Basic realm=x", "(401)", WRONG),
         ("Basic eA==", 403, "", "(403)", MAY),
         ("Bearer t", 401, BEARER % "insufficient_scope", "(401)", MAY),
