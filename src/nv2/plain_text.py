@@ -15,6 +15,11 @@ MAX_LINE = 400
 MAX_QUOTED = 80
 """Characters of a foreign value in a message: enough to recognise it, too few to flood a log."""
 
+_SPAN = re.compile(
+    r"(?:(?P<days>[0-9]{1,6})d)?(?:(?P<hours>[0-9]{1,6})h)?(?:(?P<minutes>[0-9]{1,6})m)?(?:(?P<seconds>[0-9]{1,6})s)?",
+    re.ASCII,
+)
+
 
 def quoted(value: object) -> str:
     """`value` in quotes on one line: at most `MAX_QUOTED` characters of it (and an ellipsis), control characters escaped."""
@@ -53,9 +58,8 @@ def span(length: timedelta) -> str:
 
 
 def parse_span(text: str) -> timedelta | None:
-    """What `span` writes, such as `14d` or `1d12h`; None for anything else, a number without a unit included."""
-    if not re.fullmatch(r"([0-9]{1,6}[dhms])+", text, re.ASCII):
-        return None
-    seconds = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-    parts = re.findall(r"([0-9]+)([dhms])", text)
-    return timedelta(seconds=sum(int(number) * seconds[unit] for number, unit in parts))
+    """What `span` writes, such as `14d` or `1d12h`; None for anything else: no unit, one twice, or a smaller one before it."""
+    found = _SPAN.fullmatch(text) if text else None
+    return (
+        timedelta(**{unit: int(number) for unit, number in found.groupdict("0").items()}) if found else None
+    )

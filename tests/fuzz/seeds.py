@@ -453,7 +453,26 @@ def docker_configs() -> tuple[bytes, ...]:
 
 
 def own_settings() -> tuple[bytes, ...]:
-    return _documents({"verificationPlugins": ["acme", "com.example.plugin"]}, {"verificationPlugins": None})
+    ages = {"grace": "7d", "maxAge": "60d12h", "issuers": {"0" * 64: {"grace": "36h"}}}
+    return _documents(
+        {"verificationPlugins": ["acme", "com.example.plugin"], "evidenceAge": ages, "clockBehind": "1h"},
+        {"verificationPlugins": None},
+    )
+
+
+def hosts_files() -> tuple[bytes, ...]:
+    return (
+        b"""server = "https://upstream.test"
+ca = "up.crt"
+[host."https://one.test:5000"]
+  capabilities = ["pull", "resolve"]
+  client = [["me.cert", "me.key"]]
+  dial_timeout = "1.5s"
+  header = {X-Team = "wabbit", X-More = ["a", "b"]}
+[host."http://two.test/cache/v2"]
+  override_path = true
+""",
+    )
 
 
 def descriptors() -> tuple[bytes, ...]:

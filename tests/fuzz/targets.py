@@ -56,6 +56,7 @@ from nv2.errors import (
 )
 from nv2.home.config import load_config
 from nv2.home.crl_cache import _encoded, decoded
+from nv2.home.hosts import parse_hosts
 from nv2.home.ocsp_cache import OcspCache
 from nv2.home.own_settings import load_own_settings
 from nv2.home.paths import Paths
@@ -325,6 +326,13 @@ def _own_settings(data: bytes) -> None:
     assert settings.verification_plugins is None or not settings.allows("of nobody")
 
 
+def _hosts(data: bytes) -> None:
+    found = parse_hosts(data, _home())
+    for mirror in found.mirrors:
+        assert mirror.root.startswith(("https://", "http://"))
+        assert not any(c in f"{name}{value}" for name, value in mirror.headers.items() for c in "\r\n")
+
+
 def _descriptor(data: bytes) -> None:
     """What is signed is what the file says, and names nothing more."""
     (file := _home() / "descriptor.json").write_bytes(data)
@@ -584,6 +592,7 @@ TARGETS: dict[str, Target] = {
     "config.json": Target(_config, (ConfigurationError,), _CONFIG_BYTES, seeds.configs),
     "docker-config.json": Target(_docker_config, (CredentialError,), _CONFIG_BYTES, seeds.docker_configs),
     "settings.json": Target(_own_settings, (ConfigurationError,), _CONFIG_BYTES, seeds.own_settings),
+    "hosts.toml": Target(_hosts, (ConfigurationError,), _CONFIG_BYTES, seeds.hosts_files),
     "descriptor": Target(_descriptor, (UsageError, MalformedManifest), 8192, seeds.descriptors),
     "signature-name": Target(_signature_name, (UsageError,), 512, seeds.signature_names),
     "pkcs11-uri": Target(_pkcs11_uri, (UsageError,), 512, seeds.pkcs11_uris),

@@ -43,5 +43,18 @@ def test_a_span_is_written_in_its_two_largest_units_and_read_back() -> None:
 
 
 def test_what_is_no_span_is_none() -> None:
-    for text in ("", "14", "-1d", "1w", "1d ", "d", "1.5d", "9999999d", "\u0661d"):
+    for text in (
+        "",
+        "14",
+        "-1d",
+        "1w",
+        "1d ",
+        "d",
+        "1.5d",
+        "9999999d",
+        "\u0661d",
+        "1d1d",
+        "1h1d",
+        "999999d" * 1001,
+    ):
         assert parse_span(text) is None, text
