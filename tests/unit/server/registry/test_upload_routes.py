@@ -136,6 +136,16 @@ def test_an_upload_that_was_cut_off_continues_where_it_was(shelf: Shelf) -> None
     assert shelf.ask("PUT", f"{upload}?digest={HELLO}", b"lo", content_range="3-4").status == 201
 
 
+def test_what_a_write_that_failed_left_does_not_get_into_the_blob(shelf: Shelf) -> None:
+    upload = begin(shelf)
+    shelf.ask("PATCH", upload, b"hel")
+    [file] = (shelf.directory / "uploads").iterdir()
+    with file.open("ab") as left:
+        left.write(b"left behind")
+    assert shelf.ask("PUT", f"{upload}?digest={HELLO}", b"lo").status == 201
+    assert shelf.ask("GET", f"a/blobs/{HELLO}").data == b"hello"
+
+
 def test_two_requests_do_not_mix_in_one_upload(shelf: Shelf) -> None:
     upload = begin(shelf)
     with shelf.storage.uploads.find("a", upload.rpartition("/")[2]).alone():
