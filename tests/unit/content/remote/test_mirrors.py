@@ -402,3 +402,16 @@ def test_what_is_missing_after_a_cut_is_asked_of_the_registry_itself(monkeypatch
         assert b"".join(iter(lambda: stream.read(1000), b"")) == LARGE
     asked = [(r.url.split("/")[2], r.headers.get("Range")) for r in here.network.requests]
     assert asked == [("m0.test", None), ("registry.test", "bytes=5000-")]
+
+
+@pytest.mark.parametrize(("pulls", "resolves"), [(True, False), (False, True), (False, False)])
+def test_a_mirror_is_asked_for_no_more_than_it_may_do(pulls: bool, resolves: bool) -> None:
+    here = Here()
+    mirrors = [Mirror("http://mirror.test/v2", pulls, resolves)]
+    root = "http://registry.test/v2"
+    here.transport = Mirrored(here.network, "registry.test", root, mirrors, here.notes.append)
+    here.copy_to_mirror(here.image)
+    here.mirror.registry.repository("app").tags["v1"] = here.image.digest
+    for name, allowed in ((here.image.digest, pulls), ("v1", resolves)):
+        assert here.store().resolve(name) == here.image
+        assert here.asked()[0].startswith("mirror.test") is allowed
