@@ -3,7 +3,8 @@
     python -m benchmarks.registry_serving [--turns N] [--crowd N] [--zot PROGRAM] [--json FILE]
 
 Every registry keeps its content on the same disk, but olareg, which keeps it in memory. Clients are threads of this
-process with a connection each, which costs every registry the same. zot is built by hand (`go build ./cmd/zot`).
+process with a connection each, which costs every registry the same. zot is built by hand (`go build ./cmd/zot`) and
+named by `--zot` or in the environment as NV2_ZOT. CNCF Distribution has no referrers API.
 A ratio is the median of the ratios of the turns, higher is better.
 """
 
@@ -25,6 +26,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import crowds
+from benchmarks.crowds import OCI, REFERRERS, SUBJECT, digest_of, image
 from benchmarks.programs import prepare
 from benchmarks.registries import distribution, embedded
 from tests.interop import peers
@@ -32,18 +35,10 @@ from tests.peers import find
 
 BLOB = 256 * 1024 * 1024
 """Bytes of the large blob."""
-SMALL, SMALL_SIZE, CLIENTS = 25, 4096, 8
-"""Small blobs that each of so many clients pushes, and their bytes."""
-HEADS = 1000
-QUESTIONS = 300
-
-OCI = "application/vnd.oci.image.manifest.v1+json"
-EMPTY = "application/vnd.oci.empty.v1+json"
-
-
-def digest_of(data: bytes) -> str:
-    """As `sha256:…`."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+SMALL_SIZE, CLIENTS = 4096, 8
+"""Bytes of small blobs, and how many clients push them."""
+LONG = 1.0
+"""Seconds that is counted what is done one after the other: no turn takes long, however slow a registry is."""
 
 
 class Client:
@@ -84,11 +79,6 @@ class Client:
         return digest
 
 
-def _image(**more: object) -> dict[str, object]:
-    config = {"mediaType": EMPTY, "digest": digest_of(b"{}"), "size": 2}
-    return {"schemaVersion": 2, "mediaType": OCI, "config": config, "layers": [config], **more}
-
-
 def large_push(address: str, files: Iterator[Path]) -> float:
     """MiB a second into the registry."""
     path = next(files)
@@ -119,65 +109,49 @@ def small_pushes(address: str, _: object) -> float:
 
     def work() -> None:
         client = Client(address)
-        for _ in range(SMALL):
+
+        def push() -> None:
             data = os.urandom(SMALL_SIZE)
             client.push_blob("small", digest_of(data), data, SMALL_SIZE)
 
-    return _at_once(work, CLIENTS) * SMALL * CLIENTS
+        rates.append(_rate(push))
+
+    rates: list[float] = []
+    threads = [threading.Thread(target=work) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(rates)
 
 
 def heads(address: str, _: object) -> float:
     """HEAD of a manifest by tag, per second, on one connection."""
     client = Client(address)
-    begun = time.perf_counter()
-    for _ in range(HEADS):
-        client.ask("HEAD", "/v2/app/manifests/v1", Accept=OCI)
-    return HEADS / (time.perf_counter() - begun)
+    return _rate(lambda: client.ask("HEAD", "/v2/app/manifests/v1", Accept=OCI))
 
 
-def questions(address: str, subject: str) -> float:
+def questions(address: str, _: object) -> float:
     """Listings of the three referrers of a subject per second, among a crowd that refers to others."""
-    client = Client(address)
-    begun = time.perf_counter()
-    for _ in range(QUESTIONS):
-        _, data = client.ask("GET", f"/v2/crowd/referrers/{subject}")
-    if len(json.loads(data)["manifests"]) != 3:
+    client, path = Client(address), f"/v2/{crowds.REPOSITORY}/referrers/{digest_of(SUBJECT)}"
+    _, data = client.ask("GET", path)
+    if len(json.loads(data)["manifests"]) != REFERRERS:
         raise SystemExit("the referrers are not those of the subject")
-    return QUESTIONS / (time.perf_counter() - begun)
+    return _rate(lambda: client.ask("GET", path))
 
 
-def _at_once(work: Callable[[], None], count: int) -> float:
-    """The reciprocal of the seconds that `count` threads take together."""
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    begun = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return 1 / (time.perf_counter() - begun)
-
-
-def crowd(address: str, count: int) -> str:
-    """Push `count` referrers of as many other subjects, and three of the one whose digest is returned."""
-    client = Client(address)
-    client.push_blob("crowd", digest_of(b"{}"), b"{}", 2)
-    subject = client.push_manifest("crowd", _image(annotations={"n": "subject"}))
-
-    def refer(to: str, number: int) -> None:
-        described = {"mediaType": OCI, "digest": to, "size": 2}
-        client.push_manifest("crowd", _image(subject=described, annotations={"n": str(number)}))
-
-    for number in range(count):
-        refer(digest_of(b"%d" % number), number)
-    for number in range(3):
-        refer(subject, -1 - number)
-    return subject
+def _rate(work: Callable[[], object]) -> float:
+    """How often a second `work` is done, one after the other, in `LONG` seconds and the rest of the last one."""
+    begun, count = time.perf_counter(), 0
+    while (passed := time.perf_counter() - begun) < LONG:
+        work()
+        count += 1
+    return count / passed
 
 
 @contextmanager
 def zot(program: Path, folder: Path) -> Iterator[str]:
-    """zot with its content in `folder`. Gives `127.0.0.1:PORT`."""
-    folder.mkdir()
+    """zot with its content in `folder / "content"`. Gives `127.0.0.1:PORT`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -197,6 +171,7 @@ def zot(program: Path, folder: Path) -> Iterator[str]:
 
 
 def _registries(options: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str, str]:
+    crowds.fill_embedded(folder / "embedded", options.crowd)
     found = {"nv2": stack.enter_context(embedded(folder / "embedded", prepare(folder).nv2))}
     if address := stack.enter_context(distribution(folder / "distribution")):
         found["distribution"] = address
@@ -204,6 +179,7 @@ def _registries(options: argparse.Namespace, folder: Path, stack: ExitStack) -> 
         (folder / "olareg").mkdir()
         found["olareg"] = stack.enter_context(peers.olareg(program, folder / "olareg"))
     if options.zot:
+        crowds.fill_layout(folder / "zot" / "content" / crowds.REPOSITORY, options.crowd)
         found["zot"] = stack.enter_context(zot(options.zot, folder / "zot"))
     for name in ("distribution", "olareg", "zot"):
         if name not in found:
@@ -231,25 +207,24 @@ def measure(
     files = _files(folder)
     first = next(files)
     large = "sha256:" + hashlib.file_digest(first.open("rb"), "sha256").hexdigest()
-    subjects = {}
-    for name, address in registries.items():
+    for address in registries.values():
         client = Client(address)
         with first.open("rb") as body:
             client.push_blob("large", large, body, BLOB)
         client.push_blob("app", digest_of(b"{}"), b"{}", 2)
-        client.push_manifest("app", _image(), "v1")
-        if name != "distribution":
-            begun = time.perf_counter()
-            subjects[name] = crowd(address, options.crowd)
-            print(
-                f"{name}: {options.crowd} referrers in {time.perf_counter() - begun:.1f} s", file=sys.stderr
-            )
+        client.push_manifest("app", image(), "v1")
+    if "olareg" in registries:
+        client = Client(registries["olareg"])
+        client.push_blob(crowds.REPOSITORY, digest_of(b"{}"), b"{}", 2)
+        pushed = crowds.push_crowd(client.push_manifest, options.crowd)
+        print(f"olareg has {pushed} referrers of others", file=sys.stderr)
+    listing = {name: None for name in registries if name != "distribution"}
     concerns: dict[str, tuple[Callable[[str, Any], float], Mapping[str, Any]]] = {
         "large push, MiB/s": (large_push, dict.fromkeys(registries, files)),
         "large pull, MiB/s": (large_pull, dict.fromkeys(registries, large)),
         f"small pushes by {CLIENTS}, per second": (small_pushes, dict.fromkeys(registries)),
         "HEAD of a tag, per second": (heads, dict.fromkeys(registries)),
-        f"referrers among {options.crowd}, per second": (questions, subjects),
+        f"referrers among {options.crowd}, per second": (questions, listing),
     }
     found: dict[str, dict[str, list[float]]] = {what: {} for what in concerns}
     for turn in range(options.turns):
@@ -264,7 +239,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--crowd", type=int, default=10_000)
-    parser.add_argument("--zot", type=Path)
+    zot_here = os.environ.get("NV2_ZOT")
+    parser.add_argument("--zot", type=Path, default=Path(zot_here) if zot_here else None)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nv2-bench-") as name, ExitStack() as stack:
