@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from nv2.server.messages import NO_HEADERS, Answer
 
@@ -25,8 +25,6 @@ Code = Literal[
     "TOOMANYREQUESTS",
 ]
 """What a refusal may be called; nothing else is allowed."""
-
-CODES: tuple[Code, ...] = get_args(Code)
 
 
 class Refusal(Exception):
