@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import digest_of
 from tests.world.carried import ASKED, CRL_URL, OCSP_URL, WABBIT, by_crl, by_ocsp
 from tests.world.crl import NEXT_UPDATE, NOW, THIS_UPDATE, crl
+from tests.world.ocsp import about, response
 from tests.world.publishing import ocsp_answer
 
 GAP = Gap(Kind.CRL, "http://gone.test/crl", "ab" * 32, "CN=gone", "answered 404")
@@ -75,6 +77,7 @@ def test_every_blob_has_its_digest_and_its_media_type() -> None:
         (lambda d: d["layers"][-1]["annotations"].pop("io.nv2.evidence.address"), "what it is about"),
         (lambda d: d["layers"][-1]["annotations"].pop("io.nv2.evidence.certificate"), "what it is about"),
         (lambda d: d["layers"][-1]["annotations"].update({"io.nv2.evidence.issuer": "ab" * 32}), "certificate that is not there"),
+        (lambda d: d["layers"][-1]["annotations"].update({"io.nv2.evidence.certificate": "ab" * 32}), "certificate that is not there"),
         (lambda d: d.update(layers=d["layers"][-3:]), "certificate that is not there"),
         (lambda d: d["layers"][-1].update(size=1 << 20), "a piece of more than"),
         (lambda d: d["layers"][0].update(size=1 << 20), "a certificate of more than"),
@@ -122,6 +125,20 @@ def test_a_configuration_that_does_not_say_when_or_what_is_refused(config: bytes
 
     with pytest.raises(MalformedManifest):
         unpack(packed.manifest, fetch)
+
+
+def test_an_answer_with_several_statements_is_as_old_as_the_oldest_and_lasts_as_long_as_the_shortest() -> (
+    None
+):
+    told = [
+        about(ASKED, this_update=THIS_UPDATE + step, next_update=NEXT_UPDATE - step)
+        for step in (timedelta(hours=2), timedelta(), timedelta(hours=1))
+    ]
+    [piece] = by_ocsp(response(WABBIT, *told)).pieces
+    assert (piece.this_update, piece.next_update) == (THIS_UPDATE, NEXT_UPDATE - timedelta(hours=2))
+    endless = about(ASKED, this_update=THIS_UPDATE, next_update=None)
+    [piece] = by_ocsp(response(WABBIT, *told, endless)).pieces
+    assert piece.next_update is None
 
 
 def test_a_set_that_is_too_large_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:

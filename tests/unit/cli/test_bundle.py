@@ -14,8 +14,8 @@ import pytest
 
 from nv2.bundling.contents import Image
 from nv2.bundling.trust_manifest import CarriedTrust, StoreFile
-from nv2.errors import MalformedManifest, Unreachable
-from nv2.notary.bundles import open_bundle
+from nv2.errors import EnvironmentFailure, MalformedManifest, Unreachable
+from nv2.notary.bundles import checker_for, open_bundle
 from nv2.notary.bundles_imported import destinations, naming_in
 from nv2.notary.bundles_policy import propose, take_over
 from nv2.notary.session import Session
@@ -533,6 +533,16 @@ def test_a_bundle_of_tomorrow_is_not_imported_and_leaves_no_date(place: Place, c
         ended = place.line("bundle", *words)
         assert ended.code == 3 and "the clock of this machine is behind" in ended.err
     assert not list((place.line.directory / "state").rglob("imported/*"))
+
+
+def test_evidence_with_another_date_does_not_make_a_bundle_of_tomorrow_one_of_today(place: Place) -> None:
+    place.create()
+    bundle = open_bundle("b.tar")
+    ahead = bundle.contents._replace(created=bundle.contents.created + timedelta(days=1))
+    with Session.from_environment() as session:
+        assert checker_for(session, bundle)
+        with pytest.raises(EnvironmentFailure, match="is behind"):
+            checker_for(session, bundle._replace(contents=ahead))
 
 
 def test_who_is_killed_while_a_policy_is_taken_over_goes_on_and_not_back(
