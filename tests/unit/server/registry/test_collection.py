@@ -105,6 +105,13 @@ def test_manifests_without_a_tag_stay_unless_that_is_chosen(shelf: Shelf) -> Non
     assert shelf.ask("GET", f"a/manifests/{untagged}").status == 404
 
 
+def test_a_manifest_that_may_go_takes_its_file_along_however_young_that_is(shelf: Shelf) -> None:
+    untagged = digest(shelf.push(shelf.image()))
+    rule = Rule(grace=timedelta(hours=1), untagged=timedelta(hours=-1))
+    assert gone(shelf, rule) == {("manifest", untagged), ("file", untagged)}
+    assert not path(shelf, untagged).exists()
+
+
 def test_referrers_of_what_lives_stay_with_their_blobs_at_any_depth(shelf: Shelf) -> None:
     image = digest(shelf.push(shelf.image(), "v1"))
     sbom = digest(shelf.push(shelf.image(subject=subject(image), layers=[blob_of(shelf, b"sbom")])))
