@@ -173,3 +173,25 @@ def test_what_is_new_goes_to_at_most_three_places(row: list[str]) -> None:
 def _sections(text: str) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def _led_to(page: Path) -> set[Path]:
+    text = page.read_text(encoding="utf-8") if page.suffix == ".md" and page.is_file() else ""
+    return {(page.parent / link).resolve() for link, _ in LINK.findall(text) if "://" not in link}
+
+
+def test_every_page_is_two_clicks_from_the_first_one() -> None:
+    reached = {(DOCS / "index.md").resolve()}
+    for _ in range(2):
+        reached |= {page for known in reached for page in _led_to(known)}
+    assert {path.relative_to(DOCS) for path in DOCS.rglob("*.md") if path.resolve() not in reached} == set()
+
+
+@pytest.mark.parametrize("record", sorted((DOCS / "adr").glob("0*.md")), ids=lambda path: path.stem)
+def test_every_decision_stands_in_their_list_under_its_title(record: Path) -> None:
+    number, _, title = (
+        record.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(". ")
+    )
+    assert f"* {number}: [{title}]({record.name})\n" in (DOCS / "adr" / "index.md").read_text(
+        encoding="utf-8"
+    )
