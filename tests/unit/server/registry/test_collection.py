@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 import time
 from datetime import timedelta
@@ -15,7 +16,7 @@ import pytest
 from nv2.errors import ConfigurationError, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.digest import Digest, digest_of
-from nv2.server.registry import collection
+from nv2.server.registry import collection, rows
 from nv2.server.registry.collection import Rule, collect
 from tests.unit.server.calls import Heard
 from tests.unit.server.registry.conftest import Shelf, subject
@@ -95,6 +96,24 @@ def test_the_file_stays_as_long_as_one_repository_needs_it(shelf: Shelf) -> None
     age(shelf)
     assert gone(shelf) == {("blob", layer)}
     assert shelf.ask("GET", f"b/blobs/{layer}").data == b"layer"
+
+
+def test_content_that_comes_again_between_the_question_and_the_removal_stays(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = shelf.push_blob(b"lost")
+    age(shelf)
+    uses = rows.uses
+
+    def asked(db: sqlite3.Connection, content: Digest) -> int:
+        found = uses(db, content)
+        if found == 0 and not db.in_transaction:
+            shelf.push_blob(b"lost", "b")
+        return found
+
+    monkeypatch.setattr(rows, "uses", asked)
+    assert gone(shelf) == {("blob", lost)}
+    assert shelf.ask("GET", f"b/blobs/{lost}").data == b"lost"
 
 
 def test_manifests_without_a_tag_stay_unless_that_is_chosen(shelf: Shelf) -> None:
