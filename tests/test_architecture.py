@@ -6,6 +6,7 @@ be given its place here before it passes. Imports for types alone do not count; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -196,6 +197,12 @@ def test_the_house_keeps(rule: Rule, house: House) -> None:
 def test_the_house_was_read(house: House) -> None:
     assert {"errors", "oci.reference", "content.interface", ROOT} <= house.keys()
     assert "errors" in {mention.name for mention in house["strict_json"].ours}
+
+
+def test_the_room_of_commands_has_commands_alone() -> None:
+    modules = {path.stem: path.read_text() for path in (SOURCE / "cli" / "commands").glob("*.py")}
+    made = {name for name, text in modules.items() if re.search(r"^[A-Z_]+ = (Command|Group)\(", text, re.M)}
+    assert modules.keys() - made == {"__init__"}
 
 
 # What each rule must notice. The rest of the little house is innocent.
