@@ -18,11 +18,15 @@ from nv2.errors import (
     Unreachable,
 )
 from nv2.notary.diagnosis import diagnose
+from nv2.notary.hosts import HostRules
 from nv2.notary.logins import log_in
 from nv2.notary.registry_access import Settings
 from nv2.notary.session import NO_SETTINGS, Session
 from nv2.notary.tag_history import history
 from nv2.oci.reference import parse
+from nv2.transport.http import Way
+from nv2.transport.tls import TlsSettings
+from nv2.transport.urls import Origin
 from tests.world.sockets import Received, Server, http, make_identity, serving
 
 MANIFEST = b'{"schemaVersion": 2, "config": {}, "layers": [], "mediaType": "application/vnd.oci.image.manifest.v1+json"}'
@@ -295,3 +299,95 @@ def test_a_password_of_a_proxy_is_in_no_line_of_debugging_and_in_no_error(here: 
     assert f"proxy for https: 127.0.0.1:{proxy.port}" in text
     for secret in ("pa%24", "pa$$", proxy.requests[0].headers["proxy-authorization"][6:]):
         assert secret not in text
+
+
+def test_the_doctor_and_who_writes_ask_no_mirror(here: Here) -> None:
+    here.write(here.at_mirror())
+    with _session(here) as session:
+        reference = parse(f"{here.name}/app:v1")
+        diagnose(session, reference)
+        session.store(reference, push=True).resolve("v1")
+    assert here.seen["mirror"] == [] and len(here.seen["registry"]) > 1
+
+
+def test_a_registry_that_is_its_own_mirror_is_sent_its_credentials(here: Here) -> None:
+    """As many files have it: the registry is written as the last of its hosts."""
+    here.name = f"127.0.0.1:{here.mirror.port}"
+    place = here.home / ".config/notation/nv2/certs.d" / f"127.0.0.1_{here.mirror.port}_"
+    place.mkdir(parents=True)
+    (place / "hosts.toml").write_text(here.at_mirror())
+    here.ask(Settings(username="alice", password="secret", insecure_registry=True))
+    assert here.credentials("mirror") == {None, "Basic YWxpY2U6c2VjcmV0"}
+
+
+class Rules:
+    """What a hosts file makes of TLS at a registry and at its mirror."""
+
+    def __init__(self, directory: Path, text: str) -> None:
+        (directory / "r.test").mkdir()
+        (directory / "r.test" / "hosts.toml").write_text(text)
+        self.directory = directory
+        self.ways: dict[Origin, Way] = {}
+        self.rules = HostRules(str(directory), self.ways)
+        self.rules.of("r.test", "https://r.test")
+
+    def tls(self, host: str, given: TlsSettings) -> TlsSettings | None:
+        return self.rules.tls(Origin("https", host, 443), given)
+
+    def path(self, name: str) -> str:
+        return str(self.directory / "r.test" / name)
+
+
+BOTH = """
+ca = "up.crt"
+client = [["up.cert", "up.key"]]
+[host."https://m.test"]
+ca = "m.crt"
+client = [["m.cert", "m.key"]]
+"""
+
+
+def test_a_mirrors_certificates_are_those_of_its_section(tmp_path: Path) -> None:
+    rules = Rules(tmp_path, BOTH)
+    given = TlsSettings(("flag.crt",), "flag.cert", "flag.key")
+    assert rules.tls("m.test", given) == TlsSettings(
+        ("flag.crt", rules.path("m.crt")), rules.path("m.cert"), rules.path("m.key")
+    )
+
+
+def test_the_flags_client_certificate_is_not_shown_to_a_mirror_that_has_none(tmp_path: Path) -> None:
+    rules = Rules(tmp_path, '[host."https://m.test"]')
+    given = TlsSettings(("flag.crt",), "flag.cert", "flag.key")
+    assert rules.tls("m.test", given) == TlsSettings(("flag.crt",))
+    assert rules.tls("r.test", given) is None
+
+
+def test_the_flags_come_before_what_the_file_says_of_the_registry(tmp_path: Path) -> None:
+    rules = Rules(tmp_path, BOTH)
+    by_file = TlsSettings((rules.path("up.crt"),), rules.path("up.cert"), rules.path("up.key"))
+    assert rules.tls("r.test", TlsSettings()) == by_file
+    assert rules.tls("r.test", TlsSettings(("flag.crt",))) == by_file._replace(ca_files=("flag.crt",))
+    assert rules.tls("r.test", TlsSettings((), "flag.cert", "flag.key")) == TlsSettings(
+        (rules.path("up.crt"),), "flag.cert", "flag.key"
+    )
+
+
+def test_headers_and_time_to_connect_are_learnt_of_each_host(tmp_path: Path) -> None:
+    rules = Rules(
+        tmp_path,
+        'dial_timeout = "3s"\n[host."https://M.test:8443"]\ndial_timeout = "500ms"\n'
+        '[host."https://M.test:8443".header]\nX-A = "b"',
+    )
+    assert rules.ways == {
+        Origin("https", "r.test", 443): Way(dial_timeout=3.0),
+        Origin("https", "m.test", 8443): Way(headers={"X-A": "b"}, dial_timeout=0.5),
+    }
+
+
+def test_docker_hub_is_called_by_its_usual_name_towards_mirrors(here: Here) -> None:
+    place = here.home / ".config/notation/nv2/certs.d" / "docker.io"
+    place.mkdir(parents=True)
+    (place / "hosts.toml").write_text(f'server = "{here.registry.url}"')
+    with _session(here) as session:
+        session.resolve(parse("registry-1.docker.io/library/alpine:3"))
+    assert [r.target for r in here.seen["registry"]] == ["/v2/library/alpine/manifests/3?ns=docker.io"]

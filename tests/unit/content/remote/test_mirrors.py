@@ -15,7 +15,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import digest_of
 from nv2.transport.failures import Cut
-from nv2.transport.interface import TOTAL_TIMEOUT, Request, Response
+from nv2.transport.interface import CONNECT_TIMEOUT, TOTAL_TIMEOUT, Request, Response
 from tests.unit.content.remote.registry_world import World, sign
 from tests.world.artifacts import push_blob, push_image, thread_lock
 from tests.world.network import Answer, FunctionTransport, answer
@@ -336,6 +336,34 @@ def test_a_mirror_has_half_of_the_time_that_there_is_for_what_is_small() -> None
     here.store().resolve(here.image.digest)
     mirror, registry = here.network.requests
     assert (mirror.total_timeout, registry.total_timeout) == (TOTAL_TIMEOUT / 2, TOTAL_TIMEOUT)
+    assert (mirror.head_timeout, registry.head_timeout) == (CONNECT_TIMEOUT, None)
+
+
+def test_a_small_blob_with_other_bytes_is_no_answer() -> None:
+    here = Here()
+    blob = describe(b"right", mt.OCTET_STREAM)
+    here.world.registry.repository("app").add_blob(b"right")
+    here.mirror.registry.repository("app").blobs[blob.digest] = b"wrong"
+    assert here.store().fetch(blob, 100) == b"right"
+    assert [url.partition("/")[0] for url in here.asked()] == ["mirror.test", "registry.test"]
+
+
+def test_a_mirror_is_not_asked_for_what_cannot_be_held_against_its_digest() -> None:
+    here = Here()
+    with pytest.raises(NotFound):
+        here.store().resolve("blake3:" + "0" * 64)
+    assert [url.partition("/")[0] for url in here.asked()] == ["registry.test"]
+
+
+def test_whoever_writes_to_a_server_does_not_say_for_whom_it_stands() -> None:
+    here = Here()
+    here.transport = Mirrored(
+        here.network, "docker.io", "http://registry.test/v2", (), here.notes.append, proxied=True
+    )
+    push_blob(here.store(), b"new")
+    assert {r.method: "ns=" in r.url for r in here.network.requests} == {"POST": False, "PUT": False}
+    here.transport.start(Request("GET", "http://elsewhere.test/v2/"))
+    assert here.asked()[-1] == "elsewhere.test/v2/"
 
 
 class Counted:
@@ -415,3 +443,41 @@ def test_a_mirror_is_asked_for_no_more_than_it_may_do(pulls: bool, resolves: boo
     for name, allowed in ((here.image.digest, pulls), ("v1", resolves)):
         assert here.store().resolve(name) == here.image
         assert here.asked()[0].startswith("mirror.test") is allowed
+
+
+def test_an_address_that_says_it_already_does_not_say_twice_for_whom_it_stands() -> None:
+    """As the next page of a list does that the server has named."""
+    here = Here()
+    here.transport = Mirrored(
+        here.network, "docker.io", "http://registry.test/v2", (), here.notes.append, proxied=True
+    )
+    url = "http://registry.test/v2/app/tags/list?last=a&ns=docker.io"
+    here.transport.start(Request("GET", url))
+    assert here.network.requests[-1].url == url
+
+
+def test_what_is_no_answer_is_closed() -> None:
+    here = Here()
+    given: list[Response] = []
+
+    def refuses(request: Request) -> Response:
+        given.append(answer(request, 503, b"later"))
+        return given[0]
+
+    here.answer = refuses
+    here.store().resolve(here.image.digest)
+    assert given[0].stream.closed
+
+
+def test_only_manifests_and_envelopes_are_looked_for_in_what_was_kept() -> None:
+    here = Here()
+    blob = describe(TEXT, mt.OCTET_STREAM)
+    cache = Counted(TEXT)
+    store = RemoteStore(
+        "registry.test", "app", here.transport, plain_http=True, lock=thread_lock(), cache=cache
+    )
+    store.referrers(store.resolve(here.image.digest))
+    here.network.requests.clear()
+    assert store.fetch(blob, 100) == TEXT and here.asked()
+    assert store.fetch(blob._replace(media_type=mt.JWS), 100) == TEXT
+    assert len([url for url in here.asked() if url.startswith("registry.test")]) == 1
