@@ -8,22 +8,28 @@ from nv2.bundling.arrival import Freshness, arriving, left_open, notation_warnin
 from nv2.bundling.chains import chains_of
 from nv2.bundling.evidence import Evidence, Kind
 from nv2.bundling.gathering import NOT_TRUSTED, gather
+from nv2.bundling.places import places_of
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import describe
 from nv2.pki.certificate_status import STRICT, Allowance
 from nv2.pki.chain import Chain, parse_chain
+from nv2.pki.ocsp import cache_key
 from tests.world.ca import CA, OCSP_SIGNING, Pair
 from tests.world.carried import (
     ASKED,
     ASKED_CHAIN,
     CHAIN,
     CRL_URL,
+    FOREIGN,
+    FOREIGN_ROOT,
     LISTED,
     OCSP_URL,
     SERIAL,
     STRANGER,
     WABBIT,
     Numbers,
+    by_crl,
+    by_ocsp,
     no_lock,
 )
 from tests.world.crl import NEXT_UPDATE, NOW, Revoked, crl
@@ -192,3 +198,21 @@ def test_a_delta_that_is_none_does_not_come_along_with_the_list_that_revokes() -
     right = crl(WABBIT, delta_of=1, number=3)
     found, _ = gathered(CHAIN, services={CRL_URL: news, DELTA: right})
     assert addresses(found) == [(Kind.CRL, CRL_URL), (Kind.DELTA, CRL_URL)]
+
+
+def test_two_issuers_who_name_one_address_have_a_place_each() -> None:
+    lists = [by_crl(crl(WABBIT)), by_crl(crl(STRANGER), pair=FOREIGN)]
+    asked = by_ocsp(ocsp_answer(WABBIT, ASKED.leaf, NOW))
+    every = (*lists, asked)
+    evidence = Evidence(
+        NOW,
+        tuple(dict.fromkeys(found for each in every for found in each.certificates)),
+        tuple(piece for each in every for piece in each.pieces),
+    )
+    ours, theirs = places_of(evidence)
+    assert [place.crl.load(CRL_URL) for place in (ours, theirs)] == [
+        (each.pieces[0].data, None) for each in lists
+    ]
+    leaf, issuer = ASKED_CHAIN.certificates
+    assert ours.ocsp.load(cache_key(OCSP_URL, leaf, issuer)) == asked.pieces[0].data
+    assert theirs.ocsp.load(cache_key(OCSP_URL, leaf, FOREIGN_ROOT)) is None

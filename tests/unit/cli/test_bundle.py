@@ -14,7 +14,7 @@ import pytest
 
 from nv2.bundling.contents import Image
 from nv2.bundling.trust_manifest import CarriedTrust, StoreFile
-from nv2.errors import EnvironmentFailure, MalformedManifest, Unreachable
+from nv2.errors import ConfigurationError, EnvironmentFailure, MalformedManifest, Unreachable
 from nv2.notary.bundles import checker_for, open_bundle
 from nv2.notary.bundles_imported import destinations, naming_in
 from nv2.notary.bundles_policy import propose, take_over
@@ -331,6 +331,38 @@ def test_an_older_bundle_does_not_bring_an_older_policy_back(place: Place, clock
     assert ended.code == 3
     assert "an older one does not replace" in ended.err
     assert line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force").code == 0
+
+
+def test_of_two_bundles_of_one_second_only_the_first_brings_its_policy(
+    place: Place, clock: list[datetime]
+) -> None:
+    clock.append(datetime.now(UTC))
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    place.file.rename(place.line.directory / "first.tar")
+    (place.line.config / "trustpolicy.json").write_bytes(policy(scope="other.example/app"))
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    words = ("-k", "leaf.crt", "--force")
+    assert [place.line("bundle", "install-policy", file, *words).code for file in ("first.tar", "b.tar")] == [
+        0,
+        3,
+    ]
+
+
+def test_a_newer_policy_that_arrives_meanwhile_stays(place: Place, clock: list[datetime]) -> None:
+    now = datetime.now(UTC)
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    place.file.rename(place.line.directory / "old.tar")
+    clock.append(now + timedelta(minutes=2))
+    (place.line.config / "trustpolicy.json").write_bytes(policy(scope="newer.example/app"))
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    with Session.from_environment() as session:
+        older, newer = (
+            propose(session, open_bundle(file), "leaf.crt", None) for file in ("old.tar", "b.tar")
+        )
+        taken = take_over(session, newer)
+        with pytest.raises(ConfigurationError, match="came with one of"):
+            take_over(session, older)
+    assert taken.policy.read_bytes() == policy(scope="newer.example/app")
 
 
 def test_a_bundle_of_tomorrow_brings_no_policy(place: Place, clock: list[datetime]) -> None:
