@@ -53,7 +53,7 @@ def test_nothing_follows_what_is_not_there(source: MemoryStore, destination: Rec
     index = push_index(source, [child := push_image(source, b"layer")])
     attach_referrer(source, index)
     push_as_others_do(source, destination, child)
-    with pytest.raises(NotFound, match="not at the destination") as caught:
+    with pytest.raises(NotFound, match="the artifact is not there") as caught:
         follow_up(source, destination, index.digest, choice=Choice(referrer_types=SIGNATURES))
     assert caught.value.at == index.digest
     assert destination.log == []
