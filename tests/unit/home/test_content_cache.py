@@ -95,6 +95,14 @@ def test_what_is_large_is_not_kept(cache: ContentCache, tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_what_is_large_is_not_looked_for(cache: ContentCache, notes: list[str]) -> None:
+    data = bytes(MAX_KEPT + 1)
+    path = cache._path(digest_of(data))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    assert cache.load(digest_of(data), len(data)) is None and notes == []
+
+
 def _fill(cache: ContentCache, monkeypatch: pytest.MonkeyPatch, count: int, size: int) -> list[bytes]:
     """Keep `count` contents of `size` bytes in one folder, one second after the other."""
     monkeypatch.setattr(
