@@ -201,7 +201,11 @@ def test_the_house_was_read(house: House) -> None:
 
 def test_the_room_of_commands_has_commands_alone() -> None:
     modules = {path.stem: path.read_text() for path in (SOURCE / "cli" / "commands").glob("*.py")}
-    made = {name for name, text in modules.items() if re.search(r"^[A-Z_]+ = (Command|Group)\(", text, re.M)}
+    made = {
+        name
+        for name, text in modules.items()
+        if re.search(r"^[A-Z_]+ = (Command|Group)\(", text, re.MULTILINE)
+    }
     assert modules.keys() - made == {"__init__"}
 
 
