@@ -348,6 +348,18 @@ def test_of_two_bundles_of_one_second_only_the_first_brings_its_policy(
     ]
 
 
+def test_a_policy_whose_stores_are_neither_carried_nor_here_is_not_taken_over(
+    signed: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nv2.notary.bundles_made.trust_of", lambda _: CarriedTrust(policy("absent"), {}))
+    trusts(signed.line, (signed.line.directory / "root.crt").read_bytes())
+    signed.file.unlink()
+    signed.create(signed.name, "--with-policy", "-k", "wabbit.key")
+    ended = signed.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force")
+    assert ended.code == 3 and "absent" in ended.err
+    assert not (signed.line.config / "trustpolicy.oci.json").exists()
+
+
 def test_a_newer_policy_that_arrives_meanwhile_stays(place: Place, clock: list[datetime]) -> None:
     now = datetime.now(UTC)
     place.create(place.name, "--with-policy", "-k", "wabbit.key")

@@ -14,6 +14,7 @@ import pytest
 
 from nv2.bundling.evidence import Evidence
 from nv2.errors import EnvironmentFailure
+from nv2.home.crl_cache import CrlCache
 from nv2.notary.evidence import Fate, age_rule, checker, install
 from nv2.notary.registry_access import RegistryAccess
 from nv2.notary.session import Session
@@ -111,6 +112,37 @@ def test_a_bundle_that_is_younger_than_the_clock_is_neither_judged_nor_installed
             use(ahead, session)
     settings(session, clockBehind="10m")
     assert by(ahead, session) is Outcome.PASSED
+
+
+def test_a_bundle_that_says_that_it_is_older_than_its_own_evidence_does_not_turn_the_clock_back(
+    session: Session,
+) -> None:
+    session.now = NOW - timedelta(minutes=6)
+    evidence = by_crl(crl(WABBIT, number=1, this_update=NOW), now=session.now)
+    found = checker(evidence, session).check(CHAIN, session.now, None)
+    assert found.outcome is Outcome.UNKNOWN and "clock of this machine is behind" in found.reason
+
+
+def test_what_this_machine_fetched_itself_is_known_when_a_bundle_is_judged(session: Session) -> None:
+    CrlCache(session.paths.crl_cache).store(CRL_URL, NEWS, None)
+    assert by(by_crl(GOOD), session) is Outcome.FAILED
+
+
+def test_what_this_machine_fetched_itself_has_no_grace(session: Session) -> None:
+    settings(session, evidenceAge={"grace": "7d"})
+    CrlCache(session.paths.crl_cache).store(CRL_URL, GOOD, None)
+    session.now = NEXT_UPDATE + DAY
+    assert by(Evidence(session.now), session) is Outcome.UNKNOWN
+    assert by(by_crl(GOOD, now=session.now), session) is Outcome.PASSED
+
+
+def test_what_authorities_signed_shortly_after_the_clock_here_is_kept_where_that_is_allowed(
+    session: Session,
+) -> None:
+    settings(session, clockBehind="3d")
+    made = NOW + 2 * DAY
+    evidence = by_crl(crl(WABBIT, number=1, this_update=made, next_update=made + DAY), now=made)
+    assert install(evidence, session).count(Fate.INSTALLED) == 1
 
 
 def test_after_an_import_this_machine_uses_it_by_grace_without_a_network(session: Session) -> None:
