@@ -183,3 +183,24 @@ def test_what_others_list_again_until_it_is_gone_is_taken_off_again(store: Recor
     store.on_remove = lambda: store.attach(image, [signature])
     delete(store, plan_deletion(store, signature, with_referrers=False))
     assert store.listed[image.digest] == {}
+
+
+def test_more_than_can_be_deleted_at_once_is_refused(
+    store: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nv2.deletion.MAX_DELETED", 2)
+    image = push_image(store)
+    attach_referrer(store, image, b"1")
+    assert plan_deletion(store, image, with_referrers=True).manifests
+    attach_referrer(store, image, b"2")
+    with pytest.raises(BadAnswer, match="more than 2 manifests"):
+        plan_deletion(store, image, with_referrers=True)
+
+
+def test_what_is_wrong_with_a_list_is_a_problem_of_the_plan(
+    store: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = push_image(store)
+    listed = store.referrers(image)._replace(problems=("an entry without a digest",))
+    monkeypatch.setattr(store, "referrers", lambda _subject: listed)
+    assert plan_deletion(store, image, with_referrers=True).problems == ("an entry without a digest",)

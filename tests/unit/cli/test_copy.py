@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+import nv2
 from nv2.content.layout.store import LayoutStore
 from nv2.content.remote.store import RemoteStore
+from nv2.errors import Nv2Error
 from nv2.notary import verification
 from nv2.oci.digest import attachment_tags, fallback_tag
 from nv2.transport.interface import Request, Response
@@ -447,3 +449,100 @@ def test_the_list_of_what_refers_to_a_digest_is_not_written_over(wabbit: Command
     assert ended.code == 2
     assert "where clients look for what refers to a digest" in ended.err
     assert [item.digest for item in there.referrers(image).descriptors] == [theirs.digest]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("here.test/app:v1", "there.test/app"),
+        ("--all-tags", "here.test/app", "there.test/app"),
+        ("--all-repositories", "here.test", "there.test/mirror"),
+        ("here.test/app:v1", "there.test/mirror/"),
+        ("--verify", "--scope", "local/layout", "here.test/app:v1", "there.test/app"),
+    ],
+    ids=" ".join,
+)
+def test_one_password_is_shown_to_neither_of_two_registries(
+    wabbit: CommandLine, words: tuple[str, ...]
+) -> None:
+    two = Two()
+    wabbit.reach(two)
+    policy(wabbit)
+    ended = wabbit("copy", "-u", "wabbit", "-p", "carrot", *words)
+    assert ended.code == 3
+    assert "two registries: here.test and there.test" in ended.err
+    assert two.here.requests == two.there.requests == []
+
+
+def test_a_tag_that_moves_meanwhile_does_not_change_what_is_copied(wabbit: CommandLine) -> None:
+    two = Two()
+    wabbit.reach(two)
+    here = two.store(two.here, "app")
+    before, after = push_image(here, b"before"), push_image(here, b"after")
+    here.tag(before, "v1")
+    two.here.before("GET", "/manifests/v1", lambda: None)
+    two.here.before("GET", "/manifests/v1", lambda: here.tag(after, "v1"))
+    assert wabbit("copy", "here.test/app:v1", "there.test/app").code == 0
+    assert two.store(two.there, "app").resolve("v1") == before
+
+
+def test_a_bad_signature_that_claims_to_be_ours_does_not_keep_us_from_signing(wabbit: CommandLine) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    store = LayoutStore(wabbit.directory / "image", lock=thread_lock())
+    image = store.resolve("v1")
+    [ours] = store.referrers(image).descriptors
+    forged = LayoutStore(wabbit.directory / "forged", create=True, lock=thread_lock())
+    copied = push_image(forged, b"deletable")
+    forged.tag(copied, "v1")
+    attach_referrer(forged, copied, b"{}", annotations=ours.annotations)
+    ended = wabbit("copy", "--sign-key", "wabbit.key", "layout:forged:v1", "layout:there:v1", "-o", "json")
+    assert ended.document["results"][0]["signature"]
+    assert wabbit("verify", "-k", "leaf.crt", "layout:there:v1").code == 0
+
+
+def test_a_key_that_is_denied_signs_nothing_on_arrival(wabbit: CommandLine) -> None:
+    denied = wabbit("trust", "deny", "--reason", "stolen", "--key", "leaf.crt")
+    assert denied.code == 0, denied.err
+    with pytest.raises(Nv2Error, match="denied"):
+        nv2.copy(
+            f"layout:{wabbit.directory}/image:v1",
+            f"layout:{wabbit.directory}/there:v1",
+            sign_key=wabbit.directory / "wabbit.key",
+        )
+    assert LayoutStore(wabbit.directory / "there", lock=thread_lock()).tag_names() == ()
+
+
+def test_a_signature_on_arrival_in_a_layout_is_one_that_notation_finds(wabbit: CommandLine) -> None:
+    wabbit("copy", "--sign-key", "wabbit.key", IMAGE, "layout:there:v1")
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    shapes = []
+    for name in ("there", "image"):
+        store = LayoutStore(wabbit.directory / name, lock=thread_lock())
+        [signature] = store.referrers(store.resolve("v1")).descriptors
+        shapes.append(sorted(json.loads(store.fetch(signature, 9999))))
+    assert shapes[0] == shapes[1]
+
+
+def test_every_signature_that_is_to_come_along_is_judged(
+    wabbit: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are: those beyond the limit of a verification would stay behind."""
+    for _ in range(2):
+        wabbit("sign", "-k", "wabbit.key", IMAGE)
+    policy(wabbit)
+    defaults = verification.evaluate_reference.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "max_signatures", 1)
+    ended = wabbit(*VERIFYING, IMAGE, "layout:there:v1", "-o", "json")
+    assert ended.document["results"][0]["left"] == []
+
+
+def test_a_copy_without_something_that_cannot_be_read_is_a_part(wabbit: CommandLine) -> None:
+    store = LayoutStore(wabbit.directory / "image", lock=thread_lock())
+    referrer = attach_referrer(store, store.resolve("v1"), b"broken")
+    envelope = json.loads(store.fetch(referrer, 9999))["layers"][0]["digest"]
+    (wabbit.directory / "image" / "blobs" / envelope.replace(":", "/")).write_bytes(b"BROKEN")
+    ended = wabbit("copy", IMAGE, "layout:there:v1")
+    assert ended.code == 4
+    assert referrer.digest in ended.err
+    assert LayoutStore(wabbit.directory / "there", lock=thread_lock()).resolve("v1") == store.resolve("v1")

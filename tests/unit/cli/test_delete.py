@@ -181,3 +181,29 @@ def test_the_list_of_what_refers_to_something_is_no_artifact(wabbit: CommandLine
     assert ended.code == 2
     assert "list of what refers to" in ended.err
     assert store.referrers(image).descriptors
+
+
+def test_what_is_listed_and_does_not_refer_stays_and_makes_it_a_part(wabbit: CommandLine) -> None:
+    world = World(referrers_api=False)
+    wabbit.reach(world.registry)
+    store = world.store()
+    image, other = push_image(store, b"1"), push_image(store, b"2")
+    store.attach(image, [other._replace(artifact_type="application/x")])
+    name = f"{world.registry.host}/app"
+    ended = wabbit("delete", "--yes", "--with-referrers", f"{name}@{image.digest}")
+    assert ended.code == 4
+    assert "is none: it stays" in ended.err
+    assert wabbit("tree", f"{name}@{other.digest}").code == 0
+
+
+def test_what_was_deleted_before_it_failed_is_said_and_what_helps(wabbit: CommandLine) -> None:
+    world = World()
+    wabbit.reach(world.registry)
+    store = world.store()
+    image = push_image(store)
+    attach_referrer(store, image)
+    world.registry.fail("DELETE", image.digest, status=405)
+    ended = wabbit("delete", "--yes", "--with-referrers", f"{world.registry.host}/app@{image.digest}")
+    assert (ended.code, ended.out.count("Deleted ")) == (4, 1)
+    assert "the rest was not deleted" in ended.err
+    assert "hint: whoever runs the registry" in ended.err

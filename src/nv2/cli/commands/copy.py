@@ -13,7 +13,7 @@ from nv2.notary.copy_sources import Directory, Pair, pairs, repositories, tagged
 from nv2.notary.copying import Wanted, shown, transfer
 from nv2.notary.session import Session
 from nv2.notary.threads import MAX_AT_ONCE
-from nv2.oci.reference import AnyReference, is_registry, is_repository_path
+from nv2.oci.reference import AnyReference, Reference, is_registry, is_repository_path
 
 if TYPE_CHECKING:
     from nv2.keys.interface import EnvelopeMaker, Signer
@@ -69,6 +69,7 @@ def _pairs(call: Call, session: Session) -> tuple[tuple[Pair, ...], bool]:
     *texts, last = call.arguments
     alone = len(texts) == 1 and not any(name in call.changed for name in SEVERAL)
     destination = _directory(call, last) or options.read_reference(call, last)
+    _check_registries(call, session, texts, destination)
     if not isinstance(destination, Directory):
         if destination.digest is not None:
             raise UsageError("a destination is named by tag or not at all", at=last)
@@ -77,6 +78,19 @@ def _pairs(call: Call, session: Session) -> tuple[tuple[Pair, ...], bool]:
                 "several artifacts cannot have one tag", at=last, hint="name the repository alone"
             )
     return pairs(_sources(call, session, texts), destination), alone
+
+
+def _check_registries(
+    call: Call, session: Session, texts: list[str], destination: AnyReference | Directory
+) -> None:
+    """Raise `CredentialError` before a source is asked for its tags or verified: it could ask for what is not its own."""
+    hosts = [destination.registry] if isinstance(destination, Directory | Reference) else []
+    if call.on("all-repositories"):
+        hosts += [text.rstrip("/") for text in texts]
+    else:
+        references = (options.read_reference(call, text) for text in texts)
+        hosts += [item.registry for item in references if isinstance(item, Reference)]
+    session.registries.check_registries(hosts)
 
 
 def _directory(call: Call, text: str) -> Directory | None:

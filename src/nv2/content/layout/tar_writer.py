@@ -51,7 +51,6 @@ class GrowingTar:
     def finish(self, mode: int | None) -> None:
         """Write the end mark, give the file `mode`, and bring it to the disk."""
         with self._guard:
-            self._file.truncate(self._end)
             self._file.seek(self._end)
             _write(self._file, bytes(2 * BLOCK))
             if mode is not None and hasattr(os, "fchmod"):
