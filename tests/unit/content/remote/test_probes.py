@@ -248,3 +248,11 @@ def test_an_interruption_leaves_nothing_behind() -> None:
     with pytest.raises(KeyboardInterrupt):
         write_all(endpoint(interrupted), "new")
     assert (writing.repository.manifests, writing.repository.tags) == ({}, {})
+
+
+def test_what_was_refused_is_not_said_to_be_left_behind() -> None:
+    writing = Writing()
+    writing.world.registry.fail("PUT", "/manifests/sha512", status=400)
+    writing.world.registry.fail("DELETE", "/manifests/sha512", status=400, times=9)
+    assert "cleaning up" not in writing.found()
+    assert not writing.world.asked("DELETE", "/manifests/sha512")
