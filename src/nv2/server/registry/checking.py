@@ -1,6 +1,6 @@
 """Is everything there that the index names? Reads it all, and changes nothing; the registry may be served meanwhile.
 
-What is found wrong is asked about once more at the end: it may have been deleted while we looked.
+What is found wrong is looked at once more at the end: it may have been deleted or mended while we looked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import NamedTuple
 from nv2.oci.digest import Digest, algorithm_of, hasher
 from nv2.server.registry import rows
 from nv2.server.registry.content_files import ContentFiles
-from nv2.server.registry.database import Database
-from nv2.server.registry.maintenance import opened
+from nv2.server.registry.maintenance import Kept, opened
 
 PIECE = 1024 * 1024
 """Bytes that are read and hashed at a time."""
@@ -69,8 +68,8 @@ def check(directory: Path, *, quick: bool = False) -> Report:
                 db.execute("ROLLBACK")
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             looked = list(pool.map(lambda row: _file(kept.content, quick, *row), sizes))
-        suspects = [damage for _, damage in looked if damage is not None]
-        found += _still_wrong(kept.database, suspects)
+        suspects = [row for row, (_, damage) in zip(sizes, looked, strict=True) if damage is not None]
+        found += _still_wrong(kept, quick, suspects)
         total = sum(size for size, _ in looked)
         return Report(**counts, content=len(sizes), size=total, damages=tuple(found))
 
@@ -147,7 +146,10 @@ def _digest(content: ContentFiles, digest: Digest) -> Damage | None:
     return None if found == digest else Damage("digest", digest, f"its file has digest {found}")
 
 
-def _still_wrong(database: Database, suspects: list[Damage]) -> Iterator[Damage]:
-    """Those of `suspects` that the index names still: what was deleted meanwhile is no damage."""
-    with database.reading() as db:
-        yield from (damage for damage in suspects if rows.uses(db, Digest(damage.name)))
+def _still_wrong(kept: Kept, quick: bool, suspects: list[tuple[Digest, int | None]]) -> Iterator[Damage]:
+    """A second look at `suspects`: what was deleted or sent again meanwhile is no damage."""
+    for digest, size in suspects:
+        _, damage = _file(kept.content, quick, digest, size)
+        with kept.database.reading() as db:  # afterwards: a row goes before its file
+            if damage is not None and rows.uses(db, digest):
+                yield damage

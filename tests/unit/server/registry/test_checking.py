@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nv2.errors import ConfigurationError, EnvironmentFailure
-from nv2.oci.digest import digest_of
+from nv2.oci.digest import Digest, digest_of
+from nv2.server.registry import checking
 from nv2.server.registry.checking import check
+from nv2.server.registry.content_files import ContentFiles
 from tests.unit.server.registry.conftest import Shelf
 
 LAYER = digest_of(b"layer")
@@ -126,3 +129,28 @@ def test_what_is_torn_counts_as_absent_and_heals_when_it_is_pushed_again(full: S
     full.ask("PUT", "a/manifests/v1", heard.data, content_type=heard.headers["Content-Type"])
     assert full.ask("GET", f"b/blobs/{LAYER}").data == b"layer"
     assert check(full.directory).is_sound
+
+
+@pytest.mark.parametrize("meanwhile", ["deleted", "sent again"])
+def test_what_changes_while_it_is_checked_is_no_damage(
+    full: Shelf, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    lost = full.push_blob(b"lost")
+    looked = checking._file
+    asked: list[str] = []
+
+    def look(content: ContentFiles, quick: bool, digest: Digest, size: int | None) -> tuple[int, Any]:
+        if digest == lost and not asked:
+            asked.append(digest)
+            file(full, lost).unlink()
+            found = looked(content, quick, digest, size)
+            if meanwhile == "deleted":
+                assert full.ask("DELETE", f"a/blobs/{lost}").status == 202
+            else:
+                full.push_blob(b"lost")
+            return found
+        return looked(content, quick, digest, size)
+
+    monkeypatch.setattr(checking, "_file", look)
+    assert check(full.directory).damages == ()
+    assert asked == [lost]

@@ -16,6 +16,7 @@ from nv2.errors import ConfigurationError, EnvironmentFailure, UsageError
 from nv2.oci.digest import digest_of
 from nv2.server.registry.checking import check
 from nv2.server.registry.conditions import Condition
+from nv2.server.registry.database import Database
 from nv2.server.registry.storage import Storage
 from tests.unit.server.registry.conftest import Shelf, subject
 
@@ -227,3 +228,13 @@ def test_a_copy_that_was_made_while_it_serves_is_whole_and_can_be_served(
     assert restored.ask("GET", "a/manifests/v2").headers["Docker-Content-Digest"] == second
     assert restored.ask("GET", "a/_nv2/tags/history").json["history"][0]["tag"] == "v2"
     restored.storage.close()
+
+
+def test_a_transaction_that_returned_is_on_the_disk(tmp_path: Path) -> None:
+    """What SQLite calls FULL; anything less loses what was acknowledged when the power fails."""
+    database = Database(tmp_path / "registry.db", lambda _digest: None)
+    with database.reading() as db:
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    database.close()
