@@ -87,7 +87,8 @@ def create(
     if signer is not None and wish is not None:
         signature = sign_in_store(store, index, signer, wish._replace(legacy_manifest=True), session.now)
     with located("", target), blaming(DESTINATION):
-        session.finish_writing(store)
+        _refuse_existing(path)  # again: whoever made one meanwhile keeps it
+    session.finish_writing(store)
     problems += tuple(str(gap) for gap in evidence.gaps)
     return MadeBundle(path, index, contents, evidence, signature, problems, _warnings(evidence))
 
@@ -100,6 +101,10 @@ def _check(path: str, with_policy: bool, signer: object) -> None:
             "a trust policy travels only in a signed bundle",
             hint="say with -k whose signature the other side trusts already",
         )
+    _refuse_existing(path)
+
+
+def _refuse_existing(path: str) -> None:
     if os.path.lexists(path):
         raise EnvironmentFailure(
             "exists already", at=path, hint="choose another name; nothing was overwritten"

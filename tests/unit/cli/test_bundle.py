@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nv2.bundling.contents import Image
+from nv2.bundling.evidence import Evidence
 from nv2.bundling.trust_manifest import CarriedTrust, StoreFile
 from nv2.errors import ConfigurationError, EnvironmentFailure, MalformedManifest, Unreachable
 from nv2.notary.bundles import checker_for, open_bundle
@@ -214,6 +215,20 @@ def test_a_bundle_is_not_written_over_a_file_and_is_called_tar(place: Place) -> 
     assert place.line("bundle", "create", "layout:image:v1", "--file", "c.tar").code == 2
     assert place.line("bundle", "create", f"{place.registry.host}/app:absent", "--file", "c.tar").code == 3
     assert not (place.line.directory / "c.tar").exists()
+
+
+def test_what_appears_while_a_bundle_is_made_is_not_written_over(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gathered(*_: object) -> Evidence:
+        place.file.write_bytes(b"letter")
+        return Evidence(datetime.now(UTC))
+
+    monkeypatch.setattr("nv2.notary.bundles_made._gather", gathered)
+    ended = place.line("bundle", "create", place.name, "--file", "b.tar")
+    assert ended.code == 3 and "exists already" in ended.err
+    assert place.file.read_bytes() == b"letter"
+    assert [path.name for path in place.line.directory.glob("*.tar")] == ["b.tar"]
 
 
 def test_a_policy_travels_only_in_a_signed_bundle(place: Place) -> None:
