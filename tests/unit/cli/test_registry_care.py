@@ -13,6 +13,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.digest import digest_of
 from nv2.server.registry import RunningRegistry, serve
 from tests.unit.cli.command_line import CommandLine
+from tests.unit.cli.conftest import IMAGE
 from tests.world.network import error
 
 
@@ -111,6 +112,19 @@ def test_a_sound_directory_is_called_so_and_a_damaged_one_is_exit_code_1(
     ended = line("registry", "check", "-o", "json")
     assert (ended.code, ended.document["damages"][0]["name"]) == (1, digest)
     assert f"damaged: size {digest}" in line("registry", "check").out
+
+
+def test_what_is_damaged_is_sent_again_by_a_copy_that_rechecks(
+    wabbit: CommandLine, served: RunningRegistry
+) -> None:
+    there = f"{served.address}/app:v1"
+    assert wabbit("copy", IMAGE, there).code == 0
+    for file in (wabbit.directory / "registry" / "blobs").glob("*/*/*"):
+        whole = file.read_bytes()
+        file.write_bytes(b"torn, and longer than it was: " + whole)
+        assert "damaged in 1 place:" in wabbit("registry", "check").out
+        assert wabbit("copy", "--recheck", IMAGE, there).code == 0
+        assert wabbit("registry", "check").code == 0
 
 
 def test_garbage_is_named_before_it_goes(line: CommandLine, served: RunningRegistry) -> None:

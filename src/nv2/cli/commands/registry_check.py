@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nv2.cli import exits
 from nv2.cli.command import OUTPUT, Call, Command, Flag, Kind, wants_json
+from nv2.cli.output import counted
 
 if TYPE_CHECKING:
     from nv2.server.registry.checking import Report
@@ -34,7 +35,7 @@ def run(call: Call) -> int:
 
 
 def _came_to(report: Report) -> str:
-    return "sound" if report.is_sound else f"damaged in {len(report.damages)} places"
+    return "sound" if report.is_sound else f"damaged in {counted(len(report.damages), 'place')}"
 
 
 def _counted(report: Report) -> str:
