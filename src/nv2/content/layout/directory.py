@@ -23,6 +23,9 @@ LAYOUT_VERSION = "1.0.0"
 MAX_LAYOUT_FILE = 4096
 """Bytes of `oci-layout`, which holds one version."""
 
+RESUMABLE = 64 * 1024 * 1024
+"""Bytes above which a blob that was interrupted is gone on with, as an upload in pieces is; smaller ones begin anew."""
+
 CHUNK = 1024 * 1024
 """Bytes of a blob in memory at a time."""
 
@@ -152,7 +155,13 @@ class LayoutDirectory:
 
     def write(self, descriptor: Descriptor, source: Opener) -> None:
         """Store a blob; it is visible only whole and checked."""
-        self._files.write(_path(descriptor.digest), checked(descriptor, source), descriptor.size)
+        path, files = _path(descriptor.digest), self._files
+        if descriptor.size > RESUMABLE and isinstance(files, LayoutFiles):
+            from nv2.content.layout.partial import write_on  # few blobs are large
+
+            if write_on(files, path, descriptor, source):
+                return
+        files.write(path, checked(descriptor, source), descriptor.size)
 
     def remove(self, digest: Digest) -> None:
         """Remove the file of a blob, where there are files."""

@@ -182,6 +182,15 @@ class LayoutFiles(Files):
         finally:
             self._end(beside)
 
+    def target(self, relative: str) -> str:
+        """The path to write to. Raises `MalformedManifest` if that leads out of the layout."""
+        return self._inside(relative)
+
+    def check_open(self) -> None:
+        """Raise `EnvironmentFailure` once nothing may be written any more."""
+        if self._unfinished is None:
+            raise failure(InterruptedError(errno.EINTR, "interrupted"), self.root)
+
     def _begin(self, path: str) -> int:
         with self._guard:
             if self._unfinished is None:

@@ -1,0 +1,141 @@
+"""A large blob that goes on where writing it to a layout was interrupted.
+
+What has come of it stands beside the layout's files under a name made of its digest, and is locked by whoever writes it.
+Nothing there is believed: it is hashed again before the rest is asked for, and only the digest of the whole gives it
+its name. What the disk or the digest refuses is removed; only what the source or a signal broke is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from nv2.content.checked_stream import CheckedStream
+from nv2.content.interface import Opener
+from nv2.content.layout.files import UNFINISHED, LayoutFiles, failure
+from nv2.errors import ContentMismatch
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import hasher
+
+if TYPE_CHECKING:
+    import hashlib
+
+MAX_AGE = 7 * 24 * 3600
+"""Seconds after which what nobody went on with is removed."""
+
+CHUNK = 1024 * 1024
+"""Bytes in memory at a time."""
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def partial_name(descriptor: Descriptor) -> str:
+    """The file of what has come of a blob."""
+    return f"{UNFINISHED}{descriptor.digest.replace(':', '-')}.part"
+
+
+def write_on(files: LayoutFiles, relative: str, descriptor: Descriptor, source: Opener) -> bool:
+    """Write the blob to the file `relative`, from where it was left; False if somebody else is at it.
+
+    Also False where files cannot be locked: then it must be written another way. Raises `EnvironmentFailure`,
+    `ContentMismatch`, and what reading `source` raises.
+    """
+    target = files.target(relative)
+    sweep(files.root)
+    path = os.path.join(files.root, partial_name(descriptor))
+    with _locked(path) as file:
+        if file is None:
+            return False
+        try:
+            if not _whole(file, descriptor, source, files.check_open):
+                os.ftruncate(file, 0)
+                _whole(file, descriptor, source, files.check_open)
+            os.fsync(file)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.replace(path, target)
+        except (OSError, ContentMismatch) as e:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            if isinstance(e, OSError):
+                raise failure(e, target) from e
+            raise
+    return True
+
+
+def sweep(root: str) -> None:
+    """Remove what writers left behind long ago; nothing about it is fatal."""
+    oldest = time.time() - MAX_AGE
+    with contextlib.suppress(OSError):
+        names = [name for name in os.listdir(root) if name.startswith(UNFINISHED)]
+        for path in (os.path.join(root, name) for name in names):
+            with contextlib.suppress(OSError):
+                found = os.stat(path, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_mtime < oldest:
+                    os.unlink(path)
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[int | None]:
+    """The file, for us alone, made if it is not there; None if it is another's, or is no file."""
+    try:
+        import fcntl
+    except ImportError:
+        yield None
+        return
+    try:
+        file = os.open(path, _FLAGS, 0o666)
+    except OSError:  # writing it another way will say what is wrong, or nothing is
+        yield None
+        return
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = _is_plain(os.fstat(file), os.stat(path, follow_symlinks=False))
+        except OSError:  # locked, renamed meanwhile, or on a file system that knows no locks
+            ours = False
+        yield file if ours else None
+    finally:
+        os.close(file)
+
+
+def _is_plain(opened: os.stat_result, there: os.stat_result) -> bool:
+    """Whether it is still the file of that name, and of no other name: the layout may come from a stranger."""
+    same = (opened.st_dev, opened.st_ino) == (there.st_dev, there.st_ino)
+    return same and stat.S_ISREG(opened.st_mode) and opened.st_nlink == 1
+
+
+def _whole(file: int, descriptor: Descriptor, source: Opener, go_on: Callable[[], object]) -> bool:
+    """Write what is missing; whether all of it has the digest. Raises `ContentMismatch` if what came is to blame."""
+    with CheckedStream(source(), descriptor) as stream:
+        begun = os.fstat(file).st_size if stream.seekable() else 0
+        if begun > descriptor.size:
+            begun = 0
+        os.ftruncate(file, begun)
+        digest = _hash_of(file, begun, descriptor)
+        stream.seek(begun)
+        while chunk := stream.read(CHUNK):
+            go_on()
+            digest.update(chunk)
+            _write(file, chunk)
+    # Read from the beginning, the stream has checked it.
+    return not begun or digest.hexdigest() == descriptor.digest.partition(":")[2]
+
+
+def _hash_of(file: int, count: int, descriptor: Descriptor) -> hashlib._Hash:
+    """Of the first `count` bytes; the file stands behind them."""
+    digest = hasher(descriptor.digest)
+    os.lseek(file, 0, os.SEEK_SET)
+    while count and (chunk := os.read(file, min(CHUNK, count))):
+        digest.update(chunk)
+        count -= len(chunk)
+    return digest
+
+
+def _write(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
