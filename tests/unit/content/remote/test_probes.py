@@ -256,3 +256,19 @@ def test_what_was_refused_is_not_said_to_be_left_behind() -> None:
     writing.world.registry.fail("DELETE", "/manifests/sha512", status=400, times=9)
     assert "cleaning up" not in writing.found()
     assert not writing.world.asked("DELETE", "/manifests/sha512")
+
+
+def test_an_upload_that_takes_no_chunks_is_cancelled() -> None:
+    writing = Writing()
+    writing.world.registry.quirks.add("no_pieces")
+    writing.found()
+    assert writing.world.asked("DELETE", "/uploads/")
+
+
+def test_where_it_cannot_be_told_whose_the_tag_is_all_else_is_removed() -> None:
+    writing = Writing()
+    writing.world.registry.fail("GET", "/manifests/new", error=Unreachable("gone", at="registry.test"))
+    found = writing.found()
+    assert "delete tag" not in found and "cleaning up" not in found
+    assert (writing.repository.manifests, writing.repository.tags) == ({}, {})
+    assert not writing.world.asked("DELETE", "/manifests/new")
