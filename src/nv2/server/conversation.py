@@ -114,6 +114,12 @@ class Conversation(BaseHTTPRequestHandler):
         except BadMessage as e:
             self.close_connection, body = True, EMPTY  # where the next request begins is not known
             answer = self.server.application.refuse(e.status, e.reason)
+        except (Disconnected, OSError):
+            raise
+        except Exception as e:  # an error of ours: it is said, and stands in the log like any other answer
+            self.close_connection, body = True, EMPTY
+            self.server.application.warn(f"{self.command} failed: {type(e).__name__}: {str(e)!a}")
+            answer = self.server.application.refuse(500, "the registry failed; its log says why")
         try:
             self._send(answer, body)
         finally:

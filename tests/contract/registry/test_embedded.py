@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import nv2
-from nv2.server.messages import Answer, Call, FileSlice, Respond
+from nv2.server.messages import Answer, Call, FileSlice, Respond, Served
 from nv2.server.registry import RunningRegistry, serve
 from tests.contract.registry.client import Client, digest_of
 
@@ -235,6 +235,28 @@ def test_no_answer_has_more_fields_than_it_was_given(tmp_path: Path, value: str)
         assert everything(wire) == b""
     assert len(lines) == 1
     assert "X-Said cannot be sent" in lines[0]
+
+
+def test_an_error_of_ours_is_answered_said_and_logged_and_the_next_client_is_served(tmp_path: Path) -> None:
+    said: list[str] = []
+    logged: list[Served] = []
+
+    def clumsy(call: Call, respond: Respond) -> Answer:
+        if call.path == "/v2/":
+            raise ValueError("not\nexpected")
+        return respond(call)
+
+    with (
+        serve(tmp_path / "r", warn=said.append, observers=(logged.append,), layers=(clumsy,)) as running,
+        contextlib.closing(client_of(running.port).connection) as connection,
+    ):
+        for path, status in (("/v2/", 500), ("/v2/_catalog", 200)):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status
+    assert said == [r"GET failed: ValueError: 'not\nexpected'"]
+    assert [served.status for served in logged] == [500, 200]
 
 
 @pytest.mark.parametrize("size", [1000, 1_000_000])
