@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from nv2.plain_text import MAX_LINE, MAX_QUOTED, one_line, parse_span, quoted, rfc3339, span
+import pytest
+
+from nv2.plain_text import (
+    MAX_LINE,
+    MAX_QUOTED,
+    one_line,
+    parse_instant,
+    parse_span,
+    quoted,
+    rfc3339,
+    span,
+)
 
 
 def test_a_plain_line_stays_as_it_is() -> None:
@@ -58,3 +69,16 @@ def test_what_is_no_span_is_none() -> None:
         "999999d" * 1001,
     ):
         assert parse_span(text) is None, text
+
+
+def test_an_instant_is_read_in_utc() -> None:
+    assert parse_instant("2026-01-02T15:04:05+02:00") == datetime(2026, 1, 2, 13, 4, 5, tzinfo=UTC)
+    assert parse_instant("2026-01-02T15:04:05Z") == datetime(2026, 1, 2, 15, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "today", "2026-01-02T15:04:05", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
+)
+def test_what_names_no_instant_that_utc_has_is_none(text: str) -> None:
+    assert parse_instant(text) is None

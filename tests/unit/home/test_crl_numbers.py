@@ -37,6 +37,20 @@ def test_after_a_number_none_is_refused_but_not_before(numbers: CrlNumbers) -> N
     assert "has no number" in str(numbers.refusal(SERIES, None))
 
 
+def test_who_only_asks_whether_a_number_is_older_leaves_none(numbers: CrlNumbers) -> None:
+    assert numbers.older(SERIES, 9) is None
+    assert numbers.refusal(SERIES, 8) is None, "9 was not remembered"
+    assert [numbers.older(SERIES, number) for number in (8, 9)] == [None, None]
+    assert "is number 7" in str(numbers.older(SERIES, 7))
+    assert "has no number" in str(numbers.older(SERIES, None))
+
+
+def test_a_record_that_cannot_be_read_is_a_warning(numbers: CrlNumbers, paths: Paths) -> None:
+    (paths.crl_numbers / SERIES).mkdir(parents=True)
+    assert numbers.older(SERIES, 1) is None
+    assert SERIES in str(numbers.warnings[0])
+
+
 def test_each_series_counts_for_itself(numbers: CrlNumbers) -> None:
     assert numbers.refusal(SERIES, 8) is None
     assert numbers.refusal(OTHER, 1) is None
