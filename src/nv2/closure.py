@@ -184,9 +184,8 @@ class _Walk:
         found: list[tuple[Node, list[Descriptor]]] = []
         for subject, listing in zip(subjects, self._execute(jobs), strict=True):
             self._note(subject, listing)
-            # Where a tag sha256-… is an alias of the digest, an index is its own list of referrers.
-            own = {subject.descriptor.digest, *subject.children}
-            found.append((subject, [item for item in listing.descriptors if item.digest not in own]))
+            # What was found already is not read again: some registries list the parts of an index as its referrers.
+            found.append((subject, [item for item in listing.descriptors if item.digest not in self.nodes]))
         asked = [subject for subject, listed in found if any(map(self._is_signature, listed))]
         known = dict(
             zip(

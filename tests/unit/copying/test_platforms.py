@@ -100,3 +100,23 @@ def test_a_platform_fits_what_was_asked_if_it_is_no_other(has: str, asked: str, 
 def test_what_is_no_platform_is_a_mistake_of_the_caller(text: str) -> None:
     with pytest.raises(UsageError, match="invalid platform"):
         parse_platform(text)
+
+
+def test_images_that_a_registry_lists_as_referrers_of_their_index_are_not_called_left(
+    source: MemoryStore, destination: Recording
+) -> None:
+    """As some do where the tag of the list is an alias of the digest."""
+    index, (amd, arm) = push_platforms(source, Platform("linux", "amd64"), Platform("linux", "arm64"))
+    source.attach(index, [amd, arm])
+    result = copy(source, destination, index.digest, "v1", choice=ARM)
+    assert digests(*(item.descriptor for item in result.left)) == {index.digest}
+
+
+def test_images_that_a_registry_lists_as_referrers_of_their_index_are_copied_as_parts(
+    source: MemoryStore, destination: Recording
+) -> None:
+    index, images = push_platforms(source, Platform("linux", "amd64"), Platform("linux", "arm64"))
+    source.attach(index, images)
+    result = copy(source, destination, index.digest, "v1")
+    assert (result.problems, len(result.copied)) == ((), 1 + 2 + 1 + 2)
+    assert destination.referrers(index).descriptors == ()
