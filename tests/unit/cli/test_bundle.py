@@ -562,6 +562,20 @@ def test_an_older_bundle_moves_no_tag_back_unless_that_is_wanted(
     assert place.store("in/app").resolve("v1") == two_bundles
 
 
+def test_who_went_back_on_purpose_goes_on_from_there(
+    place: Place, two_bundles: Descriptor, clock: list[datetime]
+) -> None:
+    inside, newer = f"{place.registry.host}/in", datetime.now(UTC) + timedelta(minutes=4)
+    clock.append(newer)
+    place.store().tag(place.image, "v1")
+    place.file.rename(place.line.directory / "middle.tar")
+    place.create()
+    for words in (("b.tar",), ("middle.tar", "--older"), ("old.tar", "--older"), ("middle.tar",)):
+        ended = place.line("bundle", "import", words[0], inside, *words[1:])
+        assert ended.code == 0, ended.err
+    assert place.store("in/app").resolve("v1") == two_bundles
+
+
 def test_an_older_bundle_with_what_is_there_already_is_imported(place: Place, clock: list[datetime]) -> None:
     now, inside = datetime.now(UTC), f"{place.registry.host}/in"
     place.create()

@@ -136,6 +136,13 @@ def test_what_this_machine_fetched_itself_has_no_grace(session: Session) -> None
     assert by(by_crl(GOOD, now=session.now), session) is Outcome.PASSED
 
 
+def test_what_was_carried_here_before_has_its_grace_when_the_next_bundle_is_judged(session: Session) -> None:
+    settings(session, evidenceAge={"grace": "7d"})
+    install(by_crl(GOOD), session)
+    session.now = NEXT_UPDATE + DAY
+    assert by(Evidence(session.now), session) is Outcome.PASSED
+
+
 def test_what_authorities_signed_shortly_after_the_clock_here_is_kept_where_that_is_allowed(
     session: Session,
 ) -> None:
