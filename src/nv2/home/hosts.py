@@ -78,6 +78,8 @@ def find_hosts(directory: Path, registry: str) -> Hosts | None:
             has_file, is_there = (place / FILE).exists(), place.is_dir()
         except OSError as e:
             raise failure(e, place, kind=ConfigurationError) from None
+        if has_file and not (place / FILE).is_file():  # a pipe would be waited for
+            raise ConfigurationError("not a regular file", at=str(place / FILE))
         if has_file:
             return parse_hosts(read_file(place / FILE, MAX_FILE, FILE, error=ConfigurationError), place)
         if is_there:

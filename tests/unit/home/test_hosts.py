@@ -179,3 +179,15 @@ def test_a_directory_that_this_user_may_not_enter_is_an_error_and_not_as_if_noth
     with pytest.raises(ConfigurationError, match="permission denied") as caught:
         find_hosts(tmp_path, "r.test")
     assert caught.value.at == str(tmp_path / "r.test")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for_and_a_link_to_a_file_is_read(tmp_path: Path) -> None:
+    place = tmp_path / "r.test"
+    place.mkdir()
+    os.mkfifo(place / "hosts.toml")
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        find_hosts(tmp_path, "r.test")
+    (place / "hosts.toml").unlink()
+    (tmp_path / "there.toml").write_text('[host."m.test"]')
+    (place / "hosts.toml").symlink_to(tmp_path / "there.toml")
+    assert find_hosts(tmp_path, "r.test")
