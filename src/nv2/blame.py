@@ -40,10 +40,16 @@ def locate(error: Nv2Error, names: dict[str, str]) -> None:
     side = error.side
     if side is None or side not in names or (error.at or "").startswith(f"{side} "):
         return
-    place = _place(names[side], error.at)
+    pinpoint(error, names[side])
+    error.at = f"{side} {error.at}"
+
+
+def pinpoint(error: Nv2Error, name: str) -> None:
+    """Let `at` of `error` begin with `name`, and hold the digest that was asked for."""
+    place = _place(name, error.at)
     if error.about and error.about not in f"{place} {error.message}":
         place = f"{place}: {error.about}"
-    error.at = f"{side} {place}"
+    error.at = place
 
 
 def _place(name: str, at: str | None) -> str:

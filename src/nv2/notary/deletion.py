@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
+from nv2.blame import blaming, pinpoint
 from nv2.content.interface import Store, can_remove
 from nv2.deletion import Deleted, Plan, RemovableStore, plan_deletion
 from nv2.deletion import delete as delete_content
-from nv2.errors import UsageError
+from nv2.errors import Nv2Error, UsageError
+from nv2.notary.copying import shown
 from nv2.notary.session import Artifact, Session, using
 from nv2.oci.digest import is_fallback_tag
 from nv2.oci.reference import AnyReference, parse
@@ -44,8 +46,13 @@ def delete(doomed: Doomed, *, session: Session | None = None) -> Deleted:
     """Delete what `plan_delete` planned. Raises what `deletion.delete` raises."""
     with using(session) as shared:
         store = _writable(shared, doomed.artifact.reference)
-        deleted = delete_content(store, doomed.plan)
-        shared.finish_writing(store)
+        try:
+            with blaming(digest=doomed.plan.root.digest):
+                deleted = delete_content(store, doomed.plan)
+                shared.finish_writing(store)
+        except Nv2Error as e:
+            pinpoint(e, shown(doomed.artifact.reference))
+            raise
         return deleted
 
 

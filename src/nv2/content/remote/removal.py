@@ -51,7 +51,10 @@ def _remove(endpoint: Endpoint, name: str, kind: str, hint: str) -> None:
         raise endpoint.failure(response, f"{kind} {name}")
     response.discard()
     if response.status in DONE:
-        return
+        # A page for logging in comes with 200, too; the specification has 202.
+        if response.status != 200 or not _is_there(endpoint, name):
+            return
+        raise BadAnswer(f"answered 200 to DELETE of {kind} {name}, and has it still", at=endpoint.name)
     if not _is_there(endpoint, name):
         raise NotFound(f"no such {kind} {name}", at=endpoint.name, hint=NOT_THERE)
     raise BadAnswer(f"the registry does not delete {kind}s", at=endpoint.name, hint=hint)
