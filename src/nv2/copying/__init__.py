@@ -128,7 +128,9 @@ def follow_up(
     found = execute([partial(presence.has, part) for part in parts])
     there = frozenset(part.digest for part, is_there in zip(parts, found, strict=True) if is_there)
     if closure.root.digest not in there:
-        absent = NotFound("the artifact is not there", at=closure.root.digest, hint="copy the artifact there first")
+        absent = NotFound(
+            "the artifact is not there", at=closure.root.digest, hint="copy the artifact there first"
+        )
         note(absent, DESTINATION, closure.root.digest)
         raise absent
     kept, left = _about(there, closure)
