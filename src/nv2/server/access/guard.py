@@ -126,7 +126,7 @@ class Guard:
         challenge = REALM
         if settings.tokens and call.path != TOKEN:
             # A path is decoded: what is no name could end the header and begin another one.
-            scope = written(one for one in needed(call) if one == CATALOG or is_repository_path(one.name))
+            scope = written(scope for scope in needed(call) if is_repository_path(scope.name))
             challenge = f'Bearer realm="{self._realm(settings, call)}",service="nv2"'
             challenge += f',scope="{scope}"' if scope else ""
             challenge += f',error="{error}"' if error else ""

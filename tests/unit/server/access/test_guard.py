@@ -141,6 +141,7 @@ def test_a_challenge_says_where_and_for_what_a_token_is_to_be_had(guarded: Build
         "scope": "repository:team/a:pull,push",
     }
     assert "scope" not in _challenge(respond, "GET", "/v2/")
+    assert _challenge(respond, "GET", "/v2/_catalog")["scope"] == "registry:catalog:*"
     fixed = guarded(tokens=True, address="https://registry.example")
     assert _challenge(fixed, "GET", "/v2/", host="evil")["realm"] == "https://registry.example/token"
 
