@@ -231,6 +231,24 @@ def test_what_appears_while_a_bundle_is_made_is_not_written_over(
     assert [path.name for path in place.line.directory.glob("*.tar")] == ["b.tar"]
 
 
+def test_an_image_that_refers_to_another_is_no_referrer_besides(place: Place) -> None:
+    first = push_image(place.store("pair"), b"first")
+    second = push_image(place.store("pair"), b"second", subject=first)
+    names = (f"{place.registry.host}/pair@{image.digest}" for image in (first, second))
+    place.create(*names)
+    shown = place.line("bundle", "inspect", "b.tar", "-o", "json").document
+    assert (len(shown["artifacts"]), shown["referrers"]) == (2, [])
+
+
+def test_stores_that_the_policy_does_not_name_stay_at_home(place: Place) -> None:
+    trusts(place.line, pem([OTHER.root]), "other")
+    (place.line.config / "trustpolicy.json").write_bytes(policy())
+    place.create(place.name, "--with-policy", "-k", "wabbit.key")
+    shutil.rmtree(place.line.config / "truststore")
+    assert place.line("bundle", "install-policy", "b.tar", "-k", "leaf.crt", "--force").code == 0
+    assert [path.name for path in (place.line.config / "truststore" / "x509" / "ca").iterdir()] == ["wabbit"]
+
+
 def test_a_policy_travels_only_in_a_signed_bundle(place: Place) -> None:
     assert place.line("bundle", "create", place.name, "--with-policy", "--file", "b.tar").code == 2
     assert not place.file.exists()
