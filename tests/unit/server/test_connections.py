@@ -14,6 +14,8 @@ from nv2.server.connections import Connections
 @pytest.fixture
 def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
     pairs = [socket.socketpair() for _ in range(2)]
+    for end in (end for pair in pairs for end in pair):
+        end.settimeout(20)
     yield pairs
     for ours, theirs in pairs:
         ours.close()
@@ -86,7 +88,6 @@ def test_resting_connections_do_not_wait_for_busy_ones(
     connections.rest(resting)
     ending = threading.Thread(target=connections.end, args=(60.0,))
     ending.start()
-    resting.settimeout(20)
     assert resting.recv(1) == b""
     connections.leave(resting)
     connections.leave(busy)
