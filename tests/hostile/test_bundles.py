@@ -368,3 +368,17 @@ def test_files_of_trust_that_cannot_be_are_refused(layers: list[dict[str, Any]],
 def test_files_of_trust_with_names_in_any_script_are_read() -> None:
     found = unpack_trust(_trust(_layer(STORE + "\u00e9t\u00e9.crt")), lambda _: b"{}", "trust")
     assert [str(file) for file in found.files] == [STORE + "\u00e9t\u00e9.crt"]
+
+
+@pytest.mark.parametrize("name", ["path", "size"])
+def test_a_name_or_size_for_all_files_is_refused_and_a_comment_is_not(good: Path, name: str) -> None:
+    """Programs differ in whether it holds for the next file or for all."""
+    plain = good.read_bytes()
+
+    def begins_with(records: dict[str, str]) -> None:
+        good.write_bytes(tarfile.TarInfo.create_pax_global_header(records) + plain)
+
+    begins_with({"comment": "made by hand"})
+    assert open_bundle(str(good)).contents.images
+    begins_with({name: "0"})
+    refused(good, "one name or size for all files")
