@@ -382,3 +382,15 @@ def test_a_name_or_size_for_all_files_is_refused_and_a_comment_is_not(good: Path
     assert open_bundle(str(good)).contents.images
     begins_with({name: "0"})
     refused(good, "one name or size for all files")
+
+
+def test_a_file_with_two_names_is_refused(good: Path) -> None:
+    """A long name of GNU, and one of pax: programs differ in which one counts."""
+    plain, block = good.read_bytes(), 512
+    long_name = tarfile.TarInfo("././@LongLink")
+    long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 5
+    pax = tarfile.TarInfo("blobs/x")
+    pax.pax_headers = {"path": "blobs/x"}
+    named_twice = long_name.tobuf(tarfile.GNU_FORMAT) + b"blobs".ljust(block, b"\0")
+    good.write_bytes(named_twice + pax.tobuf(tarfile.PAX_FORMAT)[: 2 * block] + plain)
+    refused(good, "two extensions say different things")

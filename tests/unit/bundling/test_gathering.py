@@ -192,7 +192,13 @@ def test_it_is_said_what_notation_cannot_use() -> None:
 def test_a_delta_that_is_none_does_not_come_along_with_the_list_that_revokes() -> None:
     """Nobody looks at a delta where the complete list tells already: whoever sits on the line could send anything."""
     news = crl(WABBIT, [Revoked(SERIAL, 1)], number=2, freshest=[DELTA])
-    for junk in (crl(STRANGER, delta_of=1, number=3), crl(WABBIT, delta_of=3, number=3), crl(WABBIT)):
+    forged = crl(WABBIT, signed_by=STRANGER.key, delta_of=1, number=3)
+    for junk in (
+        forged,
+        crl(STRANGER, delta_of=1, number=3),
+        crl(WABBIT, delta_of=3, number=3),
+        crl(WABBIT),
+    ):
         found, _ = gathered(CHAIN, services={CRL_URL: news, DELTA: junk})
         assert addresses(found) == [(Kind.CRL, CRL_URL)]
     right = crl(WABBIT, delta_of=1, number=3)
@@ -216,3 +222,15 @@ def test_two_issuers_who_name_one_address_have_a_place_each() -> None:
     leaf, issuer = ASKED_CHAIN.certificates
     assert ours.ocsp.load(cache_key(OCSP_URL, leaf, issuer)) == asked.pieces[0].data
     assert theirs.ocsp.load(cache_key(OCSP_URL, leaf, FOREIGN_ROOT)) is None
+
+
+def test_every_signer_brings_the_answer_about_himself() -> None:
+    other = WABBIT.issue("also asked", "EC-256", serial=SERIAL + 9, ocsp_urls=("http://wabbit.test/other",))
+    services: dict[str, Service] = {
+        OCSP_URL: ocsp_answer(WABBIT, ASKED.leaf, NOW),
+        "http://wabbit.test/other": ocsp_answer(WABBIT, other.leaf, NOW),
+    }
+    chains = ASKED_CHAIN, parse_chain(other.chain)
+    found, _ = gathered(*chains, services=services)
+    about = {piece.certificate for piece in found.pieces}
+    assert about == {chain.certificates[0].thumbprint for chain in chains}
