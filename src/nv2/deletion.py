@@ -111,7 +111,7 @@ def _remove_root(store: RemovableStore, plan: Plan) -> None:
     except NotFound:
         raise
     except Nv2Error:
-        if plan.subject is not None and listed:
+        if plan.subject is not None:
             store.attach(plan.subject, listed)
         raise
 

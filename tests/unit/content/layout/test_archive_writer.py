@@ -130,6 +130,8 @@ def test_what_is_removed_is_not_in_the_archive_any_more(archive: Path) -> None:
     assert image.digest not in store.digests()
     with pytest.raises(NotFound):
         store.resolve(image.digest)
+    with pytest.raises(NotFound):
+        store.fetch(image, image.size)
     store.finish()
     with tarfile.open(archive) as members:
         assert not any(image.digest[7:] in name for name in members.getnames())
