@@ -10,7 +10,7 @@ from nv2.copying.presence import SMALL
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import digest_of
 from tests.unit.copying.registries import Pair, push_signed, sign
-from tests.world.artifacts import SBOM, attach_referrer, push_image, push_index
+from tests.world.artifacts import SBOM, attach_referrer, push_image, push_index, push_referrer
 
 N = 500
 
@@ -211,3 +211,15 @@ def test_signatures_that_follow_an_image_are_all_asked_for_if_one_insists() -> N
     assert lost.digest not in pair.there.repository("app").manifests
     follow_up(pair.source(), pair.destination(), "v1", choice=Choice(recheck=True))
     assert lost.digest in pair.there.repository("app").manifests
+
+
+def test_a_signature_that_is_a_part_as_well_is_counted_once() -> None:
+    pair = Pair()
+    source = pair.source()
+    image = push_image(source, b"layer")
+    signature = push_referrer(source, image)
+    source.attach(image, [signature])
+    source.tag(push_index(source, [image, Descriptor(*signature[:3])]), "v1")
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    skipped = [item.digest for item in copy(pair.source(), pair.destination(), "v1", "v1").skipped]
+    assert sorted(skipped) == sorted(set(skipped))
