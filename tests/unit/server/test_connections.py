@@ -56,6 +56,19 @@ def test_where_no_place_is_free_the_connection_that_rests_longest_ends(
         assert first.recv(1) == b"x"
 
 
+def test_each_that_comes_ends_another_one_that_rests(
+    pairs: list[tuple[socket.socket, socket.socket]],
+) -> None:
+    connections = Connections(most=2, admission=0.01)
+    for ours, _ in pairs:
+        connections.admit(ours)
+        connections.rest(ours)
+    with socket.socket() as third, socket.socket() as fourth:
+        assert not connections.admit(third)
+        assert not connections.admit(fourth)
+    assert [ours.recv(1) for ours, _ in pairs] == [b"", b""]
+
+
 def test_a_resting_connection_ends_at_once(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
     connections = Connections()
     ours = pairs[0][0]
