@@ -72,7 +72,7 @@ class Listener(socketserver.ThreadingTCPServer):
     def name(self) -> str:
         """`localhost:PORT`, or the address itself where `localhost` is not what listens."""
         host = str(self.server_address[0])
-        if host in ("127.0.0.1", "::1"):
+        if host == "127.0.0.1":  # of `::1` not every machine knows that it is called so, too
             return f"localhost:{self.port}"
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 

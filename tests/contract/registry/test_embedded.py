@@ -19,6 +19,8 @@ import pytest
 import nv2
 from nv2.server.messages import Answer, Call, FileSlice, Respond, Served
 from nv2.server.registry import RunningRegistry, serve
+from nv2.transport.http import HttpSettings, HttpTransport
+from nv2.transport.interface import Request, send
 from tests.contract.registry.client import Client, digest_of
 
 HELLO = digest_of(b"hello")
@@ -61,6 +63,14 @@ def test_its_address_is_what_references_begin_with(registry: RunningRegistry, cl
     assert registry.address == f"localhost:{registry.port}"
     reply = client.ask("GET", "/v2/")
     assert (reply.status, reply.headers["Docker-Distribution-Api-Version"]) == (200, "registry/2.0")
+
+
+def test_over_ipv6_its_address_is_the_one_it_listens_on_and_nv2_reaches_it(tmp_path: Path) -> None:
+    with serve(tmp_path / "registry", host="::1") as registry:
+        assert registry.address == f"[::1]:{registry.port}"
+        transport = HttpTransport(HttpSettings())
+        assert send(transport, Request("GET", f"http://{registry.address}/v2/")).status == 200
+        transport.close()
 
 
 def test_the_limit_of_a_manifest_is_four_mebibytes(client: Client) -> None:

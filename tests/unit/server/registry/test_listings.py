@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
+import sqlite3
 from typing import Any
 
 import pytest
 
 from nv2.oci import media_types as mt
 from nv2.oci.digest import digest_of
+from nv2.server.registry import pages as pages_of
+from nv2.server.registry import tables
 from tests.unit.server.calls import Heard
 from tests.unit.server.registry.conftest import Shelf, subject
 
@@ -182,3 +187,25 @@ def test_the_same_referrer_pushed_twice_is_listed_once(shelf: Shelf) -> None:
     for name in ("", "v1", "v2"):
         shelf.push(shelf.image(subject=subject(NOBODY)), name)
     assert len(referrers(shelf, NOBODY)) == 1
+
+
+@pytest.mark.parametrize("artifact_types", [(), ("a/b",)])
+def test_a_list_of_referrers_costs_the_same_with_10_and_with_10_000_others_around(
+    artifact_types: tuple[str, ...],
+) -> None:
+    assert work_to_list(10, artifact_types) == work_to_list(10_000, artifact_types)
+
+
+def work_to_list(others: int, artifact_types: tuple[str, ...]) -> int:
+    """How many steps SQLite takes to list the two referrers of one among as many other manifests, half of them referrers."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        tables.create(db)
+        db.execute("INSERT INTO repositories (id, name) VALUES (1, 'a')")
+        rows = [(digest_of(b"%d" % n), f"subject {n}" if n % 2 else None) for n in range(others)]
+        rows += [(digest_of(b"ours %d" % n), NOBODY) for n in range(2)]
+        db.executemany("INSERT INTO manifests VALUES (1, ?, 'a/b', ?, 'a/b', '{}', 2)", rows)
+        steps = itertools.count()
+        db.set_progress_handler(lambda: next(steps) < 0, 1)
+        assert pages_of.referrers(db, "a", NOBODY, artifact_types, "", 700) == (["{}", "{}"], None)
+        db.set_progress_handler(None, 1)
+        return next(steps)
