@@ -549,6 +549,13 @@ def test_evidence_that_cannot_be_kept_is_said_and_is_no_success(place: Place) ->
     assert [each["copied"] for each in document["imported"]] == [[]]
 
 
+def test_not_trusted_is_worse_than_evidence_that_could_not_be_kept(place: Place) -> None:
+    bundle_of_somebody_with_a_crl(place, Revoked(7, at=datetime.now(UTC) - timedelta(days=2)))
+    (place.line.directory / "cache").write_text("a file where a directory belongs")
+    ended = place.line("bundle", "import", "b.tar", f"{place.registry.host}/in")
+    assert ended.code == 1 and "could not be kept everywhere" in ended.out
+
+
 @pytest.fixture
 def two_bundles(place: Place, clock: list[datetime]) -> Descriptor:
     """old.tar, and b.tar of two minutes later, when `app:v1` was another image: the one that is returned."""
