@@ -1,17 +1,21 @@
-"""The flags that say who signs and how, shared by `sign` and `blob sign`, and what they come to."""
+"""The flags that say who signs and how, shared by whatever signs, and what they come to.
+
+What signs is loaded when that is asked: `copy` has these flags, and seldom signs.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from nv2.cli import options, passphrase
 from nv2.cli.command import Call, Flag, Kind
 from nv2.errors import UsageError
-from nv2.keys.interface import EnvelopeMaker, Signer
-from nv2.notary.denied_signing import heeding_denials
-from nv2.notary.session import Session
-from nv2.notary.signers import find_plugin_key, find_signer
-from nv2.notary.signing import stamped_by
 from nv2.oci import media_types as mt
-from nv2.signing import Wish, check_expiry
+
+if TYPE_CHECKING:
+    from nv2.keys.interface import EnvelopeMaker, Signer
+    from nv2.notary.session import Session
+    from nv2.signing import Wish
 
 KEY = (
     Flag("key", "signing key: a name, a private key file, or a PKCS#11 URI", short="k"),
@@ -23,16 +27,20 @@ ENVELOPE = (
     Flag("expiry", "how long the signature shall be valid, such as 12h or 3h20m", Kind.DURATION, "e"),
     Flag(options.USER_METADATA, "{key}={value} pairs to sign with the artifact", Kind.PAIRS, "m"),
 )
+TIMESTAMP = (
+    Flag("timestamp-url", "address of an RFC 3161 timestamping authority"),
+    Flag("timestamp-root-cert", "root certificate file of the timestamping authority"),
+)
 ELSEWHERE = (
     Flag("id", "key id for a signing plugin"),
     Flag("plugin", "name of a signing plugin"),
     options.PLUGIN_CONFIG,
-    Flag("timestamp-url", "address of an RFC 3161 timestamping authority"),
-    Flag("timestamp-root-cert", "root certificate file of the timestamping authority"),
+    *TIMESTAMP,
 )
 """Who signs, or says when, outside this process."""
 
-TOGETHER = (("timestamp-url", "timestamp-root-cert"), ("id", "plugin"))
+STAMPED = ("timestamp-url", "timestamp-root-cert")
+TOGETHER = (STAMPED, ("id", "plugin"))
 EXCLUSIVE = (("key", "id"), ("key", "plugin"))
 
 
@@ -50,6 +58,10 @@ def signature_format(call: Call, session: Session) -> str:
 
 def wish_of(call: Call, session: Session) -> Wish:
     """How the caller wants to have it signed. Raises `UsageError`, `DenialListError`."""
+    from nv2.notary.denied_signing import heeding_denials
+    from nv2.notary.signing import stamped_by
+    from nv2.signing import Wish, check_expiry
+
     media_type = mt.ENVELOPES[signature_format(call, session)]
     expiry = call.duration("expiry") or None
     check_expiry(expiry)
@@ -60,6 +72,8 @@ def wish_of(call: Call, session: Session) -> Wish:
 
 def signer_of(call: Call, session: Session) -> Signer | EnvelopeMaker:
     """Who signs. Raises `SigningKeyError`, `UsageError`, `PluginError`, `EnvironmentFailure`."""
+    from nv2.notary.signers import find_plugin_key, find_signer
+
     plugin, config = call.string("plugin"), call.pairs("plugin-config")
     if plugin is not None:
         return find_plugin_key(session, plugin, call.string("id") or "", config)

@@ -18,9 +18,10 @@ from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
 from tests.unit.content.remote.registry_world import World
 from tests.world.artifacts import SBOM, attach_referrer, push_image, thread_lock
-from tests.world.ca import CA
+from tests.world.ca import CA, pem
 from tests.world.network import FunctionTransport
 from tests.world.registry import Registry
+from tests.world.tsa import TSA, serving
 
 
 class Two:
@@ -291,6 +292,37 @@ def test_our_own_signature_is_there_before_the_tag_and_is_made_once(wabbit: Comm
     assert (again.code, again.document["results"][0]["signature"]) == (0, None)
     said = wabbit("copy", "--sign-key", "wabbit.key", IMAGE, "layout:there:v1").out.splitlines()
     assert said[-1].startswith("Pushed the signature to there@sha256:")
+
+
+def test_our_own_signature_is_made_as_the_flags_of_sign_say(wabbit: CommandLine) -> None:
+    clock = TSA("Clock")
+    (wabbit.directory / "tsa-root.crt").write_bytes(pem([clock.root]))
+    words = [
+        "-m",
+        "step=accepted",
+        "-e",
+        "24h",
+        "--signature-format",
+        "cose",
+        "--timestamp-root-cert",
+        "tsa-root.crt",
+    ]
+    with serving(clock) as url:
+        words += ["--timestamp-url", url]
+        ended = wabbit("copy", "--sign-key", "wabbit.key", *words, IMAGE, "layout:there:v1")
+    assert ended.code == 0, ended.err
+    (signature,) = wabbit("inspect", "-o", "json", "layout:there:v1").document["signatures"]
+    assert signature["signatureEnvelopeType"] == "application/cose"
+    assert signature["userDefinedAttributes"] == {"step": "accepted"}
+    assert "expiry" in signature["signedAttributes"]
+    assert "timestampSignature" in signature["unsignedAttributes"]
+
+
+@pytest.mark.parametrize("words", [("-m", "a=b"), ("--cert", "wabbit.crt"), ("--plugin-config", "a=b")])
+def test_how_to_sign_is_said_of_a_key(wabbit: CommandLine, words: tuple[str, str]) -> None:
+    ended = wabbit("copy", *words, IMAGE, "layout:there:v1")
+    assert (ended.code, "is for --sign-key, which is missing" in ended.err) == (2, True)
+    assert not (wabbit.directory / "there").exists()
 
 
 def test_acceptance_is_one_command_and_signs_nothing_that_is_not_trusted(wabbit: CommandLine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nv2.cli import copied as said
-from nv2.cli import exits, options, passphrase
+from nv2.cli import exits, options, passphrase, signing_flags
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.progress import progress_on
 from nv2.errors import InvalidReference, NotFound, Nv2Error, UsageError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_CONCURRENCY = 64
 SEVERAL = ("all-repositories", "all-tags", "tags")
 """Flags that name more than one artifact each."""
+SIGNING = (*signing_flags.KEY[1:], *signing_flags.ENVELOPE, options.PLUGIN_CONFIG, *signing_flags.TIMESTAMP)
+"""Flags of `sign` that say how to sign with `--sign-key`."""
 
 
 def run(call: Call) -> int:
@@ -57,7 +59,7 @@ def _check(call: Call) -> None:
     """Raise `UsageError` for flags that mean nothing without another, or nothing at all."""
     if call.string("scope") is not None and not call.on("verify"):
         raise UsageError("--scope chooses a policy statement; without --verify no policy is read")
-    asked = next((flag.name for flag in passphrase.FLAGS if flag.name in call.changed), None)
+    asked = next((flag.name for flag in SIGNING if flag.name in call.changed), None)
     if asked and call.string("sign-key") is None:
         raise UsageError(f"--{asked} is for --sign-key, which is missing")
     if not 0 < call.number("concurrency") <= MAX_CONCURRENCY:
@@ -191,16 +193,11 @@ def _signer(call: Call, session: Session) -> tuple[Signer | EnvelopeMaker, Wish]
     key = call.string("sign-key")
     if key is None:
         return None
-    from nv2.notary.denied_signing import heeding_denials
     from nv2.notary.signers import find_signer
-    from nv2.oci import media_types as mt
-    from nv2.signing import Wish
 
-    media_type = mt.ENVELOPES[session.config.signature_format or "jws"]
-    wish = heeding_denials(
-        session, Wish(media_type, signing_agent=session.signing_agent(call.output.program))
-    )
-    return find_signer(session, key, None, passphrase.passphrase_source(call)), wish
+    ask = passphrase.passphrase_source(call)
+    signer = find_signer(session, key, call.string("cert"), ask, call.pairs("plugin-config"))
+    return signer, signing_flags.wish_of(call, session)
 
 
 def _types(call: Call) -> frozenset[str] | None:
@@ -229,7 +226,7 @@ COMMAND = Command(
         Flag("verify", "copy only what the trust policy trusts; exit as verify", Kind.BOOL),
         Flag("scope", "with --verify: choose the policy statement by this scope"),
         Flag("sign-key", "sign on arrival with this key, before the tag is written"),
-        *(flag._replace(hidden=True) for flag in passphrase.FLAGS),
+        *(flag._replace(hidden=True) for flag in SIGNING),
         Flag("recheck", "ask for every piece, also of signatures that are listed there", Kind.BOOL),
         Flag("concurrency", "how much is under way at a time", Kind.INT, default=MAX_AT_ONCE),
         Flag("dry-run", "say what would be copied, and write nothing", Kind.BOOL),
@@ -237,6 +234,7 @@ COMMAND = Command(
         OUTPUT,
         DEBUG,
     ),
+    together=(signing_flags.STAMPED,),
     exclusive=(
         ("no-referrers", "referrer-type", "signatures-only"),
         ("all-repositories", "all-tags"),
