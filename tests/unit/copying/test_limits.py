@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import tracemalloc
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from nv2.content.memory import MemoryStore
+from nv2.content.remote.store import RemoteStore
 from nv2.copying import copy
 from nv2.errors import (
     ArtifactError,
@@ -12,11 +19,19 @@ from nv2.errors import (
 )
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import Digest
+from nv2.server.registry import serve
+from nv2.transport.http import HttpTransport
 from tests.unit.copying.stores import ABSENT, Recording
 from tests.world.artifacts import (
+    CONFIG,
+    LAYER,
     attach_referrer,
+    push_blob,
     push_image,
     push_index,
+    push_manifest,
+    thread_lock,
 )
 
 
@@ -82,3 +97,28 @@ def test_referrers_of_referrers_are_followed_to_a_depth(
     result = copy(source, destination, image.digest, None)
     assert len(result.problems) == problems
     assert destination.exists(subject)
+
+
+def test_a_large_layer_that_goes_from_registry_to_registry_is_never_whole_in_memory(tmp_path: Path) -> None:
+    size = 48 * 1024 * 1024
+    layer = Descriptor(LAYER, Digest(f"sha256:{hashlib.sha256(bytes(size)).hexdigest()}"), size)
+    with (
+        serve(tmp_path / "here") as here,
+        serve(tmp_path / "there") as there,
+        closing(HttpTransport()) as transport,
+    ):
+        source, destination = (
+            RemoteStore(each.address, "app", transport, plain_http=True, lock=thread_lock())
+            for each in (here, there)
+        )
+        source.push(layer, lambda: io.BytesIO(bytes(size)))
+        config = push_blob(source, b"{}", CONFIG)
+        image = push_manifest(
+            source, {"config": config.to_json(), "layers": [layer.to_json()]}, mt.IMAGE_MANIFEST
+        )
+        tracemalloc.start()
+        copy(source, destination, image.digest, "v1")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert destination.exists(layer)
+    assert peak < size / 4, "both registries and the copy together"
