@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -179,6 +181,22 @@ def test_many_writers_and_readers_never_see_half_a_content(
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(200)))
+
+
+KEEPING = (
+    "import sys; from pathlib import Path; from nv2.home.content_cache import ContentCache;"
+    "from nv2.oci.digest import digest_of; cache = ContentCache(Path(sys.argv[1]), 'registry.test/app', sys.exit);"
+    "[cache.keep(digest_of(data), data) for data in (word.encode() for word in sys.argv[2:])]"
+)
+
+
+def test_processes_share_it(cache: ContentCache, notes: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KEEPING, str(tmp_path / "content"), "of all"]
+    running = [subprocess.Popen([*command, f"of {number}"]) for number in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    for data in (b"of all", b"of 0", b"of 1", b"of 2"):
+        assert cache.load(digest_of(data), len(data)) == data
+    assert notes == []
 
 
 def test_it_may_be_removed_at_any_time(cache: ContentCache, tmp_path: Path) -> None:
