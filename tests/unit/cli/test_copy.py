@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -401,6 +403,40 @@ def test_several_sources_go_to_one_repository_or_keep_their_paths(wabbit: Comman
     assert (two.names("mirror/team/app"), two.names("mirror/team/tool")) == ({"v1.1"}, {"v1.0"})
     assert wabbit("copy", app, "there.test/").code == 0
     assert two.names("team/app") == {"v1.1"}
+
+
+class Busy:
+    """Uploads that stay open until `number` of them are, or a second is over, and a moment longer."""
+
+    def __init__(self, registries: Two, number: int) -> None:
+        self.registries = registries
+        self.number = number
+        self.open = self.most = 0
+        self.lock = threading.Lock()
+        self.enough = threading.Event()
+
+    def __call__(self, request: Request) -> Response:
+        if request.method != "POST":
+            return self.registries(request)
+        with self.lock:
+            self.open += 1
+            self.most = max(self.most, self.open)
+            if self.open >= self.number:
+                self.enough.set()
+        self.enough.wait(1)
+        time.sleep(0.02)
+        with self.lock:
+            self.open -= 1
+        return self.registries(request)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_as_much_is_under_way_at_a_time_as_was_said(wabbit: CommandLine, two: Two, number: int) -> None:
+    store = two.store(two.here, "large")
+    store.tag(push_image(store, *(b"layer %d" % layer for layer in range(8))), "v1")
+    wabbit.reach(busy := Busy(two, number))
+    assert wabbit("copy", "--concurrency", str(number), "here.test/large:v1", "there.test/large").code == 0
+    assert busy.most == number
 
 
 def test_two_sources_for_one_name_are_refused_before_anything_is_written(
