@@ -11,7 +11,7 @@ import pytest
 
 from nv2.oci.digest import fallback_tag, parse_digest
 from tests.interop.home import Home
-from tests.interop.test_oras import Programs, programs, registry, served
+from tests.interop.test_oras import REGISTRIES, Programs, programs, registry, served
 from tests.world.images import image_layout, push_image
 
 __all__ = ["programs", "registry", "served"]
@@ -91,6 +91,8 @@ def test_an_archive_that_was_deleted_from_is_read_by_oras(programs: Programs, tm
     assert [found for found, _ in programs.discovered("--oci-layout", f"{packed}@{digest}")] == [second]
 
 
+# olareg 0.1.2 loses entries of its own list where several push at once, though it acknowledges them.
+@pytest.mark.parametrize("registry", [name for name in REGISTRIES if name != "olareg"], indirect=True)
 def test_signers_who_delete_lose_nothing_of_one_another(programs: Programs, registry: str) -> None:
     reference = f"{registry}/rivals@{push_image(registry, 'rivals')}"
     running = [
