@@ -10,7 +10,7 @@ import enum
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -104,7 +104,8 @@ def attach_by_tag(writer: Writer, subject: Descriptor, manifests: Sequence[Descr
     Entries that this host attached earlier are put back if they are gone and their manifests are not.
     Raises `BadAnswer` if the entries do not stay, or the index becomes too large.
     """
-    restore = _record(writer, subject, manifests)
+    known = _record(writer, subject, manifests)
+    restore = partial(_still_known, writer, subject, frozenset(item.digest for item in known))
     write_until_kept(writer, subject, partial(_merge, writer, subject, manifests, restore))
 
 
@@ -132,10 +133,23 @@ def restore_by_tag(
     lost = unlisted(writer.journal.recall(name), (item.to_json() for item in listed))
     missing = tuple(item for item in lost if writer.exists(item))
     if missing:
-        write_until_kept(writer, subject, partial(_merge, writer, subject, (), missing))
+        write_until_kept(writer, subject, partial(_merge, writer, subject, (), lambda: missing))
     if gone := {item.digest for item in lost} - {item.digest for item in missing}:
         writer.journal.forget(name, gone)
     return missing
+
+
+def _still_known(writer: Writer, subject: Descriptor, known: Set[str]) -> Sequence[Descriptor]:
+    """Which of the `known` this host still records: who deletes one forgets it before it is taken off the list, and
+    to put it back time and again would keep both from coming to an end."""
+    if not known:
+        return ()
+    try:
+        found = writer.journal.recall(name_of(writer, subject))
+    except EnvironmentFailure as e:
+        writer.warn(f"what this machine attached earlier is not looked after: {e}")
+        return ()
+    return [item for item in found if item.digest in known]
 
 
 def name_of(writer: Writer, subject: Descriptor) -> str:
@@ -182,14 +196,17 @@ def _wait(seconds: float) -> float:
 
 
 def _merge(
-    writer: Writer, subject: Descriptor, manifests: Sequence[Descriptor], restore: Sequence[Descriptor]
+    writer: Writer,
+    subject: Descriptor,
+    manifests: Sequence[Descriptor],
+    restore: Callable[[], Sequence[Descriptor]],
 ) -> Round:
     began = time.monotonic()
     current = fallback_index(writer.endpoint, subject, start_fallback(writer.endpoint, subject.digest))
     listed = current.digests if current else frozenset()
     entries = current.entries if current else []
     missing = unlisted(manifests, entries)
-    missing += [item for item in unlisted(restore, entries) if writer.exists(item)]
+    missing += [item for item in unlisted(restore(), entries) if writer.exists(item)]
     if not missing:
         return Round(current, False, 0.0)
     writer.confirm(listed)

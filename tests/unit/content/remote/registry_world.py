@@ -27,7 +27,7 @@ class World:
     ) -> None:
         self.registry = Registry(referrers_api=referrers_api, quirks=set(quirks), page_size=page_size)
         self.naps: list[float] = []
-        self._on_sleep = on_sleep
+        self.on_sleep = on_sleep
 
     def store(
         self,
@@ -56,7 +56,7 @@ class World:
 
     def _sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
-        self._on_sleep(seconds)
+        self.on_sleep(seconds)
 
     def asked(self, method: str = "", part: str = "") -> list[Request]:
         return [r for r in self.registry.requests if r.method.startswith(method) and part in r.url]

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from nv2.content.remote.fallback import RunJournal
 from nv2.content.remote.store import RemoteStore
 from nv2.errors import BadAnswer, NotFound, Refused
 from nv2.oci import media_types as mt
@@ -219,3 +220,24 @@ def index_of(world: World, subject: Descriptor) -> bytes:
     repository = world.registry.repository("app")
     data: bytes = repository.manifests[repository.tags[fallback_tag(subject.digest)]][1]
     return data
+
+
+def test_who_attaches_does_not_put_back_what_is_deleted_meanwhile() -> None:
+    journal = RunJournal()
+    begun: list[float] = []
+
+    def delete_once(_: float) -> None:
+        if not begun:
+            begun.append(1.0)
+            deleting.detach(image, [doomed.digest])  # and its manifest is still there
+
+    world = World(referrers_api=False)
+    store = world.store(push=True, journal=journal)
+    image = push_image(store)
+    doomed = attach_referrer(store, image, b"doomed")
+    ours = push_referrer(store, image, b"ours")
+    deleting = world.store(push=True, journal=journal)
+    world.on_sleep = delete_once
+    store.attach(image, [ours])
+    assert begun
+    assert listed(world, image) == [ours.digest]
