@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Protocol
 
 from nv2.errors import BadAnswer, EnvironmentFailure, MalformedManifest, NotFound
@@ -167,8 +167,7 @@ class LayoutFiles(Files):
         target = self._inside(relative)
         beside = os.path.join(self.root, UNFINISHED + os.urandom(8).hex())
         try:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(self._begin(beside), "wb") as stream:
+            with open(self._begin(beside, target), "wb") as stream:
                 stream.writelines(chunks)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -186,16 +185,26 @@ class LayoutFiles(Files):
         """The path to write to. Raises `MalformedManifest` if that leads out of the layout."""
         return self._inside(relative)
 
-    def check_open(self) -> None:
-        """Raise `EnvironmentFailure` once nothing may be written any more."""
-        if self._unfinished is None:
-            raise failure(InterruptedError(errno.EINTR, "interrupted"), self.root)
+    @contextlib.contextmanager
+    def naming(self) -> Iterator[set[str]]:
+        """To be held while a name is made here: `close` waits for it, and after it none is made.
 
-    def _begin(self, path: str) -> int:
+        Gives the files that `close` shall remove. Raises `EnvironmentFailure` once nothing may be written any more.
+        """
         with self._guard:
             if self._unfinished is None:
-                raise InterruptedError(errno.EINTR, "interrupted")
-            self._unfinished.add(path)
+                raise failure(InterruptedError(errno.EINTR, "interrupted"), self.root)
+            yield self._unfinished
+
+    def check_open(self) -> None:
+        """Raise `EnvironmentFailure` once nothing may be written any more."""
+        with self.naming():
+            return
+
+    def _begin(self, path: str, target: str) -> int:
+        with self.naming() as unfinished:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            unfinished.add(path)
             return os.open(path, _WRITE, 0o666)
 
     def _end(self, path: str) -> None:
@@ -217,7 +226,8 @@ class LayoutFiles(Files):
         """Make a directory and those above it, if they are not there."""
         path = self._inside(relative)
         try:
-            os.makedirs(path, exist_ok=True)
+            with self.naming():
+                os.makedirs(path, exist_ok=True)
         except OSError as e:
             raise failure(e, path) from e
 

@@ -47,7 +47,7 @@ def write_on(files: LayoutFiles, relative: str, descriptor: Descriptor, source: 
     target = files.target(relative)
     sweep(files.root)
     path = os.path.join(files.root, partial_name(descriptor))
-    with _locked(path) as file:
+    with _locked(files, path) as file:
         if file is None:
             return False
         try:
@@ -55,8 +55,9 @@ def write_on(files: LayoutFiles, relative: str, descriptor: Descriptor, source: 
                 os.ftruncate(file, 0)
                 _whole(file, descriptor, source, files.check_open)
             os.fsync(file)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.replace(path, target)
+            with files.naming():
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.replace(path, target)
         except (OSError, ContentMismatch) as e:
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -79,7 +80,7 @@ def sweep(root: str) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: str) -> Iterator[int | None]:
+def _locked(files: LayoutFiles, path: str) -> Iterator[int | None]:
     """The file, for us alone, made if it is not there; None if it is another's, or is no file."""
     try:
         import fcntl
@@ -87,7 +88,8 @@ def _locked(path: str) -> Iterator[int | None]:
         yield None
         return
     try:
-        file = os.open(path, _FLAGS, 0o666)
+        with files.naming():
+            file = os.open(path, _FLAGS, 0o666)
     except OSError:  # writing it another way will say what is wrong, or nothing is
         yield None
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -181,3 +182,13 @@ def test_a_blob_is_never_whole_in_memory(store: LayoutStore, monkeypatch: pytest
     blob = push_blob(store, b"ten  bytes")
     assert chunks == [4, 4, 2]
     assert store.fetch(blob, 10) == b"ten  bytes"
+
+
+def test_a_store_that_was_closed_makes_nothing_any_more_not_even_directories(
+    store: LayoutStore, directory: Path
+) -> None:
+    store.close()
+    shutil.rmtree(directory)
+    with pytest.raises(EnvironmentFailure, match="interrupted"):
+        push_blob(store, b"of a thread that was slow")
+    assert not directory.exists()

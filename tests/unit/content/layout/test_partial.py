@@ -232,3 +232,26 @@ def test_a_store_that_is_closed_meanwhile_writes_no_more_and_keeps_what_has_come
         store.push(BLOB, Closing)
     assert left(tmp_path).read_bytes() == DATA[:HALF]
     assert not store.exists(BLOB)
+
+
+def test_a_store_that_is_closed_at_the_last_moment_gives_the_blob_no_name(
+    store: LayoutStore, tmp_path: Path
+) -> None:
+    class Closing(Source):
+        def read(self, size: int | None = -1, /) -> bytes:
+            found = super().read(size)
+            if not found:
+                store.close()
+            return found
+
+    with pytest.raises(EnvironmentFailure, match="interrupted"):
+        store.push(BLOB, Closing)
+    assert left(tmp_path).read_bytes() == DATA
+    assert not store.exists(BLOB)
+
+
+def test_a_closed_store_begins_no_blob(store: LayoutStore, tmp_path: Path) -> None:
+    store.close()
+    with pytest.raises(EnvironmentFailure, match="interrupted"):
+        store.push(BLOB, Source)
+    assert not left(tmp_path).exists()
