@@ -41,6 +41,7 @@ _PUBLIC = {
     "Signed": ("nv2.notary.signing", "Signed"),
     "SignedAll": ("nv2.notary.recursion", "SignedAll"),
     "SignedBlob": ("nv2.notary.blobs", "SignedBlob"),
+    "SigningOptions": ("nv2.notary.signing", "SigningOptions"),
     "Store": ("nv2.content.interface", "Store"),
     "Undecided": ("nv2.errors", "Undecided"),
     "Verdict": ("nv2.trust.verdict", "Verdict"),
@@ -92,7 +93,7 @@ if TYPE_CHECKING:
     from nv2.notary.recursion import SignedAll, sign_recursively
     from nv2.notary.registry_access import Settings
     from nv2.notary.session import Artifact, Session
-    from nv2.notary.signing import Signed, sign
+    from nv2.notary.signing import Signed, SigningOptions, sign
     from nv2.notary.single_keys import open_key
     from nv2.notary.trust_in_memory import BlobPolicyTrust, KeyTrust, PolicyTrust
     from nv2.notary.verification import Evaluated, evaluate, verify
@@ -144,6 +145,7 @@ __all__ = [
     "Signed",
     "SignedAll",
     "SignedBlob",
+    "SigningOptions",
     "Store",
     "Undecided",
     "Verdict",

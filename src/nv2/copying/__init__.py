@@ -79,11 +79,14 @@ class _Run:
             closure = closure_of(
                 self._source, root, self._execute, types=choice.referrer_types, listed=presence.signatures
             )
-        if choice.object_to is not None:
-            closure, more = without(closure, choice.object_to(closure))
+        object_to = choice.object_to_attached if level else choice.object_to
+        if object_to is not None:
+            closure, more = without(closure, object_to(closure))
             left += more
         for item in left:
             self._ledger.leave(*item)
+        if not closure.nodes:
+            return root
         Work(self._source, self._destination, closure, self._execute, presence, self._ledger).do()
         self._copy_attachments(closure, level + 1)
         if on_arrival is not None:

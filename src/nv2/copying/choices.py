@@ -35,6 +35,8 @@ class Choice(NamedTuple):
     """Called when all is known and nothing is written: which referrers stay behind."""
     recheck: bool = False
     """Whether a distant destination is asked for everything."""
+    object_to_attached: Callable[[Closure], Objections] | None = None
+    """As `object_to`, of what one of `digest_tags` names: it refers to nothing, so its root may be objected to, too."""
 
 
 EVERYTHING = Choice()
@@ -82,7 +84,15 @@ def _check_image(source: Source, root: Descriptor, platform: Platform) -> None:
 
 
 def without(closure: Closure, objections: Objections) -> tuple[Closure, list[Left]]:
-    """`closure` without the referrers that are objected to, and without what belongs to these alone."""
+    """`closure` without the referrers that are objected to, and without what belongs to these alone.
+
+    Nothing is left of it if its root is objected to.
+    """
+    root = closure.root
+    if root.digest in objections:
+        others = (node.descriptor for digest, node in closure.nodes.items() if digest != root.digest)
+        gone = [Left(root, objections[root.digest]), *(Left(other, UPON_LEFT) for other in others)]
+        return closure._replace(nodes={}, listed=()), gone
     kept: dict[Digest, Node] = {}
     left: list[Left] = []
     parts: set[Digest] = set()

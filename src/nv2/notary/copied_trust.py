@@ -1,7 +1,8 @@
 """Which referrers of a trusted artifact the trust policy lets a copy take along, wired.
 
 A signature must be trusted itself. Anything else that refers to the artifact, such as an SBOM, must have a trusted
-signature of its own: the signature of the artifact says nothing about what was attached later.
+signature of its own: the signature of the artifact says nothing about what was attached later. That holds for what
+cosign attached under a tag as well, which refers to nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ UNSIGNED = "has no trusted signature"
 
 
 def untrusted(
-    session: Session, reference: AnyReference, choose: TrustChoice, closure: Closure
+    session: Session,
+    reference: AnyReference,
+    choose: TrustChoice,
+    closure: Closure,
+    *,
+    attached: bool = False,
 ) -> dict[Digest, str]:
     """What of `closure`, read at the place of `reference`, must stay behind, and why.
 
-    Where the policy's level is skip nobody is judged. Raises `Nv2Error` where nothing can be said.
+    If it was `attached` to something by a tag, that may be all of it: nobody has judged its root. Where the policy's level is skip nobody is judged. Raises `Nv2Error` where nothing can be said.
     """
     signatures, others = _referrers(closure)
+    if attached:
+        others.add(closure.root.digest)
     found: dict[Digest, str] = {}
     for subject in dict.fromkeys((*signatures, *others)):
         about = signatures.get(subject, [])

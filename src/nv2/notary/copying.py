@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from nv2.closure import Types
     from nv2.content.interface import Store
     from nv2.keys.interface import EnvelopeMaker, Signer
+    from nv2.notary.signing import SigningOptions
     from nv2.notary.trust_here import TrustChoice
     from nv2.oci.descriptor import Descriptor
-    from nv2.oci.digest import Digest
     from nv2.signing import Wish
 
 A_LIST = "copy what the list is about: it brings its referrers, and lists them as the destination does"
@@ -70,6 +70,7 @@ def copy(
     digest_tags: bool = False,
     recheck: bool = False,
     sign_key: str | Path | Signer | EnvelopeMaker | None = None,
+    sign_with: SigningOptions | None = None,
     watcher: Watcher | None = None,
     session: Session | None = None,
 ) -> Copied:
@@ -78,13 +79,18 @@ def copy(
     A destination without a tag takes the tag of the source, if it has one. `referrer_types` are the artifact types
     of the referrers that come along: None for all, an empty set for none. With `platform` (`os/architecture`) the
     image of an index alone is copied; the index and its signatures are left. With `digest_tags`, what cosign attached
-    comes along. `sign_key`, as the key of `sign`, signs on arrival, before the tag is written, unless it has. With
-    `recheck`, a registry is asked for everything, also for signatures that it lists. `watcher` hears how it goes on.
+    comes along. `sign_key`, as the key of `sign`, signs on arrival, before the tag is written, unless it has, as `sign_with` says: a
+    dict of what `sign` takes besides the key. With `recheck`, a registry is asked for everything, also for signatures that it
+    lists. `watcher` hears how it goes on. Raises `UsageError` for `sign_with` without a key, and `TypeError` for what `sign` does not know.
     """
+    if sign_with is not None and sign_key is None:
+        raise UsageError("sign_with says how to sign", hint="sign_key says who signs: without it nobody does")
     wanted = Wanted(referrer_types, platform, digest_tags, recheck, watcher=watcher)
     with using(session) as shared:
         if sign_key is not None:
-            wanted = wanted._replace(signer=_signer(shared, sign_key))
+            from nv2.notary.signing import signer_and_wish  # most copies sign nothing
+
+            wanted = wanted._replace(signer=signer_and_wish(shared, sign_key, **(sign_with or {})))
         return transfer(shared, source, destination, wanted)
 
 
@@ -203,18 +209,18 @@ def _followed(
 
 
 def _choice(session: Session, found: Artifact, wanted: Wanted, types: Types) -> Choice:
-    object_to: Callable[..., dict[Digest, str]] | None = None
-    if wanted.trust is not None:
-        from nv2.notary.copied_trust import untrusted  # with it comes all that judges
-
-        object_to = partial(untrusted, session, found.reference, wanted.trust)
-    return Choice(
+    choice = Choice(
         types,
         parse_platform(wanted.platform) if wanted.platform else None,
         _attachments(found.store) if wanted.digest_tags else (),
-        object_to,
-        wanted.recheck,
+        recheck=wanted.recheck,
     )
+    if wanted.trust is None:
+        return choice
+    from nv2.notary.copied_trust import untrusted  # with it comes all that judges
+
+    object_to = partial(untrusted, session, found.reference, wanted.trust)
+    return choice._replace(object_to=object_to, object_to_attached=partial(object_to, attached=True))
 
 
 def _attachments(store: Store) -> tuple[str, ...]:
@@ -222,17 +228,6 @@ def _attachments(store: Store) -> tuple[str, ...]:
     from nv2.oci.digest import is_about_a_digest
 
     return tuple(filter(is_about_a_digest, store.tag_names())) if can_list_tags(store) else ()
-
-
-def _signer(
-    session: Session, key: str | Path | Signer | EnvelopeMaker
-) -> tuple[Signer | EnvelopeMaker, Wish]:
-    from nv2.notary.signers import no_passphrase
-    from nv2.notary.signing import signer_for
-    from nv2.signing import Wish as WishToSign
-
-    signer = signer_for(session, key, None, no_passphrase)
-    return signer, WishToSign(signing_agent=session.signing_agent())
 
 
 def _sign(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from nv2.keys.interface import EnvelopeMaker, Signer
 from nv2.notary.denied_signing import heeding_denials
@@ -31,6 +31,18 @@ class Signed(NamedTuple):
             "artifact": self.artifact.subject.to_json(),
             "signature": Descriptor(*self.manifest[:3]).to_json(),
         }
+
+
+class SigningOptions(TypedDict, total=False):
+    """How to sign: what `sign` takes besides the key, by the same names. `sign(reference, key=…, **options)` takes them as well."""
+
+    certificate: str | Path | None
+    passphrase: Callable[[str], bytes]
+    media_type: str
+    expiry: timedelta | None
+    user_metadata: Mapping[str, str]
+    timestamp_url: str | None
+    timestamp_root: str | Path | None
 
 
 def sign_reference(
@@ -72,9 +84,36 @@ def sign(
     """
     parsed = parse(reference) if isinstance(reference, str) else reference
     with using(session) as shared:
-        signer = signer_for(shared, key, certificate, passphrase)
-        wish = Wish(media_type, expiry, user_metadata, shared.signing_agent())
-        return sign_reference(shared, parsed, signer, stamped_by(shared, wish, timestamp_url, timestamp_root))
+        signer, wish = signer_and_wish(
+            shared,
+            key,
+            certificate=certificate,
+            passphrase=passphrase,
+            media_type=media_type,
+            expiry=expiry,
+            user_metadata=user_metadata,
+            timestamp_url=timestamp_url,
+            timestamp_root=timestamp_root,
+        )
+        return sign_reference(shared, parsed, signer, wish)
+
+
+def signer_and_wish(
+    session: Session,
+    key: str | Path | Signer | EnvelopeMaker | None,
+    *,
+    certificate: str | Path | None = None,
+    passphrase: Callable[[str], bytes] = no_passphrase,
+    media_type: str = mt.JWS,
+    expiry: timedelta | None = None,
+    user_metadata: Mapping[str, str] = NO_METADATA,
+    timestamp_url: str | None = None,
+    timestamp_root: str | Path | None = None,
+) -> tuple[Signer | EnvelopeMaker, Wish]:
+    """Who signs and how, from the arguments of `sign`. Raises what `find_signer` and `stamped_by` raise."""
+    signer = signer_for(session, key, certificate, passphrase)
+    wish = Wish(media_type, expiry, user_metadata, session.signing_agent())
+    return signer, stamped_by(session, wish, timestamp_url, timestamp_root)
 
 
 def signer_for(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 import nv2
 from nv2.content.layout.store import LayoutStore
 from nv2.content.remote.store import RemoteStore
-from nv2.errors import Nv2Error
+from nv2.errors import Nv2Error, UsageError
 from nv2.notary import verification
 from nv2.oci.digest import attachment_tags, fallback_tag
+from nv2.oci.media_types import COSE
 from nv2.transport.interface import Request, Response
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
@@ -471,7 +473,6 @@ def test_some_of_several_that_fail_do_not_end_it_and_the_exit_code_says_partly(
         ("--platform", "linux", "here.test/team/app:v1.0", "there.test/both"),
         ("--concurrency", "0", "here.test/team/app:v1.0", "there.test/both"),
         ("--passphrase-file", "x", "here.test/team/app:v1.0", "there.test/both"),
-        ("--verify", "--digest-tags", "here.test/team/app:v1.0", "there.test/both"),
         ("layout:image:v1", "there.test/mirror/"),
     ],
 )
@@ -495,6 +496,32 @@ def test_what_cosign_attached_comes_along_if_asked(wabbit: CommandLine, two: Two
     )
     assert ended.code == 0, ended.err
     assert name in two.there.repository("with").tags
+
+
+def test_what_cosign_attached_comes_along_with_a_verified_copy_only_if_it_is_signed_itself(
+    wabbit: CommandLine,
+) -> None:
+    wabbit("sign", "-k", "wabbit.key", IMAGE)
+    store = LayoutStore(wabbit.directory / "image", lock=thread_lock())
+    names = attachment_tags(store.resolve("v1").digest)
+    attached = [push_image(store, name.encode(), config=name.encode()) for name in names]
+    for name, image in zip(names, attached, strict=True):
+        store.tag(image, name)
+    sign_otherwise(wabbit, f"layout:image@{attached[0].digest}")
+    wabbit("sign", "-k", "wabbit.key", f"layout:image@{attached[1].digest}")
+    policy(wabbit)
+    ended = wabbit(*VERIFYING, "--digest-tags", IMAGE, "layout:there:v1", "-o", "json")
+    assert ended.code == 0, ended.err
+    left = {item["digest"]: item["reason"] for item in ended.document["results"][0]["left"]}
+    untrusted = {item.digest for item in (attached[0], *attached[2:])}
+    assert {digest for digest, reason in left.items() if reason == "has no trusted signature"} == untrusted
+    there = LayoutStore(wabbit.directory / "there", lock=thread_lock())
+    assert set(there.tag_names()) == {"v1", names[1]}
+    assert not untrusted & set(there.digests())
+    policy(wabbit, signatureVerification={"level": "skip"}, trustStores=[], trustedIdentities=[])
+    assert wabbit(*VERIFYING, "--digest-tags", IMAGE, "layout:all:v1").code == 0
+    kept = LayoutStore(wabbit.directory / "all", lock=thread_lock())
+    assert set(kept.tag_names()) == {"v1", *names}
 
 
 def test_all_tags_go_into_a_layout_and_back(wabbit: CommandLine, two: Two) -> None:
@@ -578,6 +605,36 @@ def test_a_key_that_is_denied_signs_nothing_on_arrival(wabbit: CommandLine) -> N
             sign_key=wabbit.directory / "wabbit.key",
         )
     assert LayoutStore(wabbit.directory / "there", lock=thread_lock()).tag_names() == ()
+
+
+def test_the_library_signs_on_arrival_with_what_sign_takes_besides_the_key(wabbit: CommandLine) -> None:
+    how: nv2.SigningOptions = {
+        "certificate": wabbit.directory / "wabbit.crt",
+        "media_type": COSE,
+        "expiry": timedelta(hours=3),
+        "user_metadata": {"step": "accepted"},
+    }
+    copied = nv2.copy("layout:image:v1", "layout:there:v1", sign_key="wabbit.key", sign_with=how)
+    (signature,) = nv2.inspect_signatures("layout:there:v1").signatures
+    assert copied.signature is not None
+    assert signature.manifest.digest == copied.signature.digest
+    nv2.sign("layout:image:v1", key="wabbit.key", **how)
+    here, there = (
+        wabbit("inspect", "-o", "json", f"layout:{name}:v1").document["signatures"][0]
+        for name in ("image", "there")
+    )
+    for same in ("signatureEnvelopeType", "userDefinedAttributes"):
+        assert here[same] == there[same]
+    assert (there["signatureEnvelopeType"], "expiry" in there["signedAttributes"]) == (COSE, True)
+
+
+def test_how_to_sign_without_a_key_is_a_mistake_of_the_caller(wabbit: CommandLine) -> None:
+    with pytest.raises(UsageError, match="sign_with says how to sign"):
+        nv2.copy("layout:image:v1", "layout:there:v1", sign_with={"user_metadata": {"a": "b"}})
+    unknown: Any = {"colour": "red"}
+    with pytest.raises(TypeError, match="colour"):
+        nv2.copy("layout:image:v1", "layout:there:v1", sign_key="wabbit.key", sign_with=unknown)
+    assert not (wabbit.directory / "there").exists()
 
 
 def test_a_signature_on_arrival_in_a_layout_is_one_that_notation_finds(wabbit: CommandLine) -> None:

@@ -242,7 +242,6 @@ COMMAND = Command(
         ("signatures-only", "platform"),
         ("signatures-only", "digest-tags"),
         ("signatures-only", "sign-key"),
-        ("verify", "digest-tags"),
     ),
     usage="<source>... <destination>",
     arguments=(2, None),
