@@ -6,6 +6,7 @@ be, because the registry refuses what signing needs, or lies, `OTHERWISE` says w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,10 @@ from nv2.content.remote.store import RemoteStore
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import describe
 from nv2.server.quirks import PROFILES, QUIRKS, layers_of, limits_of
+from nv2.server.quirks.logins import REFRESH_TOKEN
 from nv2.server.registry import serve
+from nv2.transport.auth import Authenticated
+from nv2.transport.credentials import Credential
 from nv2.transport.http import HttpTransport
 from tests.unit.cli.command_line import CommandLine, Ended
 from tests.world.artifacts import thread_lock
@@ -32,6 +36,9 @@ WITH: dict[str, tuple[str, ...]] = dict.fromkeys(
     ("alias-tag", "alias-unset-tag", "forgets-fallback", "displaces"), ("no-referrers",)
 )
 """Quirks that show only beside another."""
+
+LOGINS = {"refresh-token-login", "profile acr"}
+"""Where nobody is let in without the refresh token."""
 
 NAMES = ("none", *QUIRKS, *(f"profile {name}" for name in PROFILES))
 
@@ -80,9 +87,18 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         for name, value in (("MIN_WAIT", 0.0), ("MAX_WAIT", 0.01), ("MAX_ROUNDS", 5)):
             patch.setattr(f"nv2.content.remote.fallback.{name}", value)
         line = prepared(CommandLine(directory, patch))
+        if request.param in LOGINS:
+            logged_in(line, running.address)
         app = f"{running.address}/app:v1"
         pushed = line("copy", "layout:image:v1", app)
         yield World(line, running.address, pushed, (sign(line, app), sign(line, app)))
+
+
+def logged_in(line: CommandLine, address: str) -> None:
+    """As `docker login` and `az acr login` leave a refresh token, without a helper."""
+    auths = {"auths": {address: {"auth": "", "identitytoken": REFRESH_TOKEN}}}
+    (line.directory / "docker").mkdir()
+    (line.directory / "docker/config.json").write_text(json.dumps(auths))
 
 
 def prepared(line: CommandLine) -> CommandLine:
@@ -244,8 +260,9 @@ def test_a_blob_in_pieces_arrives_and_comes_back(
     data = bytes(range(256)) * 64
     blob = describe(data, mt.OCTET_STREAM)
     transport = HttpTransport()
+    authenticated = Authenticated(transport, lambda _: Credential(identity_token=REFRESH_TOKEN))
     with serve(tmp_path / "r", layers=layers_of(*chosen(quirk)), limits=limits_of(*chosen(quirk))) as running:
-        store = RemoteStore(running.address, "app", transport, plain_http=True, lock=thread_lock())
+        store = RemoteStore(running.address, "app", authenticated, plain_http=True, lock=thread_lock())
         store.push(blob, opener(data))
         assert store.exists(blob)
         with store.open(blob) as stream:
@@ -259,3 +276,12 @@ def test_what_ends_otherwise_is_a_quirk_or_profile() -> None:
 
 def test_the_registry_in_memory_has_no_quirk_that_the_embedded_one_has_not() -> None:
     assert {name.replace("_", "-") for name in IN_MEMORY} - ALWAYS - BY_TLS <= set(QUIRKS)
+
+
+@pytest.mark.parametrize("world", sorted(LOGINS), indirect=True)
+def test_whoever_has_another_refresh_token_is_told_to_log_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTATION_PASSWORD", "another")
+    ended = world.verified(world.app)
+    assert (ended.code, "refused the credentials" in ended.err) == (UNDECIDED, True), ended.err

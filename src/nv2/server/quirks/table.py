@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from nv2.errors import UsageError
 from nv2.oci.digest import digest_of
 from nv2.server.messages import Answer, Call, Layer, Respond
-from nv2.server.quirks import answers, places, pushes, referrers
+from nv2.server.quirks import answers, logins, places, pushes, referrers
 from nv2.server.quirks.parts import error, passed_on
 from nv2.server.registry.limits import Limits
 
@@ -106,6 +106,7 @@ QUIRKS: dict[str, Quirk] = {
     "unpaged-tags":        Quirk("the list of tags has no pages and no order", answers.unpaged_tags),
     "null-tags":           Quirk("an empty list of tags is null", answers.null_tags),
     "tags-1000":           Quirk("more than a thousand tags at once are refused: 400", answers.few_tags),
+    "refresh-token-login": Quirk(f"the only login is the refresh token '{logins.REFRESH_TOKEN}', which is posted", logins.by_refresh_token),
 }
 
 PROFILES: dict[str, Profile] = {
@@ -120,7 +121,7 @@ PROFILES: dict[str, Profile] = {
     "ecr":            Profile("Amazon's registry", ("piece-201", "stuck-range", "long-pieces", "tags-1000", "redirected-blobs")),
     "ecr2024":        Profile("Amazon's registry in 2024", ("subject-without-api", "piece-201", "stuck-range", "long-pieces", "tags-1000", "redirected-blobs")),
     "ecr405":         Profile("Amazon's registry where it takes no subject", ("refuses-subject", "piece-201", "stuck-range", "long-pieces", "tags-1000", "redirected-blobs")),
-    "acr":            Profile("Azure's registry", ("no-artifact-type", "redirected-blobs")),
+    "acr":            Profile("Azure's registry", ("refresh-token-login", "no-artifact-type", "redirected-blobs")),
     "gar":            Profile("Google's registry", ("makes-fallback-tags",)),
     "gar-login":      Profile("Google's registry when it had a page for logging in in place of the referrers API", ("login-page",)),
     "gar-immutable":  Profile("Google's registry without the referrers API and with immutable tags", ("no-referrers", "immutable-tags")),

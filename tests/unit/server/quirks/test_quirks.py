@@ -241,6 +241,19 @@ def lost(s: Quirky) -> tuple[int, int]:
     return s.ask("PUT", f"{place}?digest={digest}").status, s.ask("HEAD", f"a/blobs/{digest}").status
 
 
+def posted(shelf: Quirky) -> tuple[int, str, list[str], int, int]:
+    """The challenge; the fields of what a refresh token brings; what that opens; what a wrong one brings."""
+    refused = shelf.ask("GET", "a/tags/list")
+    form = "grant_type=refresh_token&scope=repository:a:pull,push&refresh_token="
+    brought = shelf.ask("POST", "/oauth2/token", f"{form}refresh".encode())
+    shown = {"authorization": f"Bearer {brought.json['access_token']}"}
+    opened = shelf.ask("GET", "a/tags/list", **shown).code
+    wrong = shelf.ask("POST", "/oauth2/token", f"{form}other".encode()).status
+    elsewhere = shelf.ask("GET", "b/tags/list", **shown).status
+    assert refused.headers["WWW-Authenticate"].endswith('scope="repository:a:pull"')
+    return refused.status, opened, list(brought.json), wrong, elsewhere
+
+
 FOREIGN = {"mediaType": next(iter(mt.FOREIGN_LAYERS)), "digest": JUNK, "size": 1}
 ABSENT = {"mediaType": mt.IMAGE_MANIFEST, "digest": JUNK, "size": 1}
 
@@ -308,6 +321,7 @@ SHOWS: dict[str, tuple[Callable[[Quirky], object], object]] = {
     "unpaged-tags":        (lambda s: tagged(s, "b", "a").json["tags"], ["b", "a"]),
     "null-tags":           (lambda s: s.signed() and s.ask("GET", "a/tags/list?n=0").json["tags"], None),
     "tags-1000":           (lambda s: s.signed() and [s.ask("GET", f"a/tags/list?n={n}").status for n in (1000, 1001)], [200, 400]),
+    "refresh-token-login": (posted, (401, "NAME_UNKNOWN", ["access_token"], 401, 401)),
 }
 # fmt: on
 
