@@ -86,12 +86,11 @@ class Guard:
             raise self._unknown(settings, call, "the token is not valid", error="invalid_token")
         if kind.lower() == "basic" and (found := _name_and_password(shown)):
             try:
-                if settings.passwords.check(*found):
+                if settings.passwords.check(*found, call.peer):
                     return Asker(found[0], known=True)
-            except Busy:
-                raise Refusal(
-                    429, "TOOMANYREQUESTS", "too many logins at once", headers={"Retry-After": "2"}
-                ) from None
+            except Busy as e:
+                again = {"Retry-After": str(e.seconds)}
+                raise Refusal(429, "TOOMANYREQUESTS", str(e), headers=again) from None
         raise self._unknown(settings, call, "incorrect user name or password")
 
     def _let_through(self, settings: Settings, asker: Asker, call: Call) -> Call:

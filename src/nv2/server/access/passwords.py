@@ -1,23 +1,27 @@
 """htpasswd files with bcrypt, and asking them at little cost.
 
 bcrypt is slow by design. A password that was right is remembered, keyed and hashed, as long as the file is; whatever
-else is asked costs one calculation, of which only `AT_ONCE` run together: guessing keeps neither the machine nor
-those busy who have logged in before.
+else is asked costs one calculation, of which only `AT_ONCE` run together and each address has so many (`guesses`):
+guessing keeps neither the machine nor those busy who have logged in before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+import math
+import os
 import re
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nv2.errors import ConfigurationError
 from nv2.files import read_file
+from nv2.server.access.guesses import Guesses, origin_of
 from nv2.server.access.rights import ANONYMOUS, EVERYBODY
 
 MAX_FILE = 1024 * 1024
@@ -29,8 +33,8 @@ MAX_COST = 14
 MAX_PASSWORD = 72
 """Bytes of a password that bcrypt looks at. A longer one is wrong, whatever it begins with."""
 
-AT_ONCE = 2
-"""Calculations at a time."""
+AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
+"""Calculations at a time: half of the processors are for those who have logged in."""
 
 PATIENCE = 5.0
 """Seconds that a login waits for its turn."""
@@ -42,8 +46,16 @@ _LINE = re.compile(
 """The last digit of a salt has two bits; bcrypt fails at any other."""
 
 
+AGAIN = 2
+"""Seconds after which a login may be tried again that had no turn."""
+
+
 class Busy(Exception):
-    """Too many passwords are being checked."""
+    """The password is not checked now; it may be again in `seconds`."""
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 def read_passwords(path: Path) -> Passwords:
@@ -79,7 +91,9 @@ def _entry(line: str, at: str) -> tuple[str, bytes]:
 class Passwords:
     """Users and the hashes of their passwords."""
 
-    def __init__(self, hashes: Mapping[str, bytes], *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, hashes: Mapping[str, bytes], *, patience: float = PATIENCE, guesses: Guesses | None = None
+    ) -> None:
         """Raises `ConfigurationError` if bcrypt is not installed."""
         self._bcrypt = _bcrypt()
         self._hashes = hashes
@@ -87,6 +101,7 @@ class Passwords:
         self._key = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}
         """At most one for each user."""
+        self._guesses = guesses or Guesses()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         # What an unknown user is compared with: as costly as the costliest that there is.
         self._nobody: bytes = max(hashes.values(), key=lambda hashed: hashed[4:6])
@@ -99,26 +114,53 @@ class Passwords:
         hashed = self._hashes.get(user)
         return hashlib.sha256(hashed).hexdigest()[:16] if hashed else ""
 
-    def check(self, user: str, password: bytes) -> bool:
-        """Whether `password` is that of `user`; for an unknown one this takes as long. Raises `Busy`."""
+    def check(self, user: str, password: bytes, peer: str = "") -> bool:
+        """Whether `password`, which came from `peer`, is that of `user`; for an unknown one this takes as long.
+
+        Raises `Busy` if too many others are asked about, or if too many wrong ones came from there.
+        """
         shown = hmac.digest(self._key, user.encode() + b"\0" + password, hashlib.sha256)
-        known = self._right.get(user)
-        if known is not None and hmac.compare_digest(known, shown):
+        if self._is_right(user, shown):
             return True
         if not password or len(password) > MAX_PASSWORD or b"\0" in password:
             return False
-        if not self._calculate(self._hashes.get(user, self._nobody), password) or user not in self._hashes:
+        origin = origin_of(peer)
+        if self._is_wrong(origin, shown):
             return False
-        self._right[user] = shown
-        return True
+        with self._turn():
+            # While this one waited, another may have found it out, or guessed too often.
+            if self._is_right(user, shown):
+                return True
+            return not self._is_wrong(origin, shown) and self._calculated(user, password, shown, origin)
 
-    def _calculate(self, hashed: bytes, password: bytes) -> bool:
+    def _is_right(self, user: str, shown: bytes) -> bool:
+        known = self._right.get(user)
+        return known is not None and hmac.compare_digest(known, shown)
+
+    def _is_wrong(self, origin: str, shown: bytes) -> bool:
+        """Whether that is known; raises `Busy` where nobody knows, and `origin` may not ask."""
+        if self._guesses.is_wrong(origin, shown):
+            return True
+        if pause := self._guesses.pause(origin):
+            raise Busy("too many wrong passwords from this address", math.ceil(pause))
+        return False
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
         if not self._turns.acquire(timeout=self._patience):
-            raise Busy
+            raise Busy("too many logins at once", AGAIN)
         try:
-            return bool(self._bcrypt.checkpw(password, hashed))
+            yield
         finally:
             self._turns.release()
+
+    def _calculated(self, user: str, password: bytes, shown: bytes, origin: str) -> bool:
+        right = bool(self._bcrypt.checkpw(password, self._hashes.get(user, self._nobody)))
+        if right and user in self._hashes:
+            self._right[user] = shown
+            return True
+        self._guesses.add(origin, shown)
+        return False
 
 
 def _bcrypt() -> Any:

@@ -10,7 +10,9 @@ import bcrypt
 import pytest
 
 from nv2.server.access.guard import Guard
+from nv2.server.access.guesses import FREE, PAUSE, Guesses
 from nv2.server.access.settings import Settings
+from nv2.server.bodies import EMPTY
 from nv2.server.messages import Answer, Call
 from tests.unit.server.access.conftest import RIGHTS, basic, echo
 from tests.unit.server.calls import ask
@@ -259,3 +261,24 @@ def test_a_token_is_not_had_for_a_token_else_it_would_last_for_ever(guarded: Bui
     token = _token(respond, "scope=repository:open:pull", **shown)
     heard = ask(respond, "GET", "/token?scope=repository:open:pull", host="a", authorization=token)
     assert (heard.status, "token" in heard.json) == (401, False)
+
+
+@pytest.mark.parametrize("path", ["/v2/", "/token", "/v2/open/manifests/v1"])
+def test_an_address_that_guesses_is_told_when_to_come_back_and_others_are_let_in(
+    settings: Callable[..., Settings], path: str
+) -> None:
+    found_settings = settings(tokens=True)
+    assert found_settings.passwords
+    found_settings.passwords._guesses = Guesses(lambda: 0.0)
+    guard = Guard(found_settings, tls=True)
+
+    def login(password: str, peer: str) -> Answer:
+        shown = {"authorization": basic("alice", password), "host": "localhost:5000"}
+        return guard(Call("GET", path, EMPTY, shown, {}, peer), echo)
+
+    found = [login(f"wrong-{number}", "203.0.113.9") for number in range(FREE + 1)]
+    assert [answer.status for answer in found] == [401] * FREE + [429]
+    assert int(found[-1].headers["Retry-After"]) == PAUSE
+    assert login("wonderland", "203.0.113.9").status == 429, "else it would say which guess was right"
+    assert login("wonderland", "203.0.113.10").status == 200
+    assert login("wonderland", "203.0.113.9").status == 200
