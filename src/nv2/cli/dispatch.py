@@ -32,7 +32,7 @@ COMMANDS = {
     "inspect": Entry("nv2.cli.commands.inspect", "show what the signatures of an artifact say"),
     "tree": Entry("nv2.cli.commands.tree", "show everything that belongs to an artifact"),
     "copy": Entry("nv2.cli.commands.copy", "copy an artifact with its signatures", ("cp",)),
-    "delete": Entry("nv2.cli.commands.delete", "delete a signature or an artifact", ("rm",)),
+    "delete": Entry("nv2.cli.commands.delete", "delete signatures and artifacts", ("rm",)),
     "key": Entry("nv2.cli.commands.key", "manage signing keys"),
     "cert": Entry("nv2.cli.commands.cert", "manage trusted certificates", ("certificate",)),
     "policy": Entry("nv2.cli.commands.policy", "manage the trust policy"),

@@ -7,7 +7,7 @@ from nv2.errors import NotTrusted, Nv2Error, PartlySigned, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeVar
 
     from nv2.trust.verdict import Verdict
@@ -56,6 +56,12 @@ def verdict_code(verdict: Verdict) -> int:
 def worst(codes: Iterable[int]) -> int:
     """The worst of several exit codes: 2, then 1, then 3, then 4, then 0."""
     return max(codes, key=_WORST_LAST.index, default=DONE)
+
+
+def all_or_some(codes: Sequence[int]) -> int:
+    """The exit code of several changes: 4 if only some were made, else the worst."""
+    some = any(code in (DONE, PARTLY) for code in codes)
+    return PARTLY if some and any(codes) else worst(codes)
 
 
 def report(

@@ -68,8 +68,9 @@ def test_an_artifact_goes_with_everything_that_refers_to_it(wabbit: CommandLine,
     signature = attach_referrer(store, image)
     ended = wabbit("delete", "--yes", "--with-referrers", "-o", "json", f"{name}:old")
     assert (ended.code, ended.err) == (0, "")
-    assert [item["digest"] for item in ended.document["deleted"]] == [signature.digest, image.digest]
-    assert ended.document["referrersLeft"] == []
+    (result,) = ended.document["results"]
+    assert [item["digest"] for item in result["deleted"]] == [signature.digest, image.digest]
+    assert result["referrersLeft"] == []
     assert wabbit("tree", f"{name}:old").code == 3
     assert wabbit("tree", f"{name}@{signature.digest}").code == 3
 
@@ -131,8 +132,9 @@ def test_a_tag_that_goes_alone_is_in_the_document(wabbit: CommandLine, place) ->
     image = push_image(store, b"deletable")
     store.tag(image, "old")
     ended = wabbit("delete", "--yes", "--tag-only", "-o", "json", f"{name}:old")
-    assert (ended.document["tag"], ended.document["deleted"]) == ("old", [])
-    assert ended.document["resolved"].endswith(f"@{image.digest}")
+    (result,) = ended.document["results"]
+    assert (result["tag"], result["deleted"]) == ("old", [])
+    assert result["resolved"].endswith(f"@{image.digest}")
     assert wabbit("tree", f"{name}:old").code == 3
 
 
@@ -207,3 +209,85 @@ def test_what_was_deleted_before_it_failed_is_said_and_what_helps(wabbit: Comman
     assert (ended.code, ended.out.count("Deleted ")) == (4, 1)
     assert "the rest was not deleted" in ended.err
     assert "hint: whoever runs the registry" in ended.err
+
+
+def test_several_go_after_one_question(wabbit: CommandLine, place, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, name = place
+    images = [push_image(store, content) for content in (b"1", b"2")]
+    store.tag(images[0], "old")
+    words = ("delete", f"{name}:old", f"{name}@{images[1].digest}")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    refused = wabbit(*words)
+    assert (refused.code, "Deleted" in refused.out) == (0, False)
+    assert all(wabbit("tree", f"{name}@{image.digest}").code == 0 for image in images)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    ended = wabbit(*words)
+    assert (ended.code, ended.out.count("[y/N]"), ended.err) == (0, 1, "")
+    asked = ended.out.partition("[y/N]")[0]
+    assert all(image.digest in asked for image in images)
+    assert "with every tag that names it" in asked
+    assert [wabbit("tree", f"{name}@{image.digest}").code for image in images] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("there", "code"), [((True, True), 0), ((False, True), 4), ((True, False), 4), ((False, False), 3)]
+)
+def test_one_that_cannot_be_deleted_does_not_end_it_and_is_named(
+    wabbit: CommandLine, place, there: tuple[bool, bool], code: int
+) -> None:
+    store, name = place
+    push_image(store, b"kept")
+    absent = f"{name}@sha256:{'0' * 64}", f"{name}@sha256:{'1' * 64}"
+    wanted = [
+        f"{name}@{push_image(store, content).digest}" if is_there else nowhere
+        for content, is_there, nowhere in zip((b"1", b"2"), there, absent, strict=True)
+    ]
+    ended = wabbit("delete", "--yes", "-o", "json", *wanted)
+    results = ended.document["results"]
+    assert ended.code == code
+    assert {item["reference"]: "error" not in item for item in results} == dict(
+        zip(wanted, there, strict=True)
+    )
+    named = [nowhere.partition("@")[2] in ended.err for nowhere in absent]
+    assert named == [nowhere in wanted for nowhere in absent]
+    assert [wabbit("tree", reference).code for reference in wanted] == [3, 3]
+
+
+def test_a_registry_that_refuses_one_of_several_is_named_with_what_helps(wabbit: CommandLine) -> None:
+    world = World()
+    wabbit.reach(world.registry)
+    first, second = (push_image(world.store(), content) for content in (b"1", b"2"))
+    world.registry.fail("DELETE", first.digest, status=405)
+    name = f"{world.registry.host}/app"
+    ended = wabbit("delete", "--yes", f"{name}@{first.digest}", f"{name}@{second.digest}")
+    assert (ended.code, ended.out.count("Deleted ")) == (4, 1)
+    assert f"Error: {name}: {first.digest}: the registry does not delete manifests" in ended.err
+    assert "hint: whoever runs the registry" in ended.err
+
+
+def test_what_two_of_several_name_is_deleted_once_and_that_is_no_failure(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = push_image(store, b"deletable")
+    signature = attach_referrer(store, image)
+    for tag in ("old", "older"):
+        store.tag(image, tag)
+    words = (f"{name}:old", f"{name}:older", f"{name}:old", f"{name}@{signature.digest}", "--with-referrers")
+    planned = wabbit("delete", "--dry-run", "-o", "json", *words).document["results"]
+    ended = wabbit("delete", "--yes", "-o", "json", *words)
+    assert (ended.code, ended.err) == (0, "")
+    assert planned == ended.document["results"]
+    assert [len(item["deleted"]) for item in planned] == [2, 0, 0]
+
+
+def test_several_tags_go_alone(wabbit: CommandLine, place) -> None:
+    store, name = place
+    image = push_image(store, b"deletable")
+    for tag in ("old", "older"):
+        store.tag(image, tag)
+    ended = wabbit("delete", "--yes", "--tag-only", f"{name}:old", f"{name}:older")
+    assert (ended.code, ended.out.count("Deleted the tag ")) == (0, 2), ended.err
+    assert [wabbit("tree", f"{name}{rest}").code for rest in (":old", ":older", f"@{image.digest}")] == [
+        3,
+        3,
+        0,
+    ]

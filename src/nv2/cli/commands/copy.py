@@ -46,13 +46,7 @@ def run(call: Call) -> int:
             codes.append(exits.exit_code(e))
     if as_json:
         call.output.json({"schema": COMMAND.schema, "dryRun": call.on("dry-run"), "results": documents})
-    return _sum(codes)
-
-
-def _sum(codes: list[int]) -> int:
-    """All, some, or none: the exit code of several copies."""
-    some = any(code in (exits.DONE, exits.PARTLY) for code in codes)
-    return exits.PARTLY if some and any(codes) else exits.worst(codes)
+    return exits.all_or_some(codes)
 
 
 def _check(call: Call) -> None:

@@ -1,12 +1,13 @@
-"""`nv2 delete`: a signature or an artifact, for good."""
+"""`nv2 delete`: signatures and artifacts, for good."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from nv2.cli import exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
-from nv2.cli.output import counted
+from nv2.cli.output import counted, error_document
 from nv2.errors import Nv2Error, UsageError
 from nv2.notary.deletion import Doomed, delete, delete_tag, plan_delete, plan_delete_tag
 from nv2.notary.session import Artifact, Session
@@ -14,63 +15,156 @@ from nv2.oci.descriptor import Descriptor
 from nv2.oci.reference import AnyReference
 
 
+class _Planned(NamedTuple):
+    """What one reference comes to, looked up before anybody is asked."""
+
+    artifact: Artifact
+    doomed: Doomed | None
+    """None where the tag alone goes."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What goes, and where: others of the references may name it, too."""
+        gone = self.artifact.subject.digest if self.doomed else f":{self.artifact.reference.tag}"
+        return self.artifact.name, gone
+
+
 def run(call: Call) -> int:
-    """Delete one artifact, after a question; by its tag, what the tag names now."""
+    """Delete each artifact, after one question; by a tag, what the tag names now."""
     as_json = wants_json(call)
     if as_json and not (call.on("yes") or call.on("dry-run")):
         raise UsageError("JSON has no room for a question", hint="add --yes, or --dry-run")
-    reference = options.only_reference(call)
+    references = tuple(dict.fromkeys(options.references(call)))
     session = options.session(call)
-    if call.on("tag-only"):
-        return _delete_tag(call, session, reference)
-    doomed = plan_delete(reference, with_referrers=call.on("with-referrers"), session=session)
-    if not call.on("dry-run") and not _confirmed(call, reference, doomed):
-        return exits.DONE
-    deleted, failure = _deleted(call, session, doomed)
+    deletions = _Deletions(call, session, alone=len(references) == 1)
+    planned = [
+        item
+        for reference, found in _plans(call, session, references)
+        for item in deletions.noted(reference, found)
+    ]
+    if planned and not (call.on("dry-run") or _confirmed(call, planned)):
+        return exits.worst(deletions.codes)
+    for item in planned:
+        deletions.do(item)
     if as_json:
-        call.output.json(_document_of(call, doomed, deleted, failure))
-    else:
-        _print(call, doomed, deleted)
-    for problem in doomed.plan.problems:
-        call.output.warn(problem)
-    if failure is not None:
-        call.output.warn(f"the rest was not deleted: {failure}")
-        call.output.hint(failure.hint)
-    return exits.PARTLY if failure is not None or doomed.plan.problems else exits.DONE
+        call.output.json(
+            {"schema": COMMAND.schema, "dryRun": call.on("dry-run"), "results": deletions.documents}
+        )
+    return exits.all_or_some(deletions.codes)
 
 
-def _deleted(call: Call, session: Session, doomed: Doomed) -> tuple[tuple[Descriptor, ...], Nv2Error | None]:
-    if call.on("dry-run"):
-        return doomed.plan.manifests, None
-    done = delete(doomed, session=session)
-    return done.deleted, done.failure
+def _plans(
+    call: Call, session: Session, references: Sequence[AnyReference]
+) -> Iterator[tuple[AnyReference, _Planned | Nv2Error]]:
+    def plan(reference: AnyReference) -> _Planned:
+        if call.on("tag-only"):
+            return _Planned(plan_delete_tag(reference, session=session), None)
+        doomed = plan_delete(reference, with_referrers=call.on("with-referrers"), session=session)
+        return _Planned(doomed.artifact, doomed)
+
+    return session.each(references, plan)
 
 
-def _delete_tag(call: Call, session: Session, reference: AnyReference) -> int:
-    rehearsed = call.on("dry-run")
-    artifact = plan_delete_tag(reference, session=session)
-    question = f"Are you sure you want to delete the tag {reference}, which names {artifact.shown}?"
-    if not (rehearsed or call.on("yes") or call.output.confirm(question, "yes")):
+class _Deletions:
+    """What became of each reference. An error of one that is `alone` is raised, others are told and do not end it."""
+
+    def __init__(self, call: Call, session: Session, *, alone: bool) -> None:
+        self.codes: list[int] = []
+        self.documents: list[dict[str, object]] = []
+        self._call = call
+        self._session = session
+        self._alone = alone
+        self._gone: set[tuple[str, str]] = set()
+
+    def noted(self, reference: AnyReference, found: _Planned | Nv2Error) -> Iterator[_Planned]:
+        """The plan, if it is one."""
+        if isinstance(found, Nv2Error):
+            self._failed(reference, found)
+        else:
+            yield found
+
+    def do(self, item: _Planned) -> None:
+        """Delete, or say what would be."""
+        if item.key in self._gone:
+            self._was_deleted(item)
+            return
+        try:
+            code = self._delete(item.doomed) if item.doomed else self._delete_tag(item.artifact)
+        except Nv2Error as e:
+            self._failed(item.artifact.reference, e)
+            return
+        self.codes.append(code)
+
+    def _failed(self, reference: AnyReference, error: Nv2Error) -> None:
+        if self._alone:
+            raise error
+        # Not every error names the place, and there are several.
+        error.at = error.at or str(reference)
+        self._call.output.error(error)
+        self.codes.append(exits.exit_code(error))
+        self.documents.append(exits.failure_document(reference, error))
+
+    def _was_deleted(self, item: _Planned) -> None:
+        """Two of the references named the same, or one what refers to another."""
+        self.codes.append(exits.DONE)
+        self.documents.append(_document(item.artifact))
+        if not wants_json(self._call):
+            self._call.output.line(
+                f"{item.artifact.reference} is {item.artifact.shown}, which is deleted above"
+            )
+
+    def _delete(self, doomed: Doomed) -> int:
+        deleted, failure = self._deleted(doomed)
+        self._gone.update((doomed.artifact.name, found.digest) for found in deleted)
+        self.documents.append(_document_of(doomed, deleted, failure))
+        if not wants_json(self._call):
+            _print(self._call, doomed, deleted)
+        for problem in doomed.plan.problems:
+            self._call.output.warn(problem)
+        if failure is not None:
+            self._call.output.warn(f"the rest was not deleted: {failure}")
+            self._call.output.hint(failure.hint)
+        return exits.PARTLY if failure is not None or doomed.plan.problems else exits.DONE
+
+    def _deleted(self, doomed: Doomed) -> tuple[tuple[Descriptor, ...], Nv2Error | None]:
+        if self._call.on("dry-run"):
+            name = doomed.artifact.name
+            return tuple(x for x in doomed.plan.manifests if (name, x.digest) not in self._gone), None
+        done = delete(doomed, session=self._session)
+        return done.deleted, done.failure
+
+    def _delete_tag(self, artifact: Artifact) -> int:
+        rehearsed = self._call.on("dry-run")
+        if not rehearsed:
+            delete_tag(artifact, session=self._session)
+        self.documents.append(_document(artifact, tag=artifact.reference.tag))
+        if not wants_json(self._call):
+            verb = "Would delete" if rehearsed else "Deleted"
+            self._call.output.line(f"{verb} the tag {artifact.reference}; {artifact.shown} stays")
         return exits.DONE
-    if not rehearsed:
-        delete_tag(artifact, session=session)
-    if wants_json(call):
-        call.output.json(_document(call, artifact, tag=reference.tag))
-    else:
-        verb = "Would delete" if rehearsed else "Deleted"
-        call.output.line(f"{verb} the tag {reference}; {artifact.shown} stays")
-    return exits.DONE
 
 
-def _confirmed(call: Call, reference: AnyReference, doomed: Doomed) -> bool:
+def _confirmed(call: Call, planned: Sequence[_Planned]) -> bool:
+    """Whether the caller agrees; one question, however many there are."""
     if call.on("yes"):
         return True
-    count = len(doomed.plan.manifests) - 1
+    if len(planned) == 1:
+        return call.output.confirm(f"Are you sure you want to delete {_what(planned[0])}?", "yes")
+    call.output.lines(map(_what, planned))
+    return call.output.confirm(f"Are you sure you want to delete all of these {len(planned)}?", "yes")
+
+
+def _what(item: _Planned) -> str:
+    """What goes, in the words of the question."""
+    reference = item.artifact.reference
+    if item.doomed is None:
+        return f"the tag {reference}, which names {item.artifact.shown}"
+    count = len(item.doomed.plan.manifests) - 1
     more = (
         f" and {counted(count, 'manifest')} that {'refer' if count > 1 else 'refers'} to it" if count else ""
     )
     tags = ", with every tag that names it" if reference.digest is None else ""
-    return call.output.confirm(f"Are you sure you want to delete {doomed.artifact.shown}{tags}{more}?", "yes")
+    return f"{item.artifact.shown}{tags}{more}"
 
 
 def _print(call: Call, doomed: Doomed, deleted: Iterable[Descriptor]) -> None:
@@ -92,12 +186,10 @@ def _kind(descriptor: Descriptor) -> str:
     return descriptor.artifact_type or descriptor.media_type
 
 
-def _document(call: Call, artifact: Artifact, *, tag: str | None = None) -> dict[str, object]:
+def _document(artifact: Artifact, *, tag: str | None = None) -> dict[str, object]:
     return {
-        "schema": COMMAND.schema,
         "reference": str(artifact.reference),
         "resolved": artifact.shown,
-        "dryRun": call.on("dry-run"),
         "tag": tag,
         "deleted": [],
         "referrersLeft": [],
@@ -107,12 +199,10 @@ def _document(call: Call, artifact: Artifact, *, tag: str | None = None) -> dict
 
 
 def _document_of(
-    call: Call, doomed: Doomed, deleted: Iterable[Descriptor], failure: Nv2Error | None
+    doomed: Doomed, deleted: Iterable[Descriptor], failure: Nv2Error | None
 ) -> dict[str, object]:
-    from nv2.cli.output import error_document
-
     return {
-        **_document(call, doomed.artifact),
+        **_document(doomed.artifact),
         "deleted": [item.to_json() for item in deleted],
         "referrersLeft": [item.to_json() for item in doomed.plan.referrers],
         "partsLeft": [item.to_json() for item in doomed.plan.parts],
@@ -123,7 +213,7 @@ def _document_of(
 
 COMMAND = Command(
     "delete",
-    "delete a signature or an artifact",
+    "delete signatures and artifacts",
     run,
     flags=(
         options.REFERENCE,
@@ -139,9 +229,9 @@ COMMAND = Command(
         DEBUG,
     ),
     exclusive=(("with-referrers", "tag-only"),),
-    usage="<reference>",
+    usage="<reference>...",
     description=(
-        "Delete a signature or an artifact, and keep the list of what refers to its subject right.\n"
+        "Delete signatures and artifacts, and keep the lists of what refers to their subjects right.\n"
         "A tag stands for what it names: that goes with all its tags. What an index consists of stays."
     ),
     examples=(
