@@ -32,6 +32,7 @@ from benchmarks.programs import prepare
 from benchmarks.registries import distribution, embedded
 from tests.interop import peers
 from tests.peers import find
+from tests.world.sockets import reserved_port
 
 BLOB = 256 * 1024 * 1024
 """Bytes of the large blob."""
@@ -152,22 +153,20 @@ def _rate(work: Callable[[], object]) -> float:
 @contextmanager
 def zot(program: Path, folder: Path) -> Iterator[str]:
     """zot with its content in `folder / "content"`. Gives `127.0.0.1:PORT`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     configuration = folder / "config.json"
-    configuration.write_text(
-        json.dumps(
-            {
-                "distSpecVersion": "1.1.1",
-                "storage": {"rootDirectory": str(folder / "content"), "gc": False, "dedupe": False},
-                "http": {"address": "127.0.0.1", "port": str(port)},
-                "log": {"level": "error"},
-            }
+    with reserved_port() as port:
+        configuration.write_text(
+            json.dumps(
+                {
+                    "distSpecVersion": "1.1.1",
+                    "storage": {"rootDirectory": str(folder / "content"), "gc": False, "dedupe": False},
+                    "http": {"address": "127.0.0.1", "port": str(port)},
+                    "log": {"level": "error"},
+                }
+            )
         )
-    )
-    with peers.running([str(program), "serve", str(configuration)], folder, port) as address:
-        yield address
+        with peers.running([str(program), "serve", str(configuration)], folder, port) as address:
+            yield address
 
 
 def _registries(options: argparse.Namespace, folder: Path, stack: ExitStack) -> dict[str, str]:

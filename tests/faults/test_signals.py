@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -44,11 +45,13 @@ def test_a_signal_at_any_request_loses_nothing_and_leaves_nothing_half_written(
 ) -> None:
     wire, here = setting.wire, setting.line.directory
     before, seen, answer = contents(wire.registry), [0], Registry.__call__
+    started = threading.Event()
     places = {"IMAGE": setting.image, "OTHER": f"{wire.address}/other:v1"}
 
     def struck(registry: Registry, request: Request) -> Response:
         seen[0] += 1
         if seen[0] == nth:
+            assert started.wait(60)
             process.send_signal(number)
         return answer(registry, request)
 
@@ -63,7 +66,8 @@ def test_a_signal_at_any_request_loses_nothing_and_leaves_nothing_half_written(
             stderr=subprocess.PIPE,
             text=True,
         )
-        said = process.communicate(timeout=30)[1]
+        started.set()
+        said = process.communicate(timeout=120)[1]
     assert seen[0] >= nth, "the command sent fewer requests: there is no such moment"
     assert process.returncode == 128 + number, said
     assert "Traceback" not in said

@@ -114,7 +114,7 @@ def test_two_processes_that_write_the_same_configuration(wabbit: CommandLine, ro
         _started(here, str(TIMES), *row.words.replace("WHO", who).split(), program=("-c", WRITER))
         for who in "ab"
     ]
-    assert [process.communicate(timeout=60)[1] for process in both] == ["", ""]
+    assert [process.communicate(timeout=200)[1] for process in both] == ["", ""]
     assert row.is_kept(here, "a") and row.is_kept(here, "b")
     assert not [path for path in files(here) if path.endswith((".tmp", ".lock"))]
 
@@ -123,7 +123,7 @@ def test_of_two_who_make_the_first_policy_one_is_told_that_there_is_one(wabbit: 
     here = wabbit.directory
     for _ in range(TIMES):
         both = [_started(here, "policy", "init", "--name", who, *STATEMENT.split()) for who in ("a", "b")]
-        said = [process.communicate(timeout=60)[1] for process in both]
+        said = [process.communicate(timeout=200)[1] for process in both]
         codes = dict(zip("ab", [process.returncode for process in both], strict=True))
         policy = here / "config/trustpolicy.oci.json"
         name = json.loads(policy.read_bytes())["trustPolicies"][0]["name"]
@@ -138,6 +138,6 @@ def test_of_two_who_delete_one_key_one_is_told_that_there_is_none(wabbit: Comman
         added = wabbit("key", "add", "ci", "--key-file", "wabbit.key", "--cert-file", "wabbit.crt")
         assert added.code == 0, added.err
         both = [_started(here, "key", "delete", "ci") for _ in "ab"]
-        said = [process.communicate(timeout=60) for process in both]
+        said = [process.communicate(timeout=200) for process in both]
         assert sorted(process.returncode for process in both) == [0, 3], said
         assert _no_keys(here, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket as sockets
 import subprocess
 import tempfile
 import time
@@ -28,13 +29,19 @@ def running(command: list[str], socket: Path, environment: Mapping[str, str], fo
     with process:
         try:
             deadline = time.monotonic() + peers.READY_WITHIN
-            while not socket.exists():
+            while not _answers(socket):
                 assert process.poll() is None, (folder / "daemon.log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             yield
         finally:
             process.terminate()
+
+
+def _answers(place: Path) -> bool:
+    """Whether somebody listens there: the name is there a moment before."""
+    with contextlib.closing(sockets.socket(sockets.AF_UNIX)) as probe:
+        return probe.connect_ex(str(place)) == 0
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from tests.world.sockets import reserved_port
+
 T = TypeVar("T")
 
 READY_WITHIN = 30.0
@@ -70,14 +72,11 @@ def distribution(
 @contextmanager
 def olareg(program: Path, folder: Path) -> Iterator[str]:
     """olareg: referrers API, content in memory. Gives `localhost:PORT`."""
-    port = _free_port()
-    command = [str(program), "serve", "--addr", "127.0.0.1", "--port", str(port), "--store-type", "mem"]
-    with _running([*command, "--api-delete", "--api-blob-delete", "--gc-frequency", "-1s"], folder) as (
-        process,
-        log,
-    ):
-        _wait(process, log, lambda: _answers(port))
-        yield f"localhost:{port}"
+    with reserved_port() as port:
+        command = [str(program), "serve", "--addr", "127.0.0.1", "--port", str(port), "--store-type", "mem"]
+        more = ["--api-delete", "--api-blob-delete", "--gc-frequency", "-1s"]
+        with running([*command, *more], folder, port) as address:
+            yield address
 
 
 @contextmanager
@@ -154,12 +153,6 @@ def _wait(process: subprocess.Popen[bytes], log: Path, look: Callable[[], T | No
 def _port_in(log: Path) -> int | None:
     found = re.search(r"listening on 127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
     return int(found[1]) if found else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool | None:

@@ -102,10 +102,10 @@ def test_a_run_that_was_killed_is_finished_by_the_next_one(distribution31: str, 
     large_layout(tmp_path / "layout")
     with gate(distribution31, FIRST) as (address, line):
         with copy(tmp_path / "layout", address, tmp_path) as process:
-            assert line.shut.wait(60)
+            assert line.shut.wait(120)
             process.kill()
         line.left, line.passed, line.requests[:] = SIZE * 2, 0, []
         with copy(tmp_path / "layout", address, tmp_path) as process:
-            assert process.wait(60) == 0
+            assert process.wait(200) == 0
         assert not [asked for asked in line.requests if asked.startswith(b"POST")]
         assert line.passed < SIZE - FIRST + 8 * MIB

@@ -133,6 +133,18 @@ def serving(
         server.close()
 
 
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port of 127.0.0.1 where a connection is refused, and that nobody else is given for the length of the `with`.
+
+    Whoever listens there with `SO_REUSEADDR`, as servers do, gets it all the same.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 class Identity(NamedTuple):
     """A self-signed certificate for an address and its key, in PEM files."""
 

@@ -408,7 +408,7 @@ def test_several_sources_go_to_one_repository_or_keep_their_paths(wabbit: Comman
 
 
 class Busy:
-    """Uploads that stay open until `number` of them are, or a second is over, and a moment longer."""
+    """Uploads that stay open until `number` of them are, and a moment longer."""
 
     def __init__(self, registries: Two, number: int) -> None:
         self.registries = registries
@@ -425,7 +425,7 @@ class Busy:
             self.most = max(self.most, self.open)
             if self.open >= self.number:
                 self.enough.set()
-        self.enough.wait(1)
+        self.enough.wait(60)
         time.sleep(0.02)
         with self.lock:
             self.open -= 1

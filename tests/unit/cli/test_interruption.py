@@ -301,7 +301,7 @@ def test_a_silent_registry_holds_nobody(
             connection, _ = silent.accept()
             connection.recv(1)
             process.send_signal(number)
-            out, err = process.communicate(timeout=10)
+            out, err = process.communicate(timeout=120)
             connection.close()
     assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err

@@ -23,16 +23,22 @@ def references(server: Server) -> list[str]:
     return [f"localhost:{server.port}/{name}@{DIGEST}" for name in ("one", "two", "three")]
 
 
-def workers() -> int:
-    return sum(thread.name == "nv2-transport" for thread in threading.enumerate())
+def workers() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "nv2-transport"}
 
 
-def wait_for_the_end_of(server: Server) -> None:
+@pytest.fixture
+def others() -> set[threading.Thread]:
+    """Workers that earlier tests have left: they stay for a while."""
+    return workers()
+
+
+def wait_for_the_end_of(server: Server, others: set[threading.Thread]) -> None:
     """Nobody is connected, and no worker stays."""
     end = time.monotonic() + LONG
-    while (server.connections != server.ended or workers()) and time.monotonic() < end:
+    while (server.connections != server.ended or workers() - others) and time.monotonic() < end:
         time.sleep(0.01)
-    assert server.connections == server.ended and not workers()
+    assert server.connections == server.ended and not workers() - others
 
 
 @pytest.mark.parametrize("output", [[], ["--output", "json"]], ids=["text", "json"])
@@ -70,28 +76,30 @@ def test_a_private_key_that_cannot_be_read_is_one_error_of_the_run(
 @pytest.mark.parametrize("policy", [None, "{", '{"version": "9"}'], ids=["absent", "no-json", "version"])
 @pytest.mark.parametrize("output", [[], ["--output", "json"]], ids=["text", "json"])
 def test_a_policy_that_cannot_be_used_is_one_error_of_the_run(
-    line: CommandLine, output: list[str], policy: str | None
+    line: CommandLine, output: list[str], policy: str | None, others: set[threading.Thread]
 ) -> None:
     line.config.mkdir()
     if policy is not None:
         (line.config / "trustpolicy.json").write_text(policy)
     with serving(nothing) as server:
         ended = line("verify", *output, *references(server))
-        wait_for_the_end_of(server)
+        wait_for_the_end_of(server, others)
         assert not server.requests
     assert ended.code == 3 and ended.err.count("Error: ") == 1
     if output:
         assert set(ended.document) == {"schema", "error"}
 
 
-def test_where_the_level_skips_no_connection_stays_open(line: CommandLine) -> None:
+def test_where_the_level_skips_no_connection_stays_open(
+    line: CommandLine, others: set[threading.Thread]
+) -> None:
     line.config.mkdir()
     statement = '{"name":"a","registryScopes":["*"],"signatureVerification":{"level":"skip"}}'
     policy = '{"version":"1.0","trustPolicies":[' + statement + "]}"
     (line.config / "trustpolicy.json").write_text(policy)
     with serving(nothing) as server:
         assert line("verify", *references(server)).code == 3
-        wait_for_the_end_of(server)
+        wait_for_the_end_of(server, others)
 
 
 def test_a_usage_error_that_the_flags_show_opens_no_connection(line: CommandLine) -> None:
@@ -101,7 +109,7 @@ def test_a_usage_error_that_the_flags_show_opens_no_connection(line: CommandLine
 
 
 def test_an_interruption_leaves_no_connection_open(
-    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, others: set[threading.Thread]
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -109,4 +117,4 @@ def test_an_interruption_leaves_no_connection_open(
     monkeypatch.setattr("nv2.notary.trust_here.load_policy", interrupted)
     with serving(nothing) as server:
         assert line("verify", *references(server)).code == 130
-        wait_for_the_end_of(server)
+        wait_for_the_end_of(server, others)

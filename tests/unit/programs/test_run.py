@@ -1,7 +1,9 @@
 import os
 import select
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,16 +65,24 @@ def test_our_secrets_are_not_in_its_environment() -> None:
     assert run(code, b"", environ)[1] == b"['HOME', 'LC_ALL']\n"
 
 
-def test_what_a_program_started_is_ended_with_it(tmp_path: Path) -> None:
+def test_what_a_program_started_is_ended_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "held")
     reading = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
     held = f"held = os.open({str(tmp_path / 'held')!r}, os.O_WRONLY)"
     code = f"import os, time\nif os.fork() == 0:\n  {held}\n  os.write(held, b'x')\ntime.sleep(1000)"
+
+    class Popen(subprocess.Popen[bytes]):
+        def wait(self, timeout: float | None = None) -> Any:
+            if timeout is not None:  # its time is not over before it has started another one
+                assert select.select([reading], [], [], 60)[0]
+            return super().wait(timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
     try:
         with pytest.raises(EnvironmentFailure, match="did not end within"):
-            run(code, timeout=1.0)
+            run(code, timeout=0.2)
         assert os.read(reading, 10) == b"x"
-        ended, _, _ = select.select([reading], [], [], 10)  # the pipe ends with the last one that holds it
+        ended, _, _ = select.select([reading], [], [], 60)  # the pipe ends with the last one that holds it
         assert ended and os.read(reading, 10) == b""
     finally:
         os.close(reading)

@@ -20,7 +20,7 @@ from nv2.transport.interface import Request, send
 from nv2.transport.lanes import Lane
 from nv2.transport.proxies import Proxies
 from nv2.transport.tls import TlsSettings
-from tests.world.sockets import Received, Server, http, make_identity, serving
+from tests.world.sockets import Received, Server, http, make_identity, reserved_port, serving
 
 LONG = 20.0
 """Seconds after which what is waited for will never be."""
@@ -36,12 +36,6 @@ def until(holds: Callable[[], bool]) -> bool:
 
 def ok(_: Received) -> bytes:
     return http(200, b"x")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Silent:
@@ -181,10 +175,11 @@ def test_what_kept_it_from_being_opened_is_said_by_the_request(
     client: HttpTransport, url: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lanes, "FRESH", LONG)
-    url = url.format(port=free_port())
-    client.prepare(url, 1)
-    with pytest.raises(Unreachable, match=said):
-        send(client, Request("GET", url))
+    with reserved_port() as port:
+        url = url.format(port=port)
+        client.prepare(url, 1)
+        with pytest.raises(Unreachable, match=said):
+            send(client, Request("GET", url))
 
 
 def test_a_certificate_that_is_not_trusted_is_said_by_the_request(
@@ -245,14 +240,14 @@ def test_a_failure_that_a_connection_refuted_is_forgotten(
 
 def test_an_old_failure_speaks_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "FRESH", 0.0)
-    port = free_port()
     client = HttpTransport()
-    client.prepare(f"http://127.0.0.1:{port}/", 1)
-    lane = next(iter(client._lanes.values()))
-    assert until(lambda: bool(lane._failures))
-    with contextlib.closing(socket.create_server(("127.0.0.1", port))) as server:
-        threading.Thread(target=_answer_once, args=(server,), daemon=True).start()
-        assert send(client, Request("GET", f"http://127.0.0.1:{port}/")).data() == b"late"
+    with reserved_port() as port:
+        client.prepare(f"http://127.0.0.1:{port}/", 1)
+        lane = next(iter(client._lanes.values()))
+        assert until(lambda: bool(lane._failures))
+        with contextlib.closing(socket.create_server(("127.0.0.1", port))) as server:
+            threading.Thread(target=_answer_once, args=(server,), daemon=True).start()
+            assert send(client, Request("GET", f"http://127.0.0.1:{port}/")).data() == b"late"
 
 
 def _answer_once(server: socket.socket) -> None:
@@ -340,6 +335,8 @@ def test_no_more_are_opened_than_one_host_may_have() -> None:
         client.prepare(server.url + "/", 5)
         pending = [client.start(Request("GET", server.url + "/")) for _ in range(10)]
         assert [each.response().data() for each in pending] == [b"x"] * 10
+        (lane,) = client._lanes.values()
+        assert until(lambda: not lane._opening and server.connections >= 2)  # one may have served all of them
         assert server.connections == 2
     client.close()
 
@@ -352,7 +349,7 @@ def test_idle_connections_do_instead_of_further_ones(
     with serving(ok) as server:
         client.prepare(server.url + "/", 2)
         lane = next(iter(client._lanes.values()))
-        assert until(lambda: len(lane._idle) == 2 and not lane._workers)
+        assert until(lambda: len(lane._idle) == 2 and not lane._workers and server.connections == 2)
         client.prepare(server.url + "/", 2)
         assert send(client, Request("GET", server.url + "/")).data() == b"x"
         assert server.connections == 2

@@ -1,7 +1,6 @@
 """Over real sockets on loopback: what connections, time and half an answer do."""
 
 import io
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +11,10 @@ from nv2.errors import BadAnswer, ContentMismatch, EnvironmentFailure, Unreachab
 from nv2.transport.http import HttpSettings, HttpTransport
 from nv2.transport.interface import Request, Response, send
 from nv2.transport.proxies import Proxies
-from tests.world.sockets import Received, Script, Server, http, serving
+from tests.world.sockets import Received, Script, Server, http, reserved_port, serving
+
+TOO_LATE = r"longer than the time there was for it|no answer within 0\.[23] seconds"
+"""Who is first to see that the time is over says it: the worker, or who waits for it."""
 
 
 class Naps(list[float]):
@@ -60,11 +62,10 @@ def test_requests_say_who_asks_and_that_nothing_is_to_be_compressed(client: Http
 
 
 def test_the_head_of_an_answer_may_have_less_time_than_its_body(client: HttpTransport) -> None:
-    late = r"longer than the time|within 0\.2 seconds"
-    with serving(scripted(b"HTTP/1.1 200 OK\r\n")) as server, pytest.raises(Unreachable, match=late):
+    with serving(scripted(b"HTTP/1.1 200 OK\r\n")) as server, pytest.raises(Unreachable, match=TOO_LATE):
         get(client, server, head_timeout=0.2, total_timeout=60.0)
     with serving(scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000)) as server:
-        assert len(get(client, server, head_timeout=5.0, total_timeout=60.0).data()) == 70000
+        assert len(get(client, server, head_timeout=30.0, total_timeout=60.0).data()) == 70000
 
 
 def test_who_can_ask_somebody_else_asks_once(client: HttpTransport, naps: Naps) -> None:
@@ -291,9 +292,8 @@ def test_a_connection_that_dies_without_an_answer_is_tried_again(client: HttpTra
 
 
 def test_a_refused_connection_names_host_and_port(client: HttpTransport) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(Unreachable, match=rf"127\.0\.0\.1:{port}: the connection was refused"):
+    refused = r"127\.0\.0\.1:{}: the connection was refused"
+    with reserved_port() as port, pytest.raises(Unreachable, match=refused.format(port)):
         send(client, Request("GET", f"http://127.0.0.1:{port}/"))
 
 
@@ -310,7 +310,7 @@ def test_silence_is_not_waited_for_longer_than_allowed(client: HttpTransport) ->
         over.wait(60)
         return None
 
-    with serving(script) as server, pytest.raises(Unreachable, match=r"time|seconds"):
+    with serving(script) as server, pytest.raises(Unreachable, match=TOO_LATE):
         get(client, server, total_timeout=0.2)
     over.set()
 
@@ -318,7 +318,7 @@ def test_silence_is_not_waited_for_longer_than_allowed(client: HttpTransport) ->
 def test_an_answer_that_drips_does_not_outlast_its_time(client: HttpTransport) -> None:
     with (
         serving(scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")) as server,
-        pytest.raises(Unreachable, match="time"),
+        pytest.raises(Unreachable, match=TOO_LATE),
     ):
         get(client, server, total_timeout=0.2).data()
 
@@ -343,7 +343,7 @@ def test_a_byte_now_and_then_does_not_keep_a_request_alive(client: HttpTransport
             time.sleep(0.01)
             yield b"1"
 
-    with serving(dripping) as server, pytest.raises(Unreachable, match="time"):
+    with serving(dripping) as server, pytest.raises(Unreachable, match=TOO_LATE):
         get(client, server, total_timeout=0.3).data()
 
 
