@@ -135,7 +135,9 @@ class LayoutFiles(Files):
         self.root = os.path.realpath(root)
         self._unfinished: set[str] | None = set()
         """Files that are being written; None once nothing may be written any more."""
-        self._guard = threading.Lock()
+        # A signal may interrupt the main thread just as `naming` is entered, which holds it until the traceback goes:
+        # `close`, which comes before, must not wait for that.
+        self._guard = threading.RLock()
 
     def close(self) -> None:
         """Write nothing more, and remove what is half-written, though other threads are at it."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -192,3 +195,26 @@ def test_a_store_that_was_closed_makes_nothing_any_more_not_even_directories(
     with pytest.raises(EnvironmentFailure, match="interrupted"):
         push_blob(store, b"of a thread that was slow")
     assert not directory.exists()
+
+
+@pytest.mark.timeout(60)
+def test_a_store_is_closed_though_an_interruption_came_just_as_a_name_was_to_be_made(
+    store: LayoutStore,
+) -> None:
+    def interrupted(frame: FrameType, event: str, function: object) -> None:
+        entered = frame.f_locals.get("self")
+        if event == "c_return" and function is next and isinstance(entered, AbstractContextManager):
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    try:
+        sys.setprofile(interrupted)
+        push_blob(store, b"x")
+    except KeyboardInterrupt:
+        store.close()  # while the traceback holds whoever was interrupted
+    else:
+        pytest.fail("nothing was interrupted")
+    finally:
+        sys.setprofile(None)
+    with pytest.raises(EnvironmentFailure, match="interrupted"):
+        push_blob(store, b"x")
