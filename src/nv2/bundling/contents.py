@@ -16,7 +16,7 @@ from nv2.bundling import evidence
 from nv2.errors import InvalidReference, MalformedManifest
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
-from nv2.oci.digest import Digest
+from nv2.oci.digest import Digest, is_fallback_tag
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest, parse_manifest
 from nv2.oci.reference import Reference, parse_registry
 from nv2.plain_text import parse_instant, quoted, rfc3339
@@ -95,7 +95,8 @@ def parse_contents(data: bytes, at: str) -> Contents:
             referrers.append(Descriptor(*found[:4]))
     if not images:
         raise MalformedManifest("brings no image", at=at)
-    _refuse_two_meanings(images, at)
+    if clash := two_meanings(images):
+        raise MalformedManifest(f"{clash} names two manifests", at=at)
     created = _instant(manifest.annotations.get(mt.CREATED), at)
     carried, trust = special.get(evidence.ARTIFACT_TYPE), special.get(TRUST)
     return Contents(created, tuple(images), tuple(referrers), carried, trust)
@@ -108,16 +109,19 @@ def _reference(text: str, found: Descriptor, at: str) -> Reference:
         raise MalformedManifest(e.message, at=at) from None
     if reference.wanted is None or reference.digest not in (None, found.digest):
         raise MalformedManifest(f"{quoted(text)} does not name this manifest", at=at)
+    if is_fallback_tag(reference.tag or ""):
+        raise MalformedManifest(f"{quoted(text)} is where clients look for what refers to a digest", at=at)
     return reference
 
 
-def _refuse_two_meanings(images: Iterable[Image], at: str) -> None:
-    """One tag names one manifest."""
+def two_meanings(images: Iterable[Image]) -> Reference | None:
+    """A tag that would name two manifests, if there is one."""
     known: dict[tuple[str, str | None], Descriptor] = {}
     for image in images:
         key = (image.reference.name, image.reference.tag)
         if image.reference.tag and known.setdefault(key, image.descriptor).digest != image.descriptor.digest:
-            raise MalformedManifest(f"{image.reference} names two manifests", at=at)
+            return image.reference
+    return None
 
 
 def _instant(text: str | None, at: str) -> datetime:

@@ -28,7 +28,7 @@ from nv2.transport.interface import Transport
 if TYPE_CHECKING:
     from nv2.pki.crl import Crl
 
-NOT_TRUSTED = "nobody was asked: its chain does not end in a trust store of this machine"
+NOT_TRUSTED = "nobody was asked: its chain leads to no trust store of this machine, and to nothing that --trusted-key names"
 
 
 class _Crls:

@@ -26,6 +26,10 @@ from nv2.revocation.circumstances import Link
 _HOWEVER_OLD = Allowance(grace=timedelta.max)
 """Here it is asked who said something. How old it may be is asked by whoever uses it."""
 
+_OCCUPIED = (
+    "what another authority made is at its address, and no trusted one issued the certificate that names it"
+)
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -46,6 +50,8 @@ class Placed(NamedTuple):
     piece: Piece
     fate: Fate
     reason: str = ""
+    is_vouched: bool = True
+    """Whether a trusted authority issued a certificate that names its address."""
 
 
 def install(
@@ -69,19 +75,23 @@ def install(
     )
 
 
-def _placed(piece: Piece, kin: Kin, keep: Callable[[Piece, Sequence[Link]], Placed]) -> Placed:
+Keep = Callable[[Piece, Sequence[Link], bool], Placed]
+
+
+def _placed(piece: Piece, kin: Kin, keep: Keep) -> Placed:
     links = tuple(_links_naming(piece, kin))
     if not links:
         reason = "no certificate of an authority that is trusted here names it"
         return Placed(piece, Fate.REFUSED, reason)
+    is_vouched = any(link.certificate.thumbprint in kin.vouched for link in links)
     try:
-        return keep(piece, links)
+        return keep(piece, links, is_vouched)._replace(is_vouched=is_vouched)
     except RemoteError as e:
         return Placed(piece, Fate.REFUSED, e.message)
 
 
 def _links_naming(piece: Piece, kin: Kin) -> Iterator[Link]:
-    for link in kin:
+    for link in kin.links:
         certificate = link.certificate
         urls = certificate.ocsp_urls if piece.kind is Kind.OCSP else certificate.crl_urls
         is_about = piece.certificate in ("", certificate.thumbprint)
@@ -95,17 +105,23 @@ class _Work(NamedTuple):
     now: datetime
     pieces: dict[tuple[Kind, str, str], Piece]
 
-    def keep_crl(self, piece: Piece, links: Sequence[Link]) -> Placed:
-        """Keep a CRL with its delta. Raises `InvalidRevocationData`."""
+    def keep_crl(self, piece: Piece, links: Sequence[Link], is_vouched: bool) -> Placed:
+        """Keep a CRL with its delta. Raises `InvalidRevocationData`.
+
+        Under an address that is only claimed, nothing takes the place of what somebody else made.
+        """
         issuer = links[0].issuer
         found, problem = self._read_both(piece, issuer)
         _check_is_about_one(found.base, links)
         if older := self.numbers.older(found.base.series(issuer), found.base.number):
             return Placed(piece, Fate.KEPT_NEWER, older)
+        here = [(place.crl, place.crl.load(piece.address)) for place in self.places]
+        if not is_vouched and any(_is_of_another(kept, issuer) for _, kept in here):
+            raise InvalidRevocationData(_OCCUPIED)
         tried = [
-            _stored(place.crl, piece.address, found.base.der, found.delta and found.delta.der)
-            for place in self.places
-            if _is_newer(found, _kept(place.crl.load(piece.address), issuer))
+            _stored(cache, piece.address, found.base.der, found.delta and found.delta.der)
+            for cache, kept in here
+            if _is_newer(found, _kept(kept, issuer))
         ]
         # Only now: a number that is known, of a CRL that lies nowhere, would leave all of its issuer's signers undecided.
         for crl in found.both:
@@ -135,8 +151,8 @@ class _Work(NamedTuple):
         self._check_past(crl.this_update)
         return crl
 
-    def keep_answer(self, piece: Piece, links: Sequence[Link]) -> Placed:
-        """Keep an answer. Raises `InvalidRevocationData`."""
+    def keep_answer(self, piece: Piece, links: Sequence[Link], is_vouched: bool) -> Placed:  # noqa: ARG002
+        """Keep an answer; those about other certificates lie elsewhere. Raises `InvalidRevocationData`."""
         link = links[0]
         age = self._age(piece.data, link)
         if age is None:
@@ -198,6 +214,21 @@ def _check_is_about_one(base: Crl, links: Sequence[Link]) -> None:
     raise InvalidRevocationData(problem)
 
 
+def _is_of_another(found: tuple[bytes, bytes | None] | None, issuer: Certificate) -> bool:
+    """Whether a CRL is there, and `issuer` did not make it."""
+    if found is None:
+        return False
+    try:
+        crl = parse_crl(found[0])
+    except RemoteError:
+        return False
+    try:
+        crl.check_origin(issuer)
+    except RemoteError:
+        return True
+    return False
+
+
 def _kept(found: tuple[bytes, bytes | None] | None, issuer: Certificate) -> _Crls | None:
     """What is there; None where it is of no use: then it makes room."""
     if found is None:
@@ -243,6 +274,6 @@ def _fate(tried: Sequence[bool]) -> Fate:
 
 
 def floor_of(placed: Iterable[Placed]) -> datetime | None:
-    """The latest instant that authorities signed: it cannot be earlier now."""
-    known = [each.piece.this_update for each in placed if each.fate is not Fate.REFUSED]
+    """The latest instant that trusted authorities signed: it cannot be earlier now."""
+    known = [each.piece.this_update for each in placed if each.fate is not Fate.REFUSED and each.is_vouched]
     return max(known, default=None)

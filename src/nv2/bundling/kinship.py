@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import NamedTuple
 
 from nv2.errors import MalformedManifest
 from nv2.pki.certificate import Certificate
@@ -16,7 +17,17 @@ from nv2.revocation.circumstances import Link
 MAX_TRIED = 20_000
 """Signatures that are tried. Each certificate costs one, but for authorities of one name."""
 
-Kin = tuple[Link, ...]
+
+class Kin(NamedTuple):
+    """Certificates, each with who issued it."""
+
+    links: tuple[Link, ...]
+    vouched: frozenset[str]
+    """Thumbprints of the anchors, and of what they issued: what such a certificate says is true.
+
+    Others stand above an anchor. Anybody can issue a certificate for the key of an authority in the middle, and write
+    addresses into it.
+    """
 
 
 def kin_of(certificates: Iterable[Certificate], anchors: Iterable[Certificate]) -> Kin:
@@ -31,12 +42,13 @@ def kin_of(certificates: Iterable[Certificate], anchors: Iterable[Certificate]) 
     # A store may name an authority in the middle: what its own issuer says of it counts too.
     above = _closure(trusted, every, lambda known, other: issued(other, known))
     found = dict.fromkeys((*below, *above))
-    return tuple(
+    links = tuple(
         Link(child, parent)
         for child in found
         for parent in found
         if child != parent and parent.is_ca and issued(parent, child)
     )
+    return Kin(links, frozenset(certificate.thumbprint for certificate in below))
 
 
 class _Issuing:

@@ -176,3 +176,21 @@ def judge(
     for image in bundle.contents.images:
         name = naming(image.reference)
         yield name, verdict(name, image.descriptor)
+
+
+def named_by(choose: TrustChoice, bundle: OpenBundle, naming: Naming = as_it_was) -> frozenset[str] | None:
+    """Thumbprints of the certificates that are trusted for any artifact of `bundle`: none for a bare key.
+
+    None where a policy trusts nobody in particular, or cannot be asked: `judge` says why.
+    """
+    found: set[str] = set()
+    is_known = False
+    for image in bundle.contents.images:
+        try:
+            trust = choose(naming(image.reference))
+            if isinstance(trust, Trust):
+                found |= trust.anchors.thumbprints()
+                is_known = True
+        except Nv2Error:
+            continue
+    return frozenset(found) if is_known else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.blame import DESTINATION, SOURCE, blaming
 from nv2.bundling import evidence_manifest
-from nv2.bundling.contents import Contents, Image, build_contents, layout_tags
+from nv2.bundling.contents import Contents, Image, build_contents, layout_tags, two_meanings
 from nv2.bundling.evidence import ARTIFACT_TYPE, Evidence
 from nv2.bundling.trust_manifest import CarriedTrust, StoreFile, pack_trust
 from nv2.closure import Node, closure_of
@@ -18,6 +18,7 @@ from nv2.copying import copy
 from nv2.errors import EnvironmentFailure, UsageError
 from nv2.home.policy_file import load_policy
 from nv2.home.trust_stores import list_certificates
+from nv2.notary.bundle_sources import BundleSource, sources_of
 from nv2.notary.copying import located, shown
 from nv2.notary.session import Session
 from nv2.notary.threads import at_once
@@ -25,7 +26,7 @@ from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import Digest
 from nv2.oci.manifest import MAX_ENVELOPE, is_signature
-from nv2.oci.reference import LayoutReference, Reference
+from nv2.oci.reference import AnyReference, LayoutReference, Reference
 from nv2.signing import Wish
 from nv2.signing import sign as sign_in_store
 from nv2.trust.policy import parse_policy
@@ -33,6 +34,7 @@ from nv2.trust.policy import parse_policy
 if TYPE_CHECKING:
     from nv2.content.layout.store import LayoutStore
     from nv2.keys.interface import EnvelopeMaker, Signer
+    from nv2.trust.anchors import Anchors
 
 
 class MadeBundle(NamedTuple):
@@ -52,26 +54,31 @@ class MadeBundle(NamedTuple):
 
 def create(
     session: Session,
-    references: Sequence[Reference],
+    references: Sequence[AnyReference],
     path: str,
     *,
+    names: Sequence[Reference] = (),
+    trusted: Sequence[Anchors] = (),
     with_policy: bool = False,
     signer: Signer | EnvelopeMaker | None = None,
     wish: Wish | None = None,
 ) -> MadeBundle:
     """Collect `references` with all that refers to them and the evidence about their signers in the new file `path`.
 
-    With `with_policy`, the trust policy of this machine and the stores that it names come along, which needs a `signer`:
-    nobody takes them over unsigned. Raises `UsageError`, `EnvironmentFailure` if the file is there, and what copying raises.
+    Each image layout among them is called by the next of `names`. Evidence is gathered about signers whom the trust stores
+    of this machine or `trusted` vouch for, and about `signer`. With `with_policy`, the trust policy of this machine and the
+    stores that it names come along, which needs a `signer`: nobody takes them over unsigned. Raises `UsageError`,
+    `EnvironmentFailure` if the file is there, and what copying raises.
     """
     _check(path, with_policy, signer)
+    sources = sources_of(session, references, names)
     trust = trust_of(session) if with_policy else None
     target = LayoutReference(path)
     with located("", target), blaming(DESTINATION):
         store: LayoutStore = session.store(target, push=True, create=True)  # type: ignore[assignment]
-    images, problems = _collect(session, references, store, target)
+    images, problems = _collect(session, sources, store, target)
     nodes = _nodes(store, images)
-    evidence = _gather(session, store, nodes.values(), signer)
+    evidence, unread = _gather(session, store, nodes.values(), signer, trusted)
     contents = Contents(
         session.now.replace(microsecond=0),
         images,
@@ -90,7 +97,7 @@ def create(
         _refuse_existing(path)  # again: whoever made one meanwhile keeps it
     session.finish_writing(store)
     problems += tuple(str(gap) for gap in evidence.gaps)
-    return MadeBundle(path, index, contents, evidence, signature, problems, _warnings(evidence))
+    return MadeBundle(path, index, contents, evidence, signature, problems, (*unread, *_warnings(evidence)))
 
 
 def _check(path: str, with_policy: bool, signer: object) -> None:
@@ -112,18 +119,27 @@ def _refuse_existing(path: str) -> None:
 
 
 def _collect(
-    session: Session, references: Sequence[Reference], store: LayoutStore, target: LayoutReference
+    session: Session, sources: Sequence[BundleSource], store: LayoutStore, target: LayoutReference
 ) -> tuple[tuple[Image, ...], tuple[str, ...]]:
     images: list[Image] = []
     problems: list[str] = []
-    for reference in references:
-        with located(reference, target):
+    for source in sources:
+        with located(source.place, target):
             with blaming(SOURCE):
-                artifact = session.resolve(reference)
+                artifact = session.resolve(source.place)
+            name = source.named(artifact.subject.digest)
             result = copy(artifact.store, store, artifact.subject.digest, None, execute=at_once)
-        images.append(Image(reference, artifact.subject))
-        problems += (f"source {shown(reference)}: {problem}" for problem in result.problems)
+        images.append(Image(name, artifact.subject))
+        _refuse_two_meanings(images)
+        problems += (f"source {shown(source.place)}: {problem}" for problem in result.problems)
     return tuple({str(image.reference): image for image in images}.values()), tuple(problems)
+
+
+def _refuse_two_meanings(images: Sequence[Image]) -> None:
+    if clash := two_meanings(images):
+        raise UsageError(
+            f"{clash.name}:{clash.tag} would name two artifacts", hint="make a bundle for each of them"
+        )
 
 
 def _nodes(store: LayoutStore, images: Iterable[Image]) -> dict[Digest, Node]:
@@ -141,8 +157,13 @@ def _typed(node: Node) -> Descriptor:
 
 
 def _gather(
-    session: Session, store: LayoutStore, nodes: Iterable[Node], signer: Signer | EnvelopeMaker | None
-) -> Evidence:
+    session: Session,
+    store: LayoutStore,
+    nodes: Iterable[Node],
+    signer: Signer | EnvelopeMaker | None,
+    trusted: Sequence[Anchors],
+) -> tuple[Evidence, tuple[str, ...]]:
+    """The evidence, and about which signatures there can be none."""
     from nv2.notary.evidence import chains_of, gather
     from nv2.pki.chain import parse_chain
 
@@ -154,7 +175,8 @@ def _gather(
     )
     found = chains_of(envelopes, session)
     own = getattr(signer, "chain", None)  # one that makes envelopes does not say by whom
-    return gather((*found.chains, *((parse_chain(own),) if own else ())), session)
+    evidence = gather(found.chains, session, trusted, parse_chain(own) if own else None)
+    return evidence, tuple(f"no evidence about a signature was looked for: {why}" for why in found.problems)
 
 
 def _push_evidence(store: LayoutStore, evidence: Evidence) -> Descriptor:

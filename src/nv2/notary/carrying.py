@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.errors import NotTrusted, Nv2Error, UsageError
-from nv2.notary.bundles import as_it_was, judge, open_bundle
+from nv2.notary.bundles import as_it_was, judge, named_by, open_bundle
 from nv2.notary.bundles_imported import Imported, copy_all, destinations, naming_in
 from nv2.notary.bundles_made import MadeBundle, create
 from nv2.notary.denied_signing import heeding_denials
-from nv2.notary.evidence import NOTHING_INSTALLED, Installation, install
+from nv2.notary.evidence import Installation, install
 from nv2.notary.session import Session, using
 from nv2.notary.signers import no_passphrase
 from nv2.notary.signing import signer_for
+from nv2.notary.trust_here import trust_in_file
 from nv2.notary.trust_in_memory import GivenTrust
 from nv2.notary.verification import Evaluated, chosen, failure
-from nv2.oci.reference import Reference, parse_registry
+from nv2.oci.reference import AnyReference, Reference, parse, parse_registry
 from nv2.signing import Wish
 from nv2.trust.trust import MAX_SIGNATURES
 from nv2.trust.verdict import USABLE
@@ -35,29 +37,38 @@ class ImportedBundle(NamedTuple):
 
 
 def create_bundle(
-    references: Sequence[str | Reference],
+    references: Sequence[str | AnyReference],
     path: str | Path,
     *,
+    names: Sequence[str | Reference] = (),
+    trusted_keys: Sequence[str | Path] = (),
     key: str | Path | Signer | EnvelopeMaker | None = None,
     certificate: str | Path | None = None,
     passphrase: Callable[[str], bytes] = no_passphrase,
     with_policy: bool = False,
     session: Session | None = None,
 ) -> MadeBundle:
-    """Collect `references`, names in registries, with all that proves them in the new file `path`, which ends in `.tar`.
+    """Collect `references` with all that proves them in the new file `path`, which ends in `.tar`.
 
+    Each image layout among them is called by the next of `names`, references in registries. Evidence is gathered about whom
+    the trust stores of this machine vouch for, or one of `trusted_keys`, each as the `key` of `verify`.
     `key`, `certificate` and `passphrase` are those of `sign`: they sign the bundle as a whole, which `with_policy` needs.
     What could not come along is in `problems`. Raises `Nv2Error`; then there is no file.
     """
-    named = [parse_registry(each) if isinstance(each, str) else each for each in references]
-    if not named:
+    places = [parse(each) if isinstance(each, str) else each for each in references]
+    called = [parse_registry(each) if isinstance(each, str) else each for each in names]
+    if not places:
         raise UsageError("a bundle of nothing", at=str(path))
     with using(session) as shared:
+        trusted = [trust_in_file(shared, str(each)).anchors.open() for each in trusted_keys]
+        make = partial(
+            create, shared, places, str(path), names=called, trusted=trusted, with_policy=with_policy
+        )
         if key is None:
-            return create(shared, named, str(path), with_policy=with_policy)
+            return make()
         signer = signer_for(shared, key, certificate, passphrase)
         wish = heeding_denials(shared, Wish(signing_agent=shared.signing_agent()))
-        return create(shared, named, str(path), with_policy=with_policy, signer=signer, wish=wish)
+        return make(signer=signer, wish=wish)
 
 
 def verify_bundle(
@@ -106,7 +117,7 @@ def import_bundle(
         destinations(bundle, inside)
         naming = as_it_was if original_names else inside
         results = list(judge(shared, bundle, choose, naming=naming, max_signatures=max_signatures))
-        kept = install(bundle.evidence, shared) if bundle.evidence else NOTHING_INSTALLED
+        kept = install(bundle.evidence, shared, named_by(choose, bundle, naming))
         list(_all_usable(result for _, result in results))
         return ImportedBundle(tuple(copy_all(shared, bundle, inside, older=older)), kept)
 

@@ -15,6 +15,7 @@ from nv2.bundling.gathering import gather as gather_about
 from nv2.bundling.installing import Fate, Placed, floor_of
 from nv2.bundling.installing import install as install_in
 from nv2.bundling.places import places_of
+from nv2.envelope.envelope import Scheme
 from nv2.errors import EnvironmentFailure, TrustStoreError, Unreachable
 from nv2.home.crl_cache import CrlCache
 from nv2.home.crl_numbers import CrlNumbers
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from nv2.pki.certificate import Certificate
     from nv2.pki.chain import Chain
     from nv2.transport.interface import Pending, Request
+    from nv2.trust.anchors import Anchors
 
 __all__ = [
     "NOTHING_INSTALLED",
@@ -57,6 +59,12 @@ __all__ = [
     "piece_json",
     "shown",
 ]
+
+BARE_KEY = (
+    "a bare key vouches for no authority, so evidence about its signer was not kept, and 'nv2 verify' will not find it "
+    "here: let -k name the certificate"
+)
+"""Why what was refused was refused. Anybody can issue a certificate for somebody's public key, and name any address in it."""
 
 MAX_GATHERING = 600.0
 """Seconds for everything that is asked for one bundle."""
@@ -102,15 +110,28 @@ def chains_of(envelopes: Iterable[tuple[str, bytes]], session: Session) -> Found
     return chains_in(envelopes, _anchors(session).timestamping)
 
 
-def gather(chains: Sequence[Chain], session: Session) -> Evidence:
+def gather(
+    chains: Sequence[Chain],
+    session: Session,
+    trusted: Sequence[Anchors] = (),
+    own: Chain | None = None,
+) -> Evidence:
     """Fetch anew all that the certificates of `chains` name, and judge it; what could not be had is in `gaps`.
 
-    Only of chains that lead to a trust store of this machine is anything asked.
+    Asked is only about chains that lead to a trust store of this machine, or that one of `trusted` vouches for; and about
+    `own`, the chain of who signs here. Raises `UsageError` and what else `trusted` raise.
     """
     paths = session.paths
+    stores = _anchors(session)
+
+    def vouched(chain: Chain) -> bool:
+        is_named = any(anchors.refusal(chain, Scheme.X509) is None for anchors in trusted)
+        return chain == own or is_named or stores.vouch_for(chain)
+
     transport = Hurried(session.registries.transport_to_strangers(), MAX_GATHERING)
     numbers = CrlNumbers(paths.crl_numbers, host_lock(paths.locks))
-    found = gather_about(chains, _anchors(session).vouch_for, transport, numbers, threading.Lock, session.now)
+    every = dict.fromkeys((*chains, *((own,) if own else ())))
+    found = gather_about(tuple(every), vouched, transport, numbers, threading.Lock, session.now)
     for warning in numbers.warnings:
         session.warn(str(warning))
     return found
@@ -211,22 +232,30 @@ def piece_json(piece: Piece) -> dict[str, object]:
     }
 
 
-def install(evidence: Evidence, session: Session) -> Installation:
+def install(
+    evidence: Evidence | None, session: Session, trusted: frozenset[str] | None = None
+) -> Installation:
     """Keep `evidence` where nv2 and notation look, unless it is not an authority's that is trusted here, or older.
 
-    Raises `ConfigurationError`, and `EnvironmentFailure` where the clock is too far behind the evidence.
+    Trusted are the stores of this machine, and certificates with the thumbprints `trusted`; an empty set is that of a bare
+    key. Raises `ConfigurationError`, and `EnvironmentFailure` where the clock is too far behind the evidence.
     """
+    if evidence is None:
+        return NOTHING_INSTALLED
     here, paths = CarriedHere(session.paths), session.paths
     _check_clock(evidence, session, here)
     lock = host_lock(paths.locks)
     places = (here.place, Place(CrlCache(paths.crl_cache), OcspCache(paths.ocsp_cache)))
     numbers = CrlNumbers(paths.crl_numbers, lock)
     now = max(session.now, evidence.gathered_at)
+    named = [found for found in evidence.certificates if found.thumbprint in (trusted or ())]
     with lock(str(paths.carried)):
-        placed = install_in(evidence, _anchors(session).every, places, numbers, now)
+        placed = install_in(evidence, (*_anchors(session).every, *named), places, numbers, now)
     proven = floor_of(placed)
     if proven is not None:
         here.floor.raise_to(proven)
     keepers = (*here.place.caches, *places[1].caches, numbers, here.floor)
     problems = [str(warning) for keeper in keepers for warning in keeper.warnings]
-    return Installation(placed, tuple(problems), notation_warnings(evidence))
+    is_bare = trusted is not None and not trusted and any(each.fate is Fate.REFUSED for each in placed)
+    warnings = (*((BARE_KEY,) if is_bare else ()), *notation_warnings(evidence))
+    return Installation(placed, tuple(problems), warnings)

@@ -34,7 +34,7 @@ NOWHERE = LayoutReference("")
 """To choose trust for what is in no registry."""
 
 
-def trust_in_file(session: Session, key: str) -> TrustChoice:
+def trust_in_file(session: Session, key: str) -> FileTrust:
     """Exactly what `key` names is trusted, strictly; no policy is read.
 
     `key` is a signing key's name (first) or a path: a certificate, a bare public key, or a private key,
@@ -129,7 +129,7 @@ class FileTrust:
 
     def __init__(self, trust: Trust, anchors: FileAnchors) -> None:
         self._trust = trust
-        self._anchors = anchors
+        self.anchors = anchors
 
     def __call__(self, _: AnyReference) -> Trust:
         return self._trust
@@ -137,7 +137,7 @@ class FileTrust:
     @property
     def problem(self) -> Nv2Error | None:
         """As `FileAnchors.problem`."""
-        return self._anchors.problem
+        return self.anchors.problem
 
 
 def trust_by_policy(session: Session, scope: str | None = None) -> TrustChoice:

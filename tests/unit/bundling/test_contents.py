@@ -50,6 +50,13 @@ def test_two_sets_of_evidence_are_refused() -> None:
         parse_contents(json.dumps(document).encode(), "here")
 
 
+def test_an_image_is_not_called_by_a_tag_under_which_registries_keep_lists() -> None:
+    """An import would overwrite the list of what refers to another artifact."""
+    data, _ = build_contents(Contents(CREATED, (image(f"a.example/app:sha256-{'0' * 64}"),)))
+    with pytest.raises(MalformedManifest, match="where clients look"):
+        parse_contents(data, "here")
+
+
 def test_contents_that_no_reader_would_take_are_not_written() -> None:
     images = tuple(image(f"registry.example.com/{'long/' * 40}app:v{number}") for number in range(12_000))
     with pytest.raises(MalformedManifest, match="take more than"):

@@ -261,7 +261,9 @@ def test_who_may_not_issue_certificates_vouches_for_none() -> None:
     below = no_authority.issue("below", "EC-256", crl_urls=(CRL_URL,))
     leaf, parent, root = (parse_certificate(der) for der in below.chain)
     for anchors in ((root,), (leaf,)):
-        named = {(link.certificate, link.issuer) for link in kinship.kin_of((leaf, parent, root), anchors)}
+        named = {
+            (link.certificate, link.issuer) for link in kinship.kin_of((leaf, parent, root), anchors).links
+        }
         assert (leaf, parent) not in named
     assert (parent, root) in named
 
@@ -317,11 +319,80 @@ def test_an_anchor_in_the_middle_brings_what_stands_above_it_and_not_its_sibling
     leaves = [ca.issue("build", "EC-256") for ca in (middle, sibling)]
     every = [parse_certificate(der) for pair in leaves for der in pair.chain]
     anchor = parse_certificate(leaves[0].chain[1])
-    links = kinship.kin_of(every, (anchor,))
+    links = kinship.kin_of(every, (anchor,)).links
     named = {(link.certificate.subject, link.issuer.subject) for link in links}
     leaf = parse_certificate(leaves[0].leaf)
     assert named == {(leaf.subject, anchor.subject), (anchor.subject, ROOT.subject)}
     assert all(link.certificate.thumbprint != parse_certificate(leaves[1].leaf).thumbprint for link in links)
+
+
+MIDDLE_URL = "http://wabbit.test/middle"
+MIDDLE = WABBIT.intermediate("Middle", crl_urls=(MIDDLE_URL,))
+PINNED = MIDDLE.issue("pinned", "EC-256", crl_urls=(CRL_URL,))
+ABOUT_MIDDLE = crl(WABBIT, number=1)
+
+
+def above(issuer: CA, data: bytes, *between: bytes) -> Evidence:
+    """A list that `issuer` made, under an address that only a certificate above `PINNED` names."""
+    chain = (PINNED.leaf, *between, *issuer.chain)
+    by = parse_certificate(issuer.certificate).thumbprint
+    return Evidence(
+        NOW,
+        tuple(parse_certificate(der) for der in dict.fromkeys(chain)),
+        (piece(Kind.CRL, MIDDLE_URL, by, "", data),),
+    )
+
+
+def impostor() -> Evidence:
+    """Anybody can issue a certificate for the key of an authority in the middle, and write any address into it."""
+    crossed = CA("Middle", parent=STRANGER, crl_urls=(MIDDLE_URL,)).certificate
+    return above(STRANGER, crl(STRANGER, number=1), crossed)
+
+
+def held(where: Place) -> bytes | None:
+    found = where.crl.load(MIDDLE_URL)
+    return found[0] if found else None
+
+
+ANCHOR = parse_certificate(PINNED.leaf)
+
+
+def test_a_list_about_what_stands_above_a_pinned_certificate_fills_an_empty_place_and_grows_newer() -> None:
+    where = place()
+    newer = crl(WABBIT, number=2, this_update=NOW)
+    for data in (ABOUT_MIDDLE, newer):
+        assert (
+            installed(above(WABBIT, data, MIDDLE.certificate), where, anchors=(ANCHOR,)).fate
+            is Fate.INSTALLED
+        )
+    assert held(where) == newer
+
+
+def test_what_only_claims_an_address_takes_the_place_of_nobody_elses_list() -> None:
+    where = place()
+    assert installed(above(WABBIT, ABOUT_MIDDLE, MIDDLE.certificate), where).fate is Fate.INSTALLED
+    found = installed(impostor(), where, anchors=(ANCHOR,))
+    assert found.fate is Fate.REFUSED and "another authority" in found.reason
+    assert held(where) == ABOUT_MIDDLE
+
+
+def test_whom_an_anchor_vouches_for_takes_the_place_of_what_was_only_claimed() -> None:
+    where = place()
+    assert installed(impostor(), where, anchors=(ANCHOR,)).fate is Fate.INSTALLED
+    assert installed(above(WABBIT, ABOUT_MIDDLE, MIDDLE.certificate), where).fate is Fate.INSTALLED
+    assert held(where) == ABOUT_MIDDLE
+
+
+def test_junk_is_in_nobodys_way() -> None:
+    where = place()
+    where.crl.store(MIDDLE_URL, b"junk", None)
+    evidence = above(WABBIT, ABOUT_MIDDLE, MIDDLE.certificate)
+    assert installed(evidence, where, anchors=(ANCHOR,)).fate is Fate.INSTALLED
+
+
+def test_what_is_only_claimed_moves_no_clock() -> None:
+    assert floor_of([installed(impostor(), anchors=(ANCHOR,))]) is None
+    assert floor_of([installed(above(WABBIT, ABOUT_MIDDLE, MIDDLE.certificate))]) == THIS_UPDATE
 
 
 def test_many_authorities_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

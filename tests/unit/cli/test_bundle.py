@@ -220,9 +220,9 @@ def test_a_bundle_is_not_written_over_a_file_and_is_called_tar(place: Place) -> 
 def test_what_appears_while_a_bundle_is_made_is_not_written_over(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gathered(*_: object) -> Evidence:
+    def gathered(*_: object) -> tuple[Evidence, tuple[str, ...]]:
         place.file.write_bytes(b"letter")
-        return Evidence(datetime.now(UTC))
+        return Evidence(datetime.now(UTC)), ()
 
     monkeypatch.setattr("nv2.notary.bundles_made._gather", gathered)
     ended = place.line("bundle", "create", place.name, "--file", "b.tar")

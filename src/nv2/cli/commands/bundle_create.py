@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nv2.cli import bundles, exits, options, signing_flags
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.output import counted
-from nv2.errors import UsageError
 from nv2.notary.bundles_made import MadeBundle, create
 from nv2.notary.session import Session
-from nv2.oci.reference import Reference
+from nv2.notary.trust_here import trust_in_file
+from nv2.oci.reference import AnyReference, Reference, parse_registry
 
 
 def run(call: Call) -> int:
     """Make the bundle; what could not come along makes it exit 4."""
     as_json = wants_json(call)
-    references = [_in_registry(reference) for reference in options.references(call)]
+    references = options.references(call)
+    names = [parse_registry(text) for text in call.strings("as")]
     session = options.session(call)
-    made = _create(call, session, references)
+    made = _create(call, session, references, names)
     if as_json:
         _print_json(call, made)
     else:
@@ -26,26 +29,20 @@ def run(call: Call) -> int:
     return exits.PARTLY if made.problems else exits.DONE
 
 
-def _create(call: Call, session: Session, references: list[Reference]) -> MadeBundle:
+def _create(
+    call: Call, session: Session, references: Sequence[AnyReference], names: Sequence[Reference]
+) -> MadeBundle:
     signs = call.string("key") is not None or call.string("plugin") is not None
     return create(
         session,
         references,
         call.string("file") or "",
+        names=names,
+        trusted=[trust_in_file(session, file).anchors.open() for file in call.strings("trusted-key")],
         with_policy=call.on("with-policy"),
         signer=signing_flags.signer_of(call, session) if signs else None,
         wish=signing_flags.wish_of(call, session) if signs else None,
     )
-
-
-def _in_registry(reference: object) -> Reference:
-    if not isinstance(reference, Reference):
-        raise UsageError(
-            "an image layout has no repository, and what is in a bundle is called by one",
-            at=str(reference),
-            hint="copy it to a registry first: nv2 copy SOURCE DESTINATION",
-        )
-    return reference
 
 
 def _print(call: Call, made: MadeBundle) -> None:
@@ -84,6 +81,12 @@ COMMAND = Command(
     flags=(
         Flag("file", "the file to make; its name ends in .tar", required=True),
         options.REFERENCE,
+        Flag("as", "what an image layout is called in the bundle; once for each layout", Kind.STRINGS),
+        Flag(
+            "trusted-key",
+            "gather evidence about whom 'verify -k' would trust by this; may repeat",
+            Kind.STRINGS,
+        ),
         Flag("with-policy", "take the trust policy and stores along; needs --key or --plugin", Kind.BOOL),
         *signing_flags.KEY,
         *signing_flags.ENVELOPE,
@@ -99,10 +102,11 @@ COMMAND = Command(
         "Collect artifacts with all that refers to them, the certificates of their signers, and what\n"
         "authorities say about the revocation of these, in one new file. It is an OCI image layout in a\n"
         "tar archive, which other programs read as well. With --key or --plugin the bundle as a whole\n"
-        "is signed."
+        "is signed. What is in an image layout is called, and judged, by the name that --as gives it."
     ),
     examples=(
         "nv2 bundle create registry.example.com/net-monitor:v1 --file net-monitor.tar",
+        "nv2 bundle create layout:out.tar:v1 --as registry.example.com/app:v1 --file app.tar",
         "nv2 bundle create -k acme -r registry.example.com/a:v1 --with-policy --file all.tar",
     ),
     schema="nv2.bundle.create/v1",

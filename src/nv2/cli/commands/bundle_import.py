@@ -7,9 +7,9 @@ from typing import Any
 from nv2.cli import bundles, exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.verdicts import documents_of, report_text
-from nv2.notary.bundles import as_it_was, judge, open_bundle
+from nv2.notary.bundles import as_it_was, judge, named_by, open_bundle
 from nv2.notary.bundles_imported import Imported, copy_all, destinations
-from nv2.notary.evidence import NOTHING_INSTALLED, age_rule, install
+from nv2.notary.evidence import age_rule, install
 
 
 def run(call: Call) -> int:
@@ -34,7 +34,7 @@ def run(call: Call) -> int:
     else:
         call.output.lines(bundles.summary(bundle))
         code = report_text(call, results)
-    installed = install(bundle.evidence, session) if bundle.evidence else NOTHING_INSTALLED
+    installed = install(bundle.evidence, session, named_by(choose, bundle, naming))
     if not as_json:
         call.output.lines(installed.lines)
     for text in (*installed.problems, *installed.warnings):
