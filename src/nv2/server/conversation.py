@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 
 from nv2.server.bodies import EMPTY, AwaitedBody, body_of, skip
 from nv2.server.messages import MAX_WHOLE, Answer, BadMessage, Body, Call, Disconnected, FileSlice, Served
-from nv2.server.patience import PatientReader
+from nv2.server.patience import PatientReader, PatientWriter
 from nv2.server.tls import HANDSHAKE
 
 if TYPE_CHECKING:
@@ -30,12 +30,6 @@ MAX_FIELDS = 256
 
 MAX_NAME = 256
 """Characters of what a client calls itself that are logged; docker says 250."""
-
-PIECE = 256 * 1024
-"""Bytes of a file that are encrypted at a time: 8 KiB, as `SSLSocket.sendfile` has it, cost a third more."""
-
-SEND_TIMEOUT = 60.0
-"""Seconds in which a client must take some bytes of an answer."""
 
 ONCE = ("Host", "Authorization")
 """Fields of which a second one would be read by some and not by others."""
@@ -72,8 +66,10 @@ class Conversation(BaseHTTPRequestHandler):
             self.request.do_handshake()
         super().setup()
         self.rfile.close()
-        self._reader = PatientReader(self.connection)
+        self.wfile.close()
+        self._reader, self._writer = PatientReader(self.connection), PatientWriter(self.connection)
         self.rfile = StrictLines(self._reader, 64 * 1024)
+        self.wfile = io.BufferedWriter(self._writer, self.wbufsize)
 
     def handle_one_request(self) -> None:
         if not self.server.connections.rest(self.connection):
@@ -158,7 +154,7 @@ class Conversation(BaseHTTPRequestHandler):
     def _send(self, answer: Answer, body: Body) -> None:
         if not self._is_read(body):
             self.close_connection = True
-        self.connection.settimeout(SEND_TIMEOUT)
+        self._writer.renew()
         self._send_head(answer)
         if self.command != "HEAD":
             self._send_body(answer.body)
@@ -215,19 +211,9 @@ class Conversation(BaseHTTPRequestHandler):
             sent = self.wfile.write(body.file.read(body.size))
         else:
             self.wfile.flush()
-            sent = self._send_file(body)
+            sent = self._writer.send_file(body)
         if sent != body.size:
             raise Disconnected("the file is shorter than the answer said")
-
-    def _send_file(self, body: FileSlice) -> int:
-        if not isinstance(self.connection, ssl.SSLSocket):
-            return int(self.connection.sendfile(body.file, body.offset, body.size))
-        body.file.seek(body.offset)
-        left = body.size
-        while left and (data := body.file.read(min(left, PIECE))):
-            self.connection.sendall(data)
-            left -= len(data)
-        return body.size - left
 
     def _linger(self) -> None:
         """Let the client read the answer: closing with unread bytes on our side would reset the connection."""

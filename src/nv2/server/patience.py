@@ -1,21 +1,28 @@
-"""How long the listener waits for a client: the stream that reads from its socket knows it.
+"""How long the listener waits for a client: the streams that read from its socket and write to it know it.
 
 One rule bounds a request from its first byte to its last: a client may keep us waiting for `GRACE`
 seconds, plus one second for each `SLOWEST` bytes it has sent. Only time spent waiting counts, so a long
-fsync of ours is not held against anybody.
+fsync of ours is not held against anybody. Answers have a like one: `SEND_GRACE` seconds, of which each `SLOWEST`
+bytes that the client takes give one back. What they give back has an end, since an answer may have many gigabytes.
 """
 
 from __future__ import annotations
 
 import io
+import os
+import select
 import socket
+import ssl
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nv2.server.messages import BadMessage, Disconnected
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from nv2.server.messages import FileSlice
 
 IDLE = 60.0
 """Seconds that an open connection may rest between two requests; clients open a new one at little cost."""
@@ -27,7 +34,17 @@ GRACE = 20.0
 """Seconds of waiting that every request may cost: enough to unpack a layer's first bytes."""
 
 SLOWEST = 1024
-"""Bytes per second that a client must send on average once its grace is used up."""
+"""Bytes per second that a client must send or take on average once its grace is used up: less than a telephone line has."""
+
+SEND_GRACE = 60.0
+"""Seconds for which a client may take nothing of an answer: it may be unpacking what it has."""
+
+TRY = 2.0
+"""Seconds after which sending is tried though the system does not call for it: it does when a third of its buffer is
+free, megabytes at times, which a slow line takes minutes for."""
+
+PIECE = 56 * 1024
+"""Bytes of a file that are encrypted at a time, which a client at the slowest rate takes in time: they count when all went."""
 
 
 class PatientReader(io.RawIOBase):
@@ -87,3 +104,67 @@ class PatientReader(io.RawIOBase):
             self.begun = now
         self._received += count
         return count
+
+
+class PatientWriter(io.RawIOBase):
+    """The writing side of `connection`; wrap it in a `BufferedWriter`, and flush that before `send_file`.
+
+    Both raise `Disconnected` when the patience is used up, and `OSError` if the connection breaks.
+    """
+
+    def __init__(self, connection: socket.socket, grace: float = SEND_GRACE) -> None:
+        self._connection = connection
+        self._grace = self._left = grace
+
+    def renew(self) -> None:
+        """Another answer begins."""
+        self._left = self._grace
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, data: ReadableBuffer) -> int:
+        """Send some of `data`: how many bytes went."""
+        some = memoryview(data)[:PIECE]
+        return self._sent(lambda: self._connection.send(some))
+
+    def send_file(self, part: FileSlice) -> int:
+        """Send `part`, by the kernel where nothing is encrypted: how many bytes went, fewer only if the file has fewer."""
+        send = self._encrypted if isinstance(self._connection, ssl.SSLSocket) else self._by_kernel
+        end, place = part.offset + part.size, part.offset
+        while place < end and (count := send(part, place, end - place)):
+            place += count
+        return place - part.offset
+
+    def _by_kernel(self, part: FileSlice, place: int, size: int) -> int:
+        ours, file = self._connection.fileno(), part.file.fileno()
+        return self._sent(lambda: os.sendfile(ours, file, place, size))
+
+    def _encrypted(self, part: FileSlice, place: int, size: int) -> int:
+        part.file.seek(place)
+        data = part.file.read(min(size, PIECE))
+        return self._sent(lambda: self._connection.send(data)) if data else 0
+
+    def _sent(self, send: Callable[[], int]) -> int:
+        """What `send` sent, as soon as it could."""
+        self._connection.settimeout(0)
+        while True:
+            if self._left <= 0:
+                raise Disconnected("the client read too slowly")
+            try:
+                count = send()
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._wait(select.POLLOUT)
+            except ssl.SSLWantReadError:  # keys are agreed on anew
+                self._wait(select.POLLIN)
+            else:
+                self._left = min(self._grace, self._left + count / SLOWEST)
+                return count
+
+    def _wait(self, event: int) -> None:
+        poll = select.poll()
+        poll.register(self._connection, event)
+        started = time.monotonic()
+        poll.poll(min(self._left, TRY) * 1000)
+        self._left -= time.monotonic() - started

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
+import random
+import select
 import socket
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from nv2.server.messages import BadMessage, Disconnected
-from nv2.server.patience import MAX_HEAD, PatientReader
+from nv2.server.messages import BadMessage, Disconnected, FileSlice
+from nv2.server.patience import MAX_HEAD, SEND_GRACE, SLOWEST, TRY, PatientReader, PatientWriter
 
 
 @pytest.fixture
@@ -92,3 +97,134 @@ def test_waits_of_a_request_add_up(
     assert [reader.read(1) for _ in range(4)] == [b"s", b"l", b"o", b"w"]
     with pytest.raises(Disconnected, match="too slow"):
         reader.read(1)
+
+
+# --- answers ---------------------------------------------------------------------------------------------------
+
+MIB = 1024 * 1024
+
+
+class Reader:
+    """A client that takes `rate` bytes a second, of a time that passes only where we wait for it."""
+
+    def __init__(self, end: socket.socket, rate: int) -> None:
+        self.now = 0.0
+        self.taken = bytearray()
+        self.rate = rate
+        self._end = end
+        end.setblocking(False)
+
+    def register(self, _connection: socket.socket, event: int) -> None:
+        """What is waited for is always that it takes something."""
+        assert event == select.POLLOUT
+
+    def poll(self, milliseconds: float) -> None:
+        """A second goes by."""
+        assert 0 < milliseconds <= 1000 * TRY
+        self.now += 1
+        with contextlib.suppress(BlockingIOError):
+            if self.rate:
+                self.taken += self._end.recv(self.rate)
+
+    def take_rest(self) -> bytes:
+        """All that it was sent."""
+        with contextlib.suppress(BlockingIOError):
+            while data := self._end.recv(MIB):
+                self.taken += data
+        return bytes(self.taken)
+
+
+@pytest.fixture
+def reader(ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> Reader:
+    found = Reader(ends[1], 0)
+    monkeypatch.setattr("time.monotonic", lambda: found.now)
+    monkeypatch.setattr("select.poll", lambda: found)
+    return found
+
+
+Send = Callable[[PatientWriter, bytes], int]
+
+
+def written(writer: PatientWriter, data: bytes) -> int:
+    """As small answers are sent."""
+    sent = 0
+    while sent < len(data):
+        sent += writer.write(data[sent:])
+    return sent
+
+
+def from_file(writer: PatientWriter, data: bytes) -> int:
+    """As files are sent."""
+    with tempfile.TemporaryFile() as file:
+        file.write(b"before" + data + b"after")
+        file.flush()
+        return writer.send_file(FileSlice(file, len(b"before"), len(data)))
+
+
+@pytest.mark.parametrize("send", [written, from_file])
+def test_an_answer_arrives_whole_at_an_honest_slow_line(
+    ends: tuple[socket.socket, socket.socket], reader: Reader, send: Send
+) -> None:
+    data, reader.rate = random.Random(1).randbytes(MIB), 2 * SLOWEST
+    assert send(PatientWriter(ends[0]), data) == len(data)
+    assert reader.take_rest() == data
+    assert reader.now > 5 * SEND_GRACE
+
+
+@pytest.mark.parametrize("send", [written, from_file])
+@pytest.mark.parametrize("rate", [0, 1, SLOWEST // 2])
+def test_whoever_reads_too_slowly_is_given_up(
+    ends: tuple[socket.socket, socket.socket], reader: Reader, send: Send, rate: int
+) -> None:
+    reader.rate = rate
+    with pytest.raises(Disconnected, match="too slowly"):
+        send(PatientWriter(ends[0]), bytes(MIB))
+    assert SEND_GRACE <= reader.now <= 3 * SEND_GRACE
+
+
+@pytest.mark.parametrize("send", [written, from_file])
+def test_whoever_was_fast_has_no_more_time_than_others(
+    ends: tuple[socket.socket, socket.socket], reader: Reader, send: Send
+) -> None:
+    writer, reader.rate = PatientWriter(ends[0]), 2 * MIB
+    send(writer, bytes(4 * MIB))
+    reader.rate, before = 0, reader.now
+    with pytest.raises(Disconnected):
+        send(writer, bytes(MIB))
+    assert SEND_GRACE <= reader.now - before <= 2 * SEND_GRACE
+
+
+def test_no_more_is_handed_over_than_can_go_in_time_because_encrypted_it_counts_when_all_went(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    sizes: list[int] = []
+
+    class Line(socket.socket):
+        def send(self, data: Any, flags: int = 0) -> int:
+            sizes.append(len(data))
+            return len(data)
+
+    with Line(fileno=ends[0].detach()) as line:
+        assert written(PatientWriter(line), bytes(MIB)) == MIB
+    assert max(sizes) / SLOWEST < SEND_GRACE
+
+
+def test_who_was_given_up_stays_so(ends: tuple[socket.socket, socket.socket], reader: Reader) -> None:
+    writer = PatientWriter(ends[0])
+    with pytest.raises(Disconnected):
+        written(writer, bytes(MIB))
+    reader.take_rest()
+    with pytest.raises(Disconnected):
+        writer.write(b"there would be room now")
+
+
+def test_another_answer_has_a_time_of_its_own(
+    ends: tuple[socket.socket, socket.socket], reader: Reader
+) -> None:
+    writer = PatientWriter(ends[0])
+    for _ in range(2):
+        before = reader.now
+        with pytest.raises(Disconnected):
+            from_file(writer, bytes(MIB))
+        assert reader.now - before >= SEND_GRACE
+        writer.renew()

@@ -8,7 +8,8 @@ import shutil
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from cryptography.hazmat.primitives import serialization
 
 from nv2.errors import ConfigurationError
 from nv2.oci.digest import digest_of
+from nv2.server.listener import Listener
+from nv2.server.messages import Answer, Call, FileSlice, Respond
+from nv2.server.patience import PatientWriter
 from nv2.server.registry import RunningRegistry, serve
 from nv2.server.tls import ServerCertificate
 from tests.world.sockets import Identity, make_identity
@@ -174,3 +178,72 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(
     )
     with pytest.raises(ConfigurationError, match="the key has a passphrase"):
         ServerCertificate(identity.certificate, tmp_path / "locked.key")
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+@pytest.mark.parametrize("kind", ["blobs", "manifests"])
+def test_whoever_does_not_read_an_answer_keeps_no_thread_and_no_file(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch, encrypted: bool, kind: str
+) -> None:
+    monkeypatch.setattr("nv2.server.conversation.PatientWriter", partial(PatientWriter, grace=0.05))
+    certificate = ServerCertificate(identity.certificate, identity.key) if encrypted else None
+    content = b'{"a":"' + b"x" * 4_000_000 + b'"}'
+    done = threading.Event()
+    files: list[FileSlice] = []
+
+    def watch(call: Call, respond: Respond) -> Answer:
+        answer = respond(call)
+        if isinstance(answer.body, FileSlice):
+            files.append(answer.body)
+        return answer
+
+    with serve(tmp_path / "r", certificate=certificate, layers=(watch,)) as running:
+        monkeypatch.setattr(running._listener, "shutdown_request", ended(running._listener, done))
+        end = socket.socket()
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        end.settimeout(30)
+        end.connect(("127.0.0.1", running.port))
+        if encrypted:
+            context = ssl.create_default_context(cafile=identity.certificate)
+            end = context.wrap_socket(end, server_hostname="127.0.0.1")
+        with end:
+            way = "POST /v2/a/blobs/uploads/?digest=" if kind == "blobs" else "PUT /v2/a/manifests/"
+            length = f"Content-Length: {len(content)}\r\nContent-Type: a/b"
+            end.sendall(
+                f"{way}{digest_of(content)} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode() + content
+            )
+            assert end.recv(10_000).startswith(b"HTTP/1.1 201 ")
+            end.sendall(f"GET /v2/a/{kind}/{digest_of(content)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert done.wait(60)
+        assert [part.file.closed for part in files] == [True]
+
+
+def test_each_answer_of_a_connection_has_its_own_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[PatientWriter] = []
+
+    class Watched(PatientWriter):
+        def renew(self) -> None:
+            renewed.append(self)
+            super().renew()
+
+    monkeypatch.setattr("nv2.server.conversation.PatientWriter", Watched)
+    with serve(tmp_path / "r") as running:
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+        for _ in range(3):
+            connection.request("GET", "/v2/")
+            connection.getresponse().read()
+        connection.close()
+    assert (len(renewed), len(set(renewed))) == (3, 1)
+
+
+def ended(listener: Listener, done: threading.Event) -> Callable[[socket.socket], None]:
+    """The end of a conversation, which is told to `done`."""
+    end = listener.shutdown_request
+
+    def told(request: socket.socket) -> None:
+        end(request)
+        done.set()
+
+    return told
