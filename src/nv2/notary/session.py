@@ -101,7 +101,7 @@ class Session:
 
     def close(self) -> None:
         """Close the connections. A call that uses the session afterwards opens new ones."""
-        # After an interruption threads may be writing still; what they began goes with the session.
+        # After an interruption threads may be writing still; what they began ends with the session.
         for layout in self._written:
             layout.close()
         self.registries.close()

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -102,6 +103,17 @@ def _copied_or_not(here: Path) -> None:
     _layout_is_whole(here / "copy")
 
 
+def _archived_or_not(here: Path) -> None:
+    _signed_or_not(here)
+    archive = here / "copy.tar"
+    if archive.exists():
+        with tarfile.open(archive) as members:
+            members.extractall(here / "unpacked", filter="data")
+        _layout_is_whole(here / "unpacked")
+        assert json.loads((here / "unpacked/index.json").read_text())["manifests"]
+        shutil.rmtree(here / "unpacked")
+
+
 def _pair_or_nothing(here: Path) -> None:
     listed = here / "config/signingkeys.json"
     names = [key["name"] for key in json.loads(listed.read_text())["keys"]] if listed.exists() else []
@@ -160,6 +172,7 @@ COMMANDS = (
         "policy import", ("policy", "import", "--force", "policy.json"), _old_policy_or_new, _old_policy
     ),
     Interrupted("copy", ("copy", IMAGE, "layout:copy:v1"), _copied_or_not),
+    Interrupted("copy to an archive", ("copy", IMAGE, "layout:copy.tar:v1"), _archived_or_not),
 )
 
 

@@ -2,6 +2,7 @@
 
 What was written is in the archive after `finish`, which gives it its name in one step: whoever reads it before has the
 old one, whole. An archive cannot be changed in place without a moment in which it is broken, so what it had is copied.
+What an interrupted run had written already is gone on with (`tar_writer`).
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from nv2.content.interface import Opener
 from nv2.content.layout.archive import ArchiveFiles, Window, identity_of
 from nv2.content.layout.files import Files, failure, open_regular
 from nv2.content.layout.tar_writer import SMALL, GrowingTar
-from nv2.errors import EnvironmentFailure, NotFound
+from nv2.errors import ContentMismatch, EnvironmentFailure, InvalidReference, NotFound
+from nv2.oci.descriptor import Descriptor
+from nv2.oci.digest import parse_digest
+from nv2.oci.media_types import OCTET_STREAM
 
 
 class WritableArchive(Files):
@@ -36,7 +41,7 @@ class WritableArchive(Files):
         self._removed: set[str] = set()
         self._new: GrowingTar | None = None
         self._closed = False
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()  # as in `LayoutFiles`
 
     def open(self, relative: str) -> BinaryIO:
         """The file as a stream, as it was written last."""
@@ -83,6 +88,11 @@ class WritableArchive(Files):
         with self._refusals():
             self._begun().write(relative, chunks, size)
 
+    def go_on(self, relative: str, descriptor: Descriptor, source: Opener) -> bool:
+        """Complete what an interrupted run left of a blob; False if that is of no use."""
+        with self._refusals():
+            return self._begun().go_on(relative, descriptor, source)
+
     def remove(self, relative: str) -> None:
         """Leave the file out of the archive to be, unless it is written anew."""
         self._removed.add(relative)
@@ -118,14 +128,11 @@ class WritableArchive(Files):
             return
         with self._refusals():
             new = self._begun()
-            if new.has_gaps:
-                new = self._without_gaps(new)
             self._copy_old(new)
             for name, data in sorted(self._top.items(), key=lambda item: item[0] == "index.json"):
                 if name not in new.members:
                     new.write(name, [data])
-            new.finish(_mode(self.root))
-            os.replace(new.path, self.root)
+            new.finish(self.root, _mode(self.root))
             self._top, self._new = {}, None
             self._removed.clear()
             _sync_directory(os.path.dirname(self.root))
@@ -133,12 +140,12 @@ class WritableArchive(Files):
         self._begun_upon = self._old.identity if self._old else None
 
     def close(self) -> None:
-        """Write nothing more, and remove what is not finished, though other threads are at it."""
+        """Write nothing more, though other threads are at it. What is not finished stays for the next run, if it is much."""
         with self._guard:
             self._closed = True
             new, self._new = self._new, None
         if new is not None:
-            new.discard()
+            new.close()
 
     def _open_old(self) -> ArchiveFiles | None:
         return ArchiveFiles(self.root) if os.path.lexists(self.root) else None
@@ -149,29 +156,19 @@ class WritableArchive(Files):
             if self._closed:
                 raise InterruptedError(errno.EINTR, "interrupted")
             if self._new is None:
-                self._new = GrowingTar(os.path.dirname(self.root))
+                self._new = GrowingTar(self.root)
                 with contextlib.suppress(NotFound):
-                    self._new.write("oci-layout", [self.read("oci-layout", SMALL)])
+                    self._new.begin("oci-layout", self.read("oci-layout", SMALL))
             return self._new
 
     def _copy_old(self, new: GrowingTar) -> None:
         """What the archive had, but for what was written anew."""
         for name, member in self._old.members.items() if self._old else ():
-            if not (name in new.members or name in self._top or name in self._removed):
+            if name in new.members or name in self._top or name in self._removed:
+                continue
+            if not _is_left(new, name, member.size):
                 with self._old.open(name) as stream:  # type: ignore[union-attr]
                     new.write(name, _chunks(stream), member.size)
-
-    def _without_gaps(self, gapped: GrowingTar) -> GrowingTar:
-        """The same members in another archive. Rare: a large blob of one referrer was not what its manifest says."""
-        whole = GrowingTar(os.path.dirname(self.root))
-        try:
-            for name, member in gapped.members.items():
-                with Window(open_regular(gapped.path), member.offset, member.size) as stream:
-                    whole.write(name, _chunks(stream), member.size)
-        finally:
-            gapped.discard()
-            self._new = whole
-        return whole
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -181,6 +178,15 @@ class WritableArchive(Files):
             raise failure(e, self.root) from e
         except ValueError as e:  # the file was closed by `close`, in another thread
             raise failure(InterruptedError(errno.EINTR, "interrupted"), self.root) from e
+
+
+def _is_left(new: GrowingTar, name: str, size: int) -> bool:
+    """Whether an interrupted run copied the file to `new` already, and it is a blob that proves itself."""
+    try:
+        digest = parse_digest(name.removeprefix("blobs/").replace("/", ":", 1))
+        return new.go_on(name, Descriptor(OCTET_STREAM, digest, size), None)
+    except (InvalidReference, ContentMismatch):  # some algorithms cannot be computed here
+        return False
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

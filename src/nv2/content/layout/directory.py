@@ -61,7 +61,7 @@ class LayoutDirectory:
             self._changes.clear()
 
     def close(self) -> None:
-        """Write nothing more, and remove what is half-written."""
+        """Write nothing more; what is half-written goes, or waits for the next run."""
         self._files.close()
 
     def create(self) -> None:
@@ -157,11 +157,13 @@ class LayoutDirectory:
         """Store a blob; it is visible only whole and checked."""
         path, files = _path(descriptor.digest), self._files
         if descriptor.size > RESUMABLE and isinstance(files, LayoutFiles):
-            from nv2.content.layout.partial import write_on  # few blobs are large
+            from nv2.content.layout.partial import write_on as go_on  # few blobs are large
 
-            if write_on(files, path, descriptor, source):
-                return
-        files.write(path, checked(descriptor, source), descriptor.size)
+            done = go_on(files, path, descriptor, source)
+        else:
+            done = files.go_on(path, descriptor, source)
+        if not done:
+            files.write(path, checked(descriptor, source), descriptor.size)
 
     def remove(self, digest: Digest) -> None:
         """Remove the file of a blob, where there are files."""

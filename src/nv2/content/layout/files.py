@@ -9,9 +9,13 @@ import stat
 import threading
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from nv2.errors import BadAnswer, EnvironmentFailure, MalformedManifest, NotFound
+
+if TYPE_CHECKING:
+    from nv2.content.interface import Opener
+    from nv2.oci.descriptor import Descriptor
 
 # A named pipe would make a plain `open` wait for ever; some systems lack some of these flags.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -81,6 +85,13 @@ class Files(Protocol):
     def write(self, relative: str, chunks: Iterable[bytes], size: int | None = None) -> None:
         """Write the file, of `size` bytes if that is known, whole or not at all."""
 
+    def go_on(self, relative: str, descriptor: Descriptor, source: Opener) -> bool:  # noqa: ARG002
+        """Complete what an interrupted run left of a blob; False if there is nothing of use, or it is nobody's to go on with.
+
+        Raises `ContentMismatch`, and what reading `source` raises.
+        """
+        return False
+
     @abstractmethod
     def remove(self, relative: str) -> None:
         """Remove a file, if it is there."""
@@ -103,7 +114,7 @@ class Files(Protocol):
 
     @abstractmethod
     def close(self) -> None:
-        """Write nothing more, and remove what is half-written, though other threads are at it."""
+        """Write nothing more, though other threads are at it. What is half-written goes, or waits for the next run."""
 
     def read(self, relative: str, limit: int) -> bytes:
         """The whole file. Raises also `BadAnswer` if it has more than `limit` bytes."""

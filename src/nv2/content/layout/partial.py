@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Opener
+from nv2.content.layout.alone import open_alone, sweep
 from nv2.content.layout.files import UNFINISHED, LayoutFiles, failure
 from nv2.errors import ContentMismatch
 from nv2.oci.descriptor import Descriptor
@@ -24,13 +23,8 @@ from nv2.oci.digest import hasher
 if TYPE_CHECKING:
     import hashlib
 
-MAX_AGE = 7 * 24 * 3600
-"""Seconds after which what nobody went on with is removed."""
-
 CHUNK = 1024 * 1024
 """Bytes in memory at a time."""
-
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def partial_name(descriptor: Descriptor) -> str:
@@ -67,47 +61,16 @@ def write_on(files: LayoutFiles, relative: str, descriptor: Descriptor, source: 
     return True
 
 
-def sweep(root: str) -> None:
-    """Remove what writers left behind long ago; nothing about it is fatal."""
-    oldest = time.time() - MAX_AGE
-    with contextlib.suppress(OSError):
-        names = [name for name in os.listdir(root) if name.startswith(UNFINISHED)]
-        for path in (os.path.join(root, name) for name in names):
-            with contextlib.suppress(OSError):
-                found = os.stat(path, follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode) and found.st_mtime < oldest:
-                    os.unlink(path)
-
-
 @contextlib.contextmanager
 def _locked(files: LayoutFiles, path: str) -> Iterator[int | None]:
-    """The file, for us alone, made if it is not there; None if it is another's, or is no file."""
+    """The file, for us alone, as `open_alone` has it."""
+    with files.naming():
+        file = open_alone(path)
     try:
-        import fcntl
-    except ImportError:
-        yield None
-        return
-    try:
-        with files.naming():
-            file = os.open(path, _FLAGS, 0o666)
-    except OSError:  # writing it another way will say what is wrong, or nothing is
-        yield None
-        return
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = _is_plain(os.fstat(file), os.stat(path, follow_symlinks=False))
-        except OSError:  # locked, renamed meanwhile, or on a file system that knows no locks
-            ours = False
-        yield file if ours else None
+        yield file
     finally:
-        os.close(file)
-
-
-def _is_plain(opened: os.stat_result, there: os.stat_result) -> bool:
-    """Whether it is still the file of that name, and of no other name: the layout may come from a stranger."""
-    same = (opened.st_dev, opened.st_ino) == (there.st_dev, there.st_ino)
-    return same and stat.S_ISREG(opened.st_mode) and opened.st_nlink == 1
+        if file is not None:
+            os.close(file)
 
 
 def _whole(file: int, descriptor: Descriptor, source: Opener, go_on: Callable[[], object]) -> bool:

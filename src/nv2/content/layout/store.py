@@ -57,7 +57,7 @@ class LayoutStore:
         self._directory.finish()
 
     def close(self) -> None:
-        """Write nothing more, and remove what is half-written, though other threads are at it."""
+        """Write nothing more, though other threads are at it; what is half-written goes, or waits for the next run."""
         self._directory.close()
 
     def resolve(self, name: str) -> Descriptor:

@@ -40,7 +40,7 @@ class Member(NamedTuple):
     size: int
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
     """What one header says; `offset` is where its data begin."""
 
     name: bytes
@@ -62,7 +62,7 @@ def index_members(stream: BinaryIO, length: int, at: str, *, nothing_else: bool 
     devices; `BadAnswer` above the limits.
     """
     found: dict[str, Member] = {}
-    for header in _members(stream, length, at):
+    for header in headers_of(stream, length, at):
         name = _plain_name(header)
         if nothing_else and name and not _belongs(name):
             raise header.wrong(f"{quoted(name)} does not belong to an image layout")
@@ -80,7 +80,7 @@ def _belongs(name: str) -> bool:
     return name in ("oci-layout", "index.json", "blobs") or name.startswith("blobs/")
 
 
-def _members(stream: BinaryIO, length: int, at: str) -> Iterator[_Header]:
+def headers_of(stream: BinaryIO, length: int, at: str) -> Iterator[Header]:
     """Every header of a file, directory or link, with what the extensions before it say."""
     position, said = 0, dict[str, bytes]()
     for _ in range(MAX_HEADERS):
@@ -103,14 +103,14 @@ def _members(stream: BinaryIO, length: int, at: str) -> Iterator[_Header]:
     raise BadAnswer(f"the archive has more than {MAX_HEADERS} headers", at=at)
 
 
-def _header(stream: BinaryIO, position: int, length: int, at: str) -> _Header | None:
+def _header(stream: BinaryIO, position: int, length: int, at: str) -> Header | None:
     """The header at `position`, or None at the end mark: two blocks of zeros."""
-    block = _exactly(stream, position, BLOCK)
+    block = exactly(stream, position, BLOCK)
     at = f"{at}, byte {position}"
     if len(block) < BLOCK and position:
         raise MalformedManifest("the archive has no end mark: it may have been cut off", at=at)
     if block and not any(block):
-        if any(_exactly(stream, position + BLOCK, BLOCK)) or not position:
+        if any(exactly(stream, position + BLOCK, BLOCK)) or not position:
             raise MalformedManifest("a header is empty", at=at)
         return None
     plain = sum(block) - sum(block[_CHECKSUM]) + 8 * ord(" ")
@@ -119,7 +119,7 @@ def _header(stream: BinaryIO, position: int, length: int, at: str) -> _Header | 
     name, kind = _text(block[:100]), block[156:157]
     if block[257:265] == _POSIX and (prefix := _text(block[345:500])):
         name = prefix + b"/" + name
-    header = _Header(name, kind, _number(block[124:136], at), position + BLOCK, at)
+    header = Header(name, kind, _number(block[124:136], at), position + BLOCK, at)
     if kind in (*_NO_FILES, _DIRECTORY) and header.size:
         raise header.wrong("a link, device or directory with content")
     if header.offset + header.size > length and kind not in _REGULAR:
@@ -127,7 +127,7 @@ def _header(stream: BinaryIO, position: int, length: int, at: str) -> _Header | 
     return header
 
 
-def _extended(header: _Header, said: dict[str, bytes]) -> _Header:
+def _extended(header: Header, said: dict[str, bytes]) -> Header:
     """The header of a file with what stands in extensions in place of its own words."""
     if header.kind not in (*_REGULAR, *_NO_FILES, _DIRECTORY):
         raise header.wrong(f"a file of an unknown or sparse kind: {quoted(header.kind.decode('latin-1'))}")
@@ -143,11 +143,11 @@ def _extended(header: _Header, said: dict[str, bytes]) -> _Header:
     return header._replace(name=name, kind=_DIRECTORY if directory else header.kind)
 
 
-def _extension(stream: BinaryIO, header: _Header) -> dict[str, bytes]:
+def _extension(stream: BinaryIO, header: Header) -> dict[str, bytes]:
     """What an extension says of the next file: `path` and `size`."""
     if header.size > MAX_EXTENSION:
         raise BadAnswer(f"an extension of more than {MAX_EXTENSION} bytes", at=header.at)
-    data = _exactly(stream, header.offset, header.size)
+    data = exactly(stream, header.offset, header.size)
     if header.kind == _LONG_NAME:
         return {"path": _text(data)}
     records = dict(_records(data, header))
@@ -159,7 +159,7 @@ def _extension(stream: BinaryIO, header: _Header) -> dict[str, bytes]:
     return said
 
 
-def _records(data: bytes, header: _Header) -> Iterator[tuple[bytes, bytes]]:
+def _records(data: bytes, header: Header) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a pax extension (POSIX pax, "pax Extended Header")."""
     position = 0
     while position < len(data):
@@ -172,7 +172,7 @@ def _records(data: bytes, header: _Header) -> Iterator[tuple[bytes, bytes]]:
         position = end
 
 
-def _plain_name(header: _Header) -> str:
+def _plain_name(header: Header) -> str:
     """The name without what means nothing in it. Raises `MalformedManifest` for one that leads elsewhere."""
     name = header.name.decode("utf-8", "backslashreplace")
     parts = name.split("/")
@@ -197,7 +197,7 @@ def _text(field: bytes) -> bytes:
     return field.partition(b"\0")[0]
 
 
-def _exactly(stream: BinaryIO, position: int, count: int) -> bytes:
+def exactly(stream: BinaryIO, position: int, count: int) -> bytes:
     """`count` bytes, fewer only at the end of the archive."""
     stream.seek(position)
     data = bytearray()

@@ -207,7 +207,8 @@ class Pieces:
     def _ask(self, url: str) -> Response | None:
         """How far an upload is (distribution-spec, "GET <location>"); None if there is none any more.
 
-        Distribution 2.8 gives one up that was cut within a piece, and answers with 400 or 416.
+        Distribution 2.8 has the offset, signed, in the address of an upload. One that was cut within a piece has another
+        since, which no answer tells: GET, HEAD and PATCH all get 404, with that address and without.
         """
         response = self._send_to("GET", url, {})
         if 400 <= response.status < 500 and response.status not in _MEND:

@@ -70,13 +70,13 @@ def test_opening_reads_headers_and_no_content(
     attach_referrer(store, image)
     pack(directory, archive)
     read: list[int] = []
-    exactly = tar_index._exactly
+    exactly = tar_index.exactly
 
     def counted(stream: io.FileIO, position: int, count: int) -> bytes:
         read.append(count)
         return exactly(stream, position, count)
 
-    monkeypatch.setattr(tar_index, "_exactly", counted)
+    monkeypatch.setattr(tar_index, "exactly", counted)
     with_index = reopened(archive)
     assert sum(read) < 20_000
     read.clear()
