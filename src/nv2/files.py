@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -41,6 +42,12 @@ _REASONS: dict[int, tuple[str, str | None]] = {
     errno.ENAMETOOLONG: ("the name is too long", None),
     errno.EMFILE: ("too many open files", "raise the limit of open files (ulimit -n)"),
 }
+
+_beginning = threading.RLock()
+"""Held while a file is begun."""
+
+_unfinished: set[Path] = set()
+"""Files that are being written, by whichever thread."""
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 """What file systems without hard links answer to one."""
@@ -167,9 +174,7 @@ def _write(
     temporary = directory / f".nv2-{os.urandom(8).hex()}.tmp"
     # Twice: an interruption that comes while the first one removes the file leaves it to the second.
     with _gone_afterwards(temporary), _gone_afterwards(temporary):
-        with open(
-            temporary, "xb", opener=lambda name, flags: os.open(name, flags | _NO_SURPRISE, mode)
-        ) as file:
+        with _begun(temporary, mode) as file:
             file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
             if durable:
@@ -184,12 +189,30 @@ def _write(
         sync_directory(path.parent)
 
 
+def _begun(path: Path, mode: int) -> BinaryIO:
+    with _beginning:
+        _unfinished.add(path)
+        return open(path, "xb", opener=lambda name, flags: os.open(name, flags | _NO_SURPRISE, mode))
+
+
 @contextlib.contextmanager
 def _gone_afterwards(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
         with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        _unfinished.discard(path)
+
+
+def leave_nothing_unfinished() -> None:
+    """Remove what threads are writing that come to no end, because the process ends; to be called just before.
+
+    Whoever begins another file afterwards waits for ever.
+    """
+    _beginning.acquire()
+    for path in list(_unfinished):
+        with contextlib.suppress(OSError):
             path.unlink()
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.faults.test_registry import (
     check_nothing_is_half_written,
     check_nothing_is_lost,
     contents,
+    push,
     setting,
 )
 from tests.unit.cli.test_interruption import environment, nothing_unfinished
@@ -77,3 +79,24 @@ def test_a_signal_at_any_request_loses_nothing_and_leaves_nothing_half_written(
     again = setting.run(words)
     assert again.code == 0, again.err
     check_nothing_is_half_written(wire.registry)
+
+
+SLOW_DISK = "import os, time; os.fsync = lambda _: time.sleep(1000); from nv2.cli.__main__ import run; run()"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_threads_were_writing_on_a_slow_disk_goes_with_the_process(
+    setting: Setting, number: signal.Signals
+) -> None:
+    here, other = setting.line.directory, push(setting.repository, "other")
+    words = [*SIGN.split()[:-1], setting.image, f"{setting.wire.address}/app@{other}"]
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_DISK, *words], cwd=here, env=environment(here), stderr=subprocess.PIPE
+    ) as process:
+        while not [path for path in here.rglob(".nv2-*") if path.exists()]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        said = process.communicate(timeout=120)[1]
+    assert process.returncode == 128 + number, said
+    nothing_unfinished(here)

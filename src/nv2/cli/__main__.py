@@ -39,6 +39,8 @@ def run() -> NoReturn:
         code = BROKEN_PIPE
     except OSError as e:
         code = _cannot_print(e)
+    if files := sys.modules.get("nv2.files"):
+        files.leave_nothing_unfinished()  # threads that nobody waits for end here, too
     os._exit(of_program(code, program))
 
 
