@@ -35,6 +35,7 @@ _FIELDS = ("capabilities", "ca", "client", "skip_verify", "header", "override_pa
 _CAPABILITIES = frozenset({"pull", "resolve", "push", "referrers"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[\t -~]*", re.ASCII)
+_HOST = re.compile(r"(?:[\w-][\w.-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?", re.ASCII)
 _OWN_HEADERS = re.compile(
     r"accept(-encoding)?|connection|content-(length|range|type)|expect|host|if-(none-)?match|keep-alive"
     r"|proxy-(authorization|connection)|range|te|trailer|transfer-encoding|upgrade",
@@ -155,11 +156,12 @@ def _addresses(fields: Fields, url: str) -> tuple[str, str]:
     text = (url if "://" in url else f"https://{url}").rstrip("/")
     try:
         parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+        good = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc) and parts.port != 0
     except ValueError:
         good = False
     if not good or not text.isascii() or not text.isprintable() or set("@?#\\ ") & set(text):
         raise fields.error(f"not an address: {text!r}", at=fields.place("server"), hint="https://host[:port]")
+    text = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the scheme in lower case
     if fields.get("override_path", bool):
         return text.removesuffix("/v2"), text
     base = text.removesuffix("/v2")

@@ -63,6 +63,11 @@ def test_who_is_not_said_to_resolve_tags_does_not() -> None:
     assert two.capabilities == three.capabilities == frozenset({"pull"})
 
 
+def test_a_scheme_may_be_in_capitals() -> None:
+    (mirror,) = parsed('[host."HTTP://m.test/Path"]').mirrors
+    assert (mirror.base, mirror.root) == ("http://m.test/Path", "http://m.test/Path/v2")
+
+
 # fmt: off
 BAD = {
     "no TOML":           ("[host", "not TOML"),
@@ -82,8 +87,12 @@ BAD = {
     "a query":           ('[host."https://m.test/?a"]', "not an address"),
     "no ASCII":          ('[host."https://m.test/\\u00e4"]', "not an address"),
     "a control":         ('[host."https://m.test/\\u0007"]', "not an address"),
+    "a tab":             ('[host."https://m.te\\tst"]', "not an address"),
     "a space":           ('[host."https://m.test/a b"]', "not an address"),
     "no host":           ('[host."https://"]', "not an address"),
+    "no name of a host": ('[host."https://{m.test:5000"]', "not an address"),
+    "a port of none":    ('[host."https://m.test:0"]', "not an address"),
+    "a backslash":       ("[host.'https://m.test/\\\\n.test']", "not an address"),
     "a port":            ('[host."https://m.test:x"]', "not an address"),
     "an empty address":  ('[host.""]', "empty"),
     "two clients":       ('[host."m.test"]\nclient = ["a.pem", "b.pem"]', "not one client"),
