@@ -116,7 +116,7 @@ def body_of(stream: Stream, lengths: list[str], codings: list[str]) -> Body:
     if codings:
         if lengths:
             raise BadMessage(400, "both a content length and a transfer encoding")
-        if [coding.strip().lower() for coding in codings] != ["chunked"]:
+        if [coding.strip(" \t").lower() for coding in codings] != ["chunked"]:
             raise BadMessage(501, "the only known transfer encoding is chunked")
         return ChunkedBody(stream)
     if not lengths:

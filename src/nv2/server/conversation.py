@@ -31,21 +31,26 @@ MAX_FIELDS = 256
 MAX_NAME = 256
 """Characters of what a client calls itself that are logged; docker says 250."""
 
+MAX_TARGET = 2048
+"""Characters of path and query that are logged: no path that exists is longer, and strangers fill no disk with lines of 64 KiB."""
+
 ONCE = ("Host", "Authorization")
 """Fields of which a second one would be read by some and not by others."""
 
 
 class StrictLines(io.BufferedReader):
-    """Reads lines that everybody reads alike: no CR or NUL within, none that goes on in the next (RFC 9112, 2.2 and 5.2).
+    """Reads lines that everybody reads alike: they end with CR LF, neither CR nor NUL is within, none goes on in the next
+    (RFC 9112, 2.2 and 5.2).
 
-    The standard library takes a lone CR for the end of a field, so what a proxy let through as one could be two.
+    The standard library takes a lone CR or LF for the end of a field, so what a proxy let through as one could be two.
     """
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """As any stream does. Raises `BadMessage`."""
         line = super().readline(size)
         within = line.removesuffix(b"\n").removesuffix(b"\r")
-        if b"\r" in within or b"\0" in within or line[:1] in (b" ", b"\t"):
+        alone = line.endswith(b"\n") and not line.endswith(b"\r\n")
+        if alone or b"\r" in within or b"\0" in within or line[:1] in (b" ", b"\t"):
             raise BadMessage(400, "a line that cannot be read")
         return line
 
@@ -58,6 +63,7 @@ class Conversation(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024  # the head and a small body leave in one write
     server: Listener
+    raw_requestline: bytes
     _awaits_leave = False
 
     def setup(self) -> None:
@@ -94,6 +100,10 @@ class Conversation(BaseHTTPRequestHandler):
     def parse_request(self) -> bool:
         self.server.connections.work(self.connection)
         self._reader.begun = self._reader.begun or time.monotonic()  # it may have come with the one before
+        words = self.raw_requestline.decode("latin-1").rstrip("\r\n")
+        if words.split(" ") != words.split() and words:
+            # The standard library separates words by whatever is a space anywhere, proxies by one of ASCII.
+            raise BadMessage(400, "a request line that cannot be read")
         return super().parse_request()
 
     def handle_expect_100(self) -> bool:
@@ -131,9 +141,17 @@ class Conversation(BaseHTTPRequestHandler):
         body = body_of(
             self.rfile,
             self.headers.get_all("Content-Length", []),
-            self.headers.get_all("Transfer-Encoding", []),
+            self._codings(),
         )
         return AwaitedBody(body, self._proceed) if self._awaits_leave and body.size != 0 else body
+
+    def _codings(self) -> list[str]:
+        found: list[str] = self.headers.get_all("Transfer-Encoding", [])
+        if found and self.request_version != "HTTP/1.1":
+            raise BadMessage(
+                400, "a transfer encoding, which HTTP/1.0 does not know"
+            )  # RFC 9112, section 6.1
+        return found
 
     def _proceed(self) -> None:
         self.send_response_only(100)
@@ -166,8 +184,8 @@ class Conversation(BaseHTTPRequestHandler):
     def _served(self, answer: Answer) -> Served:
         agent = str(self.headers.get("User-Agent", ""))
         return Served(
-            method=_shown(self.command),
-            target=_shown(self.path),
+            method=_shown(self.command[:MAX_NAME]),
+            target=_shown(self.path[:MAX_TARGET]),
             status=answer.status,
             peer=str(self.client_address[0]),
             user=answer.user,

@@ -172,6 +172,19 @@ def test_an_old_client_is_answered_and_the_connection_ends(wire: socket.socket) 
         (b"GET /v2/ HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400),
         (b"GET /v2/ HTTP/1.1\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n", 400),
         (b"GET /v2/ HTTP/1.1\r\n" + (b"A: " + b"a" * 30_000 + b"\r\n") * 10 + b"\r\n", 431),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 501),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\xa0\r\n\r\n0\r\n\r\n", 501),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\n\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nA: b\nHost: x\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nA: b\r\n\n", 400),
+        (b"GET\x0b/v2/ HTTP/1.1\r\n\r\n", 400),
+        (b"GET /v2/\xa0HTTP/1.1\r\n\r\n", 400),
+        (b"GET /v2/x/tags/list\x85 HTTP/1.1\r\n\r\n", 400),
+        (b"GET  /v2/ HTTP/1.1\r\n\r\n", 400),
         (b"GET * HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
         (b"GET http://elsewhere/v2/ HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
         (b"GET /v2/../../etc/passwd HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
@@ -353,6 +366,19 @@ def test_each_request_is_a_line_in_the_log_without_control_characters(tmp_path: 
         wire.sendall(b"GET /v2/\x1b[31m HTTP/1.1\r\nConnection: close\r\n\r\n")
         everything(wire)
     assert lines == [r"GET /v2/\x1b[31m 404"]
+
+
+def test_a_line_in_the_log_has_its_limit_whatever_is_asked(tmp_path: Path) -> None:
+    served: list[Served] = []
+    with serve(tmp_path / "registry", observers=(served.append,)) as running:
+        for request_ in (b"GET /v2/" + b"a" * 60_000, b"B" * 60_000 + b" /v2/"):
+            with socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire:
+                wire.sendall(
+                    request_ + b" HTTP/1.1\r\nUser-Agent: " + b"c" * 60_000 + b"\r\nConnection: close\r\n\r\n"
+                )
+                everything(wire)
+    assert [line.status for line in served] == [414, 501]
+    assert all(len(line.method) + len(line.target) + len(line.agent) < 4096 for line in served)
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ def test_a_sized_body_that_breaks_off_is_not_complete() -> None:
         ([], ["gzip, chunked"], 501),
         ([], ["chunked", "chunked"], 501),
         ([], ["identity"], 501),
+        ([], ["\x0bchunked"], 501),
+        ([], ["chunked\xa0"], 501),
+        ([], ["\x85chunked"], 501),
     ],
 )
 def test_ambiguous_lengths_are_refused(lengths: list[str], codings: list[str], status: int) -> None:
