@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from nv2.notary import plugins as notary_plugins
-from nv2.programs import run
 from nv2.programs.contract import Command
 from nv2.programs.plugins import calls
 from tests.hostile.machine import BUILD, STRANGER, Attack, Machine, check, check_ended
@@ -74,7 +73,6 @@ def test_with_a_plugin_that_misbehaves_nothing_is_pushed(
 ) -> None:
     if "hang" in attack.name or "errors" in attack.name:
         monkeypatch.setitem(calls._TIMEOUTS, Command.GENERATE_SIGNATURE, 0.5)
-    monkeypatch.setattr(run, "_END", 0.5)
     before = len(machine.repository.manifests)
     ended = check(machine, attack)
     assert len(machine.repository.manifests) == before
