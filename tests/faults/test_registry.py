@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from nv2.transport.connections import Connection
 from nv2.transport.http import HttpTransport
+from nv2.transport.interface import Request
 from tests.faults.state import UNDECIDED, State, files
 from tests.unit.cli.command_line import CommandLine, Ended
 from tests.world.images import image
@@ -58,35 +61,36 @@ def push(repository: Repository, text: str, tag: str | None = None) -> str:
 
 
 def contents(registry: Registry) -> dict[str, Any]:
-    return {
-        name: (dict(r.tags), dict(r.manifests), dict(r.blobs)) for name, r in registry.repositories.items()
-    }
+    with registry.lock:  # somebody who was interrupted may have asked for something just now
+        return {
+            name: (dict(r.tags), dict(r.manifests), dict(r.blobs))
+            for name, r in registry.repositories.items()
+        }
 
 
 def check_nothing_is_lost(before: dict[str, Any], registry: Registry) -> None:
     """All content is there, tags say what they said, and the list has at least the entries that it had."""
+    after = contents(registry)
     for name, (tags, manifests, blobs) in before.items():
-        now = registry.repository(name)
+        tags_now, manifests_now, blobs_now = after[name]
         lists = {digest for tag, digest in tags.items() if tag.startswith("sha256-")}
-        assert manifests.keys() - lists <= now.manifests.keys() and blobs.items() <= now.blobs.items()
+        assert manifests.keys() - lists <= manifests_now.keys() and blobs.items() <= blobs_now.items()
         for tag, digest in tags.items():
             if tag.startswith("sha256-"):
-                assert listed(manifests[digest]) <= listed(now.manifests[now.tags[tag]])
+                assert listed(manifests[digest]) <= listed(manifests_now[tags_now[tag]])
             else:
-                assert now.tags[tag] == digest
+                assert tags_now[tag] == digest
 
 
 def check_nothing_is_half_written(registry: Registry) -> None:
     """Whatever a tag leads to is there, down to the last blob."""
-    for repository in registry.repositories.values():
-        for digest in repository.tags.values():
-            document = json.loads(repository.manifests[digest][1])
+    for tags, manifests, blobs in contents(registry).values():
+        for digest in tags.values():
+            document = json.loads(manifests[digest][1])
             for entry in document.get("manifests", [document]):
-                manifest = (
-                    json.loads(repository.manifests[entry["digest"]][1]) if "digest" in entry else entry
-                )
+                manifest = json.loads(manifests[entry["digest"]][1]) if "digest" in entry else entry
                 for part in (manifest["config"], *manifest["layers"]):
-                    assert part["digest"] in repository.blobs
+                    assert part["digest"] in blobs
 
 
 KEPT = "cache/nv2/content/"
@@ -193,12 +197,28 @@ WRITING = (
 # fmt: on
 
 
+def hurry(meanwhile: pytest.MonkeyPatch, fault: Fault) -> None:
+    """Whoever asks what is struck waits for a moment only; all others as long as they would, for the machine may be busy."""
+    here, ask, patience = threading.local(), HttpTransport._ask, Connection._patience
+
+    def asked(transport: HttpTransport, connection: Any, address: Any, request: Request, job: Any) -> Any:
+        here.struck = request.method == fault.method and fault.part in request.url
+        return ask(transport, connection, address, request, job)
+
+    meanwhile.setattr(HttpTransport, "_ask", asked)
+    meanwhile.setattr(
+        Connection,
+        "_patience",
+        lambda connection: 0.2 if getattr(here, "struck", False) else patience(connection),
+    )
+
+
 def struck(setting: Setting, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the command under the fault, and once more when it is over."""
     setting.wire.strike(fault.method, fault.part, fault.how)
     with monkeypatch.context() as meanwhile:
         if fault.how is stalled:
-            meanwhile.setattr("nv2.transport.connections.READ_TIMEOUT", 0.2)
+            hurry(meanwhile, fault)
         ended = setting.run(fault.words)
     assert (ended.code, fault.says in ended.err) == (fault.code, True), ended.err
     assert "Traceback" not in ended.err and "Successfully" not in ("" if fault.code == 0 else ended.out)

@@ -90,7 +90,8 @@ class Registry:
         """Where the first piece of an upload ended, by the upload's address."""
         self.requests: list[Request] = []
         self._rules: list[_Rule] = []
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held while a request is answered."""
 
     def repository(self, name: str) -> Repository:
         """The repository `name`, made if it is not there."""
@@ -129,7 +130,7 @@ class Registry:
         self._rules.append(_Rule(method, part, act))
 
     def __call__(self, request: Request) -> Response:
-        with self._lock:
+        with self.lock:
             self.requests.append(request)
             rule = next(
                 (r for r in self._rules if r.method == request.method and r.part in request.url), None
