@@ -21,8 +21,8 @@ from tests.world.sockets import reserved_port
 
 T = TypeVar("T")
 
-READY_WITHIN = 30.0
-"""Seconds; a registry needs 0.1, but the machine may be busy."""
+READY_WITHIN = 120.0
+"""Seconds; a registry needs 0.1, the daemon of Docker a few, and the machine may be busy."""
 
 STEP = 0.02
 """Seconds between two looks at a program that is starting."""
