@@ -114,6 +114,8 @@ def _put_manifest(registry: Registry, call: Call) -> Response:
         else:
             call.repository.tags[call.target] = digest
     headers = {"Location": f"/v2/{call.name}/manifests/{digest}", "Docker-Content-Digest": digest}
+    if "no_digest_header" in registry.quirks:
+        del headers["Docker-Content-Digest"]
     subject = document.get("subject")
     if subject and (registry.referrers_api or "subject_without_api" in registry.quirks):
         headers["OCI-Subject"] = subject["digest"]

@@ -140,6 +140,13 @@ class Mounter(Protocol):
         """Whether the blob is here now without having been sent; `source` is the other store."""
 
 
+class TaggingPusher(Protocol):
+    """An optional power: store a manifest and name it in one step."""
+
+    def push_tagged(self, descriptor: Descriptor, source: Opener, tag: str) -> None:
+        """`push` of a manifest, and `tag`. Whoever resolves the tag finds the manifest whole."""
+
+
 class Forerunner(Protocol):
     """An optional power: ask early, where answers are long under way."""
 
@@ -206,6 +213,11 @@ class Warner(Protocol):
 def can_mount(store: object) -> TypeGuard[Mounter]:
     """Whether `store` has the power of a `Mounter`."""
     return hasattr(store, "mount")
+
+
+def can_push_tagged(store: object) -> TypeGuard[TaggingPusher]:
+    """Whether `store` has the power of a `TaggingPusher`."""
+    return hasattr(store, "push_tagged")
 
 
 def can_ask_ahead(store: object) -> TypeGuard[Forerunner]:

@@ -1,7 +1,8 @@
 """Copying an artifact with everything that belongs to it, byte for byte, so that nobody sees a part of it.
 
 Order: blobs, then manifests, each after its children and after its subject, then the lists of referrers (one
-write per subject), the tag last: whoever resolves the tag finds the signatures too. Whatever is interrupted can be
+write per subject), the tag last (with the artifact's own manifest, if nothing comes after that): whoever resolves the
+tag finds the signatures too. Whatever is interrupted can be
 run again: what is there is skipped, but for listed signatures never taken as a sign that its parts are there as well.
 """
 
@@ -87,7 +88,8 @@ class _Run:
             self._ledger.leave(*item)
         if not closure.nodes:
             return root
-        Work(self._source, self._destination, closure, self._execute, presence, self._ledger).do()
+        last = tag if on_arrival is None and self._is_last(closure) else None
+        Work(self._source, self._destination, closure, self._execute, presence, self._ledger, tag=last).do()
         self._copy_attachments(closure, level + 1)
         if on_arrival is not None:
             on_arrival(root)
@@ -95,6 +97,10 @@ class _Run:
             with blaming(DESTINATION, root.digest):
                 self._destination.tag(root, tag)
         return root
+
+    def _is_last(self, closure: Closure) -> bool:
+        """Whether the tag alone comes after the root's manifest: neither a list of referrers nor an attachment."""
+        return not self._named and all(node.manifest.subject is None for node in closure.nodes.values())
 
     def _copy_attachments(self, closure: Closure, level: int) -> None:
         """What cosign attached: under tags made of the digests of `closure`."""

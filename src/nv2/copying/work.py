@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from nv2.blame import DESTINATION, SOURCE, blaming, note
 from nv2.closure import UNUSABLE, Closure, Execute, Node, is_foreign
-from nv2.content.interface import Source, Store, can_mount, opener
+from nv2.content.interface import Source, Store, can_mount, can_push_tagged, opener
 from nv2.copying.presence import Key, Presence, key_of
 from nv2.copying.results import OTHER_TYPE, SUBJECT, Ledger, Outcome
 from nv2.copying.watched_stream import WatchedStream
@@ -31,13 +31,17 @@ class Work:
         presence: Presence,
         ledger: Ledger,
         there: Set[Digest] = frozenset(),
+        *,
+        tag: str | None = None,
     ) -> None:
+        """`there` is left alone. `tag` may name the root as soon as it arrives, because nothing comes after it."""
         self._source = source
         self._destination = destination
         self._closure = closure
         self._execute = execute
         self._presence = presence
         self._there = there
+        self._tag = tag
         self._sent: set[Key] = set()
         self._dropped: set[Digest] = set()
         self.ledger = ledger
@@ -161,12 +165,21 @@ class Work:
 
     def _send_manifest(self, node: Node) -> Outcome:
         try:
-            self._destination.push(node.descriptor, opener(node.data))
+            self._push(node)
         except (BadAnswer, NotFound) as e:
             if not (_misses_parts(e) and self._send_again(node)):
                 raise
-            self._destination.push(node.descriptor, opener(node.data))
+            self._push(node)
         return Outcome.COPIED
+
+    def _push(self, node: Node) -> None:
+        """Send a manifest, the root together with its tag: for each of the two, a registry looks for all blobs."""
+        is_root = node.descriptor.digest == self._closure.root.digest
+        if self._tag is not None and is_root and can_push_tagged(self._destination):
+            self._destination.push_tagged(node.descriptor, opener(node.data), self._tag)
+            self._presence.tagged = True
+        else:
+            self._destination.push(node.descriptor, opener(node.data))
 
     def _has(self, node: Node) -> bool:
         """Whether the destination has the manifest. It has not, if just now a blob of it was missing."""

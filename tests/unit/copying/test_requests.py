@@ -40,7 +40,8 @@ def test_many_signatures_take_three_requests_each_at_a_registry_without_the_refe
     _sign_often(pair, _push_real_image(pair))
     result = copy(pair.source(), pair.destination(), "v1", "v1")
     assert (len(result.copied), result.problems) == (2 * N + 4, ())
-    assert len(pair.there.requests) - _requests_of_the_image_alone() <= 3 * N + 6
+    # One more for the image: its tag is written by itself, after the signatures.
+    assert len(pair.there.requests) - _requests_of_the_image_alone() <= 3 * N + 7
     assert len(pair.there.asked("PUT", "/manifests/sha256-")) == 1
 
 
@@ -62,6 +63,47 @@ def test_an_unchanged_copy_takes_ten_requests_however_many_layers_there_are(sign
     pair.forget()
     assert copy(pair.source(), pair.destination(), "v1", "v1").copied == ()
     assert pair.asked <= 10
+
+
+def test_an_image_to_which_nothing_refers_arrives_together_with_its_tag() -> None:
+    pair = Pair()
+    image = _push_real_image(pair)
+    copy(pair.source(), pair.destination(), "v1", "v2")
+    assert [request.url.rpartition("/")[2] for request in pair.there.asked("PUT", "/manifests/")] == ["v2"]
+    assert pair.destination().resolve("v2")[:3] == image[:3]
+
+
+def test_an_image_that_is_signed_arrives_before_its_signatures_and_its_tag_after_them() -> None:
+    pair = Pair(referrers_api=True)
+    image = push_signed(pair.source(), 1)
+    (signature,) = pair.source().referrers(image).descriptors
+    pair.forget()
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    put = [request.url.rpartition("/")[2] for request in pair.there.asked("PUT", "/manifests/")]
+    assert put == [image.digest, signature.digest, "v1"]
+
+
+def test_an_image_that_is_signed_on_arrival_is_tagged_after_that() -> None:
+    pair = Pair()
+    _push_real_image(pair)
+    tags: list[object] = []
+    copy(
+        pair.source(),
+        pair.destination(),
+        "v1",
+        "v1",
+        on_arrival=lambda _: tags.append(dict(pair.there.repository("app").tags)),
+    )
+    assert tags == [{}]
+    assert "v1" in pair.there.repository("app").tags
+
+
+def test_a_manifest_of_which_the_registry_says_no_digest_is_sent_under_its_own_too() -> None:
+    pair = Pair("no_digest_header")
+    image = _push_real_image(pair)
+    copy(pair.source(), pair.destination(), "v1", "v1")
+    put = [request.url.rpartition("/")[2] for request in pair.there.asked("PUT", "/manifests/")]
+    assert put == ["v1", image.digest]
 
 
 def test_an_image_that_was_left_out_of_an_index_comes_along_though_the_tag_names_the_index() -> None:

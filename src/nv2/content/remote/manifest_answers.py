@@ -40,8 +40,12 @@ def _header_digest(response: Response, at: str) -> Digest | None:
     return digest if is_computable(digest) else None
 
 
-def check_pushed(response: Response, descriptor: Descriptor, at: str) -> None:
-    """Raise `ContentMismatch` if the registry stored a manifest under another digest of the same algorithm."""
+def check_pushed(response: Response, descriptor: Descriptor, at: str) -> bool:
+    """Whether the registry says that it stored a manifest under its digest.
+
+    Raises `ContentMismatch` if it says that it is another one of the same algorithm.
+    """
     said = _header_digest(response, at)
     if said and algorithm_of(said) == algorithm_of(descriptor.digest) and said != descriptor.digest:
         raise ContentMismatch(f"the registry stored it as {said}", at=descriptor.digest)
+    return said == descriptor.digest

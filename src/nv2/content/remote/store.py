@@ -169,6 +169,10 @@ class RemoteStore:
         """Store a blob or a manifest under its digest. See `Pusher.push`."""
         self._writing().push(descriptor, source)
 
+    def push_tagged(self, descriptor: Descriptor, source: Opener, tag: str) -> None:
+        """Store a manifest and let `tag` name it, mostly in one request. See `TaggingPusher.push_tagged`."""
+        self._writing().push_tagged(descriptor, source, tag)
+
     def provide(self, descriptor: Descriptor, source: Opener, subject: Descriptor) -> Callable[[], object]:
         """See to it that the registry has a blob that many manifests name. See `Pusher.provide`."""
         return self._writing().provide(descriptor, source, subject)

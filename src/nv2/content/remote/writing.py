@@ -17,9 +17,12 @@ from nv2.content.remote.shared_blobs import NOBODY, SharedBlobs
 from nv2.content.remote.uploads import Uploads
 from nv2.errors import InvalidReference
 from nv2.oci.descriptor import Descriptor
-from nv2.oci.digest import Digest
+from nv2.oci.digest import Digest, algorithm_of
 from nv2.oci.manifest import MAX_MANIFEST, is_manifest
 from nv2.oci.reference import EXPECTED, is_tag
+
+CANONICAL = "sha256"
+"""The algorithm of the digests that registries compute themselves."""
 
 
 class Writing:
@@ -46,12 +49,21 @@ class Writing:
         if not is_manifest(descriptor.media_type):
             self._uploads.push(descriptor, source)
             return
-        check_size(descriptor, MAX_MANIFEST)
-        with source() as stream:
-            data = stream.read(descriptor.size + 1)
-        descriptor.check(data)
-        self._put_manifest(descriptor, data, descriptor.digest)
-        self._manifests.keep(descriptor, data)
+        self._put_manifest(descriptor, _whole(descriptor, source), descriptor.digest)
+
+    def push_tagged(self, descriptor: Descriptor, source: Opener, tag: str) -> None:
+        """Store a manifest and let `tag` name it. Raises as `tag`. See `TaggingPusher.push_tagged`.
+
+        What the registry does not vouch for, by the digest in its answer, is sent under its digest as well.
+        """
+        _check_tag(tag, self._endpoint.name)
+        data = _whole(descriptor, source)
+        # What comes under a tag is stored under sha256.
+        if algorithm_of(descriptor.digest) != CANONICAL:
+            self._put_manifest(descriptor, data, descriptor.digest)
+            self._put_manifest(descriptor, data, tag)
+        elif not self._put_manifest(descriptor, data, tag):
+            self._put_manifest(descriptor, data, descriptor.digest)
 
     def provide(self, descriptor: Descriptor, source: Opener, subject: Descriptor) -> Callable[[], object]:
         """See to it that the registry has a blob that many manifests name. See `Pusher.provide`."""
@@ -63,11 +75,11 @@ class Writing:
 
     def tag(self, descriptor: Descriptor, tag: str) -> None:
         """Let `tag` name a manifest of the repository. Raises `InvalidReference`, and what a push raises."""
-        if not is_tag(tag):
-            raise InvalidReference(f"invalid tag {tag!r}", at=self._endpoint.name, hint=EXPECTED)
+        _check_tag(tag, self._endpoint.name)
         self._put_manifest(descriptor, self._fetch(descriptor, MAX_MANIFEST), tag)
 
-    def _put_manifest(self, descriptor: Descriptor, data: bytes, name: str) -> None:
+    def _put_manifest(self, descriptor: Descriptor, data: bytes, name: str) -> bool:
+        """Whether the registry says that it stored it under its digest."""
         headers = {"Content-Type": descriptor.media_type}
         request = self._endpoint.request(
             "PUT", f"manifests/{name}", headers, body=opener(data), body_size=len(data)
@@ -85,8 +97,10 @@ class Writing:
         if response.status != 201:
             raise self._endpoint.failure(response, f"manifest {name}")
         response.discard()
-        check_pushed(response, descriptor, self._endpoint.name)
+        is_sure = check_pushed(response, descriptor, self._endpoint.name)
         self._pushed[descriptor.digest] = response.headers.get("oci-subject", "").strip()
+        self._manifests.keep(descriptor, data)
+        return is_sure
 
     def was_noted(self, manifest: Descriptor, subject: Descriptor) -> bool:
         """Whether the registry noted, when it was sent `manifest`, that it refers to `subject`; so too if it was sent none."""
@@ -133,3 +147,17 @@ class Writing:
         from nv2.content.remote.removal import detach_by_tag
 
         return detach_by_tag(self._writer, subject, digests)
+
+
+def _check_tag(tag: str, at: str) -> None:
+    if not is_tag(tag):
+        raise InvalidReference(f"invalid tag {tag!r}", at=at, hint=EXPECTED)
+
+
+def _whole(descriptor: Descriptor, source: Opener) -> bytes:
+    """The manifest, checked. Raises `BadAnswer`, `ContentMismatch`, and what reading raises."""
+    check_size(descriptor, MAX_MANIFEST)
+    with source() as stream:
+        data = stream.read(descriptor.size + 1)
+    descriptor.check(data)
+    return data
