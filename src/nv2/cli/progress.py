@@ -52,7 +52,7 @@ class _Sample(NamedTuple):
 class Progress:
     """Hears what a copy does, in whatever thread, and shows it by `show`. Close it at the end.
 
-    `clear` takes the line away that `show` wrote last, where lines can be taken away.
+    `clear` takes the line away that `show` wrote last, where lines can be taken away. Of several `artifacts` each is a `part`.
     """
 
     def __init__(
@@ -61,18 +61,48 @@ class Progress:
         show: Callable[[str], object],
         clear: Callable[[], object],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        artifacts: int = 1,
     ) -> None:
         self._medium = medium
         self._show = show
         self._clear = clear
         self._clock = clock
-        self._lock = threading.Lock()
+        # An interruption just as `aside` is entered holds it until the traceback goes: `close` must not wait for that.
+        self._lock = threading.RLock()
         self._began = clock()
         self._shown = self._began + AFTER - medium.pause
         self._pieces = self._all_pieces = 0
         self._spared = self._moved = self._size = 0
         self._samples = [_Sample(self._began, 0)]
         self._ended = False
+        self._artifacts = artifacts
+        self._known = self._over = 0
+
+    @contextmanager
+    def part(self) -> Iterator[_Part]:
+        """One of several artifacts. What was expected of it and not done by its end is expected no longer."""
+        part = _Part(self)
+        try:
+            yield part
+        finally:
+            part.learn()
+            with self._lock:
+                self._over += 1
+                self._all_pieces -= part.pieces
+                self._size -= part.size
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Show nothing while something else is printed."""
+        with self._lock:
+            self._clear()
+            yield
+
+    def learn(self) -> None:
+        """The size of one more artifact is known."""
+        with self._lock:
+            self._known += 1
 
     def expect(self, pieces: int, size: int) -> None:
         """So many more pieces, of so many bytes all together, will be done."""
@@ -113,18 +143,57 @@ class Progress:
 
     def _line(self, rate: float) -> str:
         arrived = min(self._moved + self._spared, self._size)
-        said = [
+        said = [f"{self._over} of {self._artifacts} artifacts"] if self._artifacts > 1 else []
+        said += [
             f"{self._pieces} of {self._all_pieces} pieces",
             f"{readable_size(arrived)} of {readable_size(self._size)}",
         ]
         if rate > 0:
             said.append(f"{readable_size(int(rate))}/s")
+        if rate > 0 and (self._artifacts == 1 or self._known == self._artifacts):
             said.append(f"{readable_time((self._size - arrived) / rate)} left")
         return ", ".join(said)
 
 
+class _Part:
+    """Hears what the copy of one of several artifacts does; its jobs may be done in several threads."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+        self._lock = threading.Lock()
+        self._is_known = False
+        self.pieces = self.size = 0
+        """What is still expected."""
+
+    def learn(self) -> None:
+        """Its size is known."""
+        if not self._is_known:
+            self._is_known = True
+            self._whole.learn()
+
+    def expect(self, pieces: int, size: int) -> None:
+        """As `Progress.expect`."""
+        self.learn()
+        self._count(pieces, size)
+        self._whole.expect(pieces, size)
+
+    def moved(self, size: int) -> None:
+        """As `Progress.moved`."""
+        self._whole.moved(size)
+
+    def done(self, outcome: Outcome, descriptor: Descriptor) -> None:
+        """As `Progress.done`."""
+        self._count(-1, -descriptor.size)
+        self._whole.done(outcome, descriptor)
+
+    def _count(self, pieces: int, size: int) -> None:
+        with self._lock:
+            self.pieces += pieces
+            self.size += size
+
+
 @contextmanager
-def progress_on(output: Output) -> Iterator[Progress | None]:
+def progress_on(output: Output, artifacts: int = 1) -> Iterator[Progress | None]:
     """Progress for what is done inside, where somebody watches; nothing of it is left on a terminal."""
     watched_by = output.watched_by()
     if watched_by is None:
@@ -132,7 +201,7 @@ def progress_on(output: Output) -> Iterator[Progress | None]:
         return
     medium = Medium(watched_by)
     show = output.passing if medium is Medium.TERMINAL else output.note
-    progress = Progress(medium, show, lambda: output.passing(""))
+    progress = Progress(medium, show, lambda: output.passing(""), artifacts=artifacts)
     try:
         yield progress
     finally:

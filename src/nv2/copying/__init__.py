@@ -16,7 +16,7 @@ from nv2.closure import Closure, Execute, Node, closure_of, in_order
 from nv2.content.interface import Source, Store
 from nv2.copying.choices import EVERYTHING, Choice, pick, without
 from nv2.copying.presence import Presence
-from nv2.copying.results import NOT_THERE, CopyResult, Ledger, Left, Outcome, Watcher
+from nv2.copying.results import NOT_THERE, CopyResult, Ledger, Left, Once, Outcome, Watcher, always
 from nv2.copying.work import Work
 from nv2.errors import NotFound
 from nv2.oci.descriptor import Descriptor
@@ -25,7 +25,7 @@ from nv2.oci.digest import Digest, attachment_tags
 MAX_ATTACHED = 4
 """Attachments of attachments, by cosign's tags. One is what cosign makes."""
 
-__all__ = ["Choice", "CopyResult", "Left", "Outcome", "Watcher", "copy", "follow_up"]
+__all__ = ["Choice", "CopyResult", "Left", "Once", "Outcome", "Watcher", "always", "copy", "follow_up"]
 
 
 def copy(
@@ -37,6 +37,7 @@ def copy(
     choice: Choice = EVERYTHING,
     on_arrival: Callable[[Descriptor], object] | None = None,
     execute: Execute = in_order,
+    once: Once = always,
     watcher: Watcher | None = None,
 ) -> CopyResult:
     """Copy what `name` (a tag or digest) names in `source` to `destination`, and let `tag` name it there.
@@ -45,11 +46,11 @@ def copy(
     behind, too. A distant destination is not asked for every piece (`Presence`). `on_arrival` is called with the
     artifact when all of it is there and the tag does not name it yet.
 
-    `execute` may do jobs at once in threads; `watcher` hears how it goes on. Raises `NotFound` and `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
+    `execute` may do jobs at once in threads, `once` may know what other copies bring; `watcher` hears how it goes on. Raises `NotFound` and `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
     raise. A referrer that is not whole is a problem of the result.
     """
     ledger = Ledger(watcher)
-    run = _Run(source, destination, choice, execute, ledger)
+    run = _Run(source, destination, choice, execute, once, ledger)
     root = run.copy(name, tag, on_arrival)
     return ledger.result(root)
 
@@ -58,12 +59,19 @@ class _Run:
     """What the artifact and those that are named after its digests have in common."""
 
     def __init__(
-        self, source: Source, destination: Store, choice: Choice, execute: Execute, ledger: Ledger
+        self,
+        source: Source,
+        destination: Store,
+        choice: Choice,
+        execute: Execute,
+        once: Once,
+        ledger: Ledger,
     ) -> None:
         self._source = source
         self._destination = destination
         self._choice = choice
         self._execute = execute
+        self._once = once
         self._ledger = ledger
         self._named = set(choice.digest_tags)
 
@@ -88,8 +96,11 @@ class _Run:
             self._ledger.leave(*item)
         if not closure.nodes:
             return root
+        execute, once = self._execute, self._once
         last = tag if on_arrival is None and self._is_last(closure) else None
-        Work(self._source, self._destination, closure, self._execute, presence, self._ledger, tag=last).do()
+        Work(
+            self._source, self._destination, closure, execute, presence, self._ledger, once=once, tag=last
+        ).do()
         self._copy_attachments(closure, level + 1)
         if on_arrival is not None:
             on_arrival(root)
@@ -120,6 +131,7 @@ def follow_up(
     *,
     choice: Choice,
     execute: Execute = in_order,
+    once: Once = always,
     watcher: Watcher | None = None,
 ) -> CopyResult:
     """Copy referrers of what somebody else copied, and nothing of the artifact itself; no tag is written.
@@ -148,7 +160,7 @@ def follow_up(
         left += more
     for item in left:
         ledger.leave(*item)
-    Work(source, destination, kept, execute, presence, ledger, there).do()
+    Work(source, destination, kept, execute, presence, ledger, there, once).do()
     return ledger.result(root)
 
 

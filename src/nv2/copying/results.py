@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from nv2.errors import Nv2Error
 from nv2.oci.descriptor import Descriptor
 
 
@@ -18,6 +19,17 @@ class Outcome(Enum):
     """It was there already."""
     LEFT = "left"
     """Not meant to be copied; `Left` says why."""
+
+
+class Once(Protocol):
+    """Lets `job` bring one piece of content, unless it has come by another copy meanwhile: that is `SKIPPED`, too."""
+
+    def __call__(self, key: Hashable, job: Callable[[], Outcome | Nv2Error], /) -> Outcome | Nv2Error: ...
+
+
+def always(_: Hashable, job: Callable[[], Outcome | Nv2Error], /) -> Outcome | Nv2Error:
+    """There is no other copy."""
+    return job()
 
 
 class Left(NamedTuple):

@@ -11,7 +11,7 @@ from nv2.blame import DESTINATION, SOURCE, blaming, note
 from nv2.closure import UNUSABLE, Closure, Execute, Node, is_foreign
 from nv2.content.interface import Source, Store, can_mount, can_push_tagged, opener
 from nv2.copying.presence import Key, Presence, key_of
-from nv2.copying.results import OTHER_TYPE, SUBJECT, Ledger, Outcome
+from nv2.copying.results import OTHER_TYPE, SUBJECT, Ledger, Once, Outcome, always
 from nv2.copying.watched_stream import WatchedStream
 from nv2.errors import BadAnswer, ContentMismatch, NotFound, Nv2Error
 from nv2.oci.descriptor import Descriptor
@@ -31,6 +31,7 @@ class Work:
         presence: Presence,
         ledger: Ledger,
         there: Set[Digest] = frozenset(),
+        once: Once = always,
         *,
         tag: str | None = None,
     ) -> None:
@@ -42,6 +43,7 @@ class Work:
         self._presence = presence
         self._there = there
         self._tag = tag
+        self._once = once
         self._sent: set[Key] = set()
         self._dropped: set[Digest] = set()
         self.ledger = ledger
@@ -66,7 +68,10 @@ class Work:
         manifests = (*(node.descriptor for node in nodes.values()), *self._closure.listed)
         self.ledger.expect((*blobs.values(), *manifests))
         faults: dict[Key, Nv2Error] = {}
-        jobs = [partial(self._copy_blob, blob, ask=key not in presumed) for key, blob in blobs.items()]
+        jobs = [
+            partial(self._once, key, partial(self._copy_blob, blob, ask=key not in presumed))
+            for key, blob in blobs.items()
+        ]
         for (key, blob), outcome in zip(blobs.items(), self._execute(jobs), strict=True):
             if isinstance(outcome, Outcome):
                 self.ledger.enter(outcome, blob)
@@ -90,8 +95,13 @@ class Work:
         while sorter.is_active():
             ready = sorter.get_ready()
             whole = [nodes[digest] for digest in ready if self._is_whole(nodes[digest])]
-            jobs = [partial(self._copy_manifest, node) for node in whole]
+            jobs = [
+                partial(self._once, key_of(node.descriptor), partial(self._copy_manifest, node))
+                for node in whole
+            ]
             for node, outcome in zip(whole, self._execute(jobs), strict=True):
+                if isinstance(outcome, Nv2Error):  # of blobs alone
+                    raise outcome
                 self.ledger.enter(outcome, node.descriptor)
             sorter.done(*ready)
 

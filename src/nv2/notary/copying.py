@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from nv2.blame import DESTINATION, SOURCE, blaming, locate
-from nv2.copying import Choice, CopyResult, Watcher, follow_up
+from nv2.copying import Choice, CopyResult, Once, Watcher, always, follow_up
 from nv2.copying import copy as copy_content
 from nv2.errors import Nv2Error, UsageError
 from nv2.notary.session import Artifact, Session, using
@@ -21,9 +21,10 @@ from nv2.oci.reference import AnyReference, LayoutReference, parse
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nv2.closure import Types
+    from nv2.closure import Execute, Types
     from nv2.content.interface import Store
     from nv2.keys.interface import EnvelopeMaker, Signer
+    from nv2.notary.arrivals import Together
     from nv2.notary.signing import SigningOptions
     from nv2.notary.trust_here import TrustChoice
     from nv2.oci.descriptor import Descriptor
@@ -59,6 +60,17 @@ class Wanted(NamedTuple):
     concurrency: int = MAX_AT_ONCE
     watcher: Watcher | None = None
     """Hears how it goes on."""
+    together: Together | None = None
+    """What it shares with other copies that are under way; then `concurrency` is theirs."""
+
+    @property
+    def execute(self) -> Execute:
+        """Who does jobs at once."""
+        return self.together.hands if self.together else partial(at_once, limit=self.concurrency)
+
+    def once_at(self, target: AnyReference) -> Once:
+        """Who knows what other copies bring to `target`."""
+        return partial(self.together.once, target.name) if self.together else always
 
 
 def copy(
@@ -146,11 +158,14 @@ def transfer(
     with located(origin, target):
         with blaming(SOURCE):
             found = session.resolve(origin)
-        with blaming(DESTINATION):
-            store = _destination(session, target, wanted)
-        copied = (_followed if wanted.signatures_only else _copied)(session, found, target, store, wanted)
-        with blaming(DESTINATION):
-            session.finish_writing(store)
+        # Other tags of the same: what the first of them copied is not even looked for by the next.
+        same = (shown(origin), found.subject.digest, shown(target))
+        with wanted.together.alone(same) if wanted.together else nullcontext():
+            with blaming(DESTINATION):
+                store = _destination(session, target, wanted)
+            copied = (_followed if wanted.signatures_only else _copied)(session, found, target, store, wanted)
+            with blaming(DESTINATION):
+                session.finish_writing(store)
     return copied
 
 
@@ -191,7 +206,8 @@ def _copied(session: Session, found: Artifact, target: AnyReference, store: Stor
         target.tag,
         choice=_choice(session, found, wanted, wanted.referrer_types),
         on_arrival=sign,
-        execute=partial(at_once, limit=wanted.concurrency),
+        execute=wanted.execute,
+        once=wanted.once_at(target),
         watcher=wanted.watcher,
     )
     return Copied(found, target, result, made[0] if made else None)
@@ -201,9 +217,14 @@ def _followed(
     session: Session, found: Artifact, target: AnyReference, store: Store, wanted: Wanted
 ) -> Copied:
     choice = _choice(session, found, wanted, frozenset((mt.SIGNATURE,)))
-    execute = partial(at_once, limit=wanted.concurrency)
     result = follow_up(
-        found.store, store, found.subject.digest, choice=choice, execute=execute, watcher=wanted.watcher
+        found.store,
+        store,
+        found.subject.digest,
+        choice=choice,
+        execute=wanted.execute,
+        once=wanted.once_at(target),
+        watcher=wanted.watcher,
     )
     return Copied(found, target._replace(tag=None), result)
 

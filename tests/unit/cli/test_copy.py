@@ -441,6 +441,151 @@ def test_as_much_is_under_way_at_a_time_as_was_said(wabbit: CommandLine, two: Tw
     assert busy.most == number
 
 
+def push_several(two: Two, *, tags: int) -> None:
+    """Images that share a base, each with layers of its own and a signature, and two tags each."""
+    store = two.store(two.here, "several")
+    for number in range(tags):
+        layers = (b"base", *(b"layer %d of %d" % (layer, number) for layer in range(3)))
+        image = push_image(store, *layers, config=b'{"number": %d}' % number)
+        attach_referrer(store, image, b"signature %d" % number)
+        store.tag(image, f"v{number}")
+        store.tag(image, f"v{number}.0")
+
+
+SEVERAL = ("copy", "--all-tags", "here.test/several", "there.test/several")
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_as_much_of_several_is_under_way_at_a_time_as_was_said(
+    wabbit: CommandLine, two: Two, number: int
+) -> None:
+    push_several(two, tags=5)
+    wabbit.reach(busy := Busy(two, number))
+    ended = wabbit(*SEVERAL, "--concurrency", str(number))
+    assert (ended.code, busy.most) == (0, number), ended.err
+
+
+class Meeting:
+    """Requests for tags of the source, which wait for one another until so many have come."""
+
+    def __init__(self, registries: Two, number: int) -> None:
+        self.registries = registries
+        self.barrier = threading.Barrier(number)
+        self.met = 0
+
+    def __call__(self, request: Request) -> Response:
+        if "//here.test/v2/several/manifests/v" in request.url:
+            self.barrier.wait(20)
+            self.met += 1
+        return self.registries(request)
+
+
+def test_several_are_copied_at_once_and_not_one_after_the_other(wabbit: CommandLine, two: Two) -> None:
+    push_several(two, tags=2)
+    wabbit.reach(meeting := Meeting(two, 4))
+    ended = wabbit(*SEVERAL, "--concurrency", "4")
+    assert (ended.code, meeting.met) == (0, 4), ended.err
+
+
+def test_what_several_share_is_sent_once_and_a_second_tag_costs_the_tag(
+    wabbit: CommandLine, two: Two
+) -> None:
+    push_several(two, tags=6)
+    ended = wabbit(*SEVERAL, "-o", "json")
+    assert ended.code == 0, ended.err
+    there = two.there.repository("several")
+    assert there.manifests.keys() == two.here.repository("several").manifests.keys()
+    assert len(two.there.asked("POST", "/blobs/uploads/")) == len(there.blobs)
+    put = [request.url for request in two.there.asked("PUT", "/manifests/sha256:")]
+    assert len(put) == len(set(put))
+    copied = [item["digest"] for result in ended.document["results"] for item in result["copied"]]
+    assert len(copied) == len(set(copied))
+    sources = [result["source"] for result in ended.document["results"]]
+    again = wabbit(*SEVERAL, "-o", "json").document["results"]
+    assert [result["source"] for result in again] == sources
+    assert [result["copied"] for result in again] == [[]] * 12
+
+
+class Late:
+    """The first of several comes last: its tag is not given out before the last one was written."""
+
+    def __init__(self, registries: Two, last: str) -> None:
+        self.registries = registries
+        self.last = last
+        self.written = threading.Event()
+
+    def __call__(self, request: Request) -> Response:
+        if request.method == "GET" and request.url.endswith("//here.test/v2/several/manifests/v0"):
+            assert self.written.wait(20)
+        found = self.registries(request)
+        if request.method == "PUT" and request.url.endswith(f"/several/manifests/{self.last}"):
+            self.written.set()
+        return found
+
+
+def test_of_several_is_said_what_became_of_them_in_the_order_in_which_they_were_named(
+    wabbit: CommandLine, two: Two
+) -> None:
+    push_several(two, tags=3)
+    wabbit.reach(Late(two, "v2"))
+    names = [f"here.test/several:{tag}" for tag in ("v0", "absent", "v1", "v2")]
+    ended = wabbit("copy", *names, "there.test/several")
+    assert ended.code == 4
+    said = [line.rpartition(" ")[2] for line in ended.out.splitlines() if line.startswith("Copied ")]
+    assert said == [f"there.test/several:{tag}" for tag in ("v0", "v1", "v2")]
+    assert "source here.test/several: no such tag absent" in ended.err
+
+
+class Watched:
+    """Whoever writes a tag finds the signature of the image there."""
+
+    def __init__(self, two: Two) -> None:
+        self.two = two
+        self.seen: dict[str, int] = {}
+
+    def __call__(self, request: Request) -> Response:
+        name = request.url.rpartition("/")[2]
+        if request.method == "PUT" and "//there.test/" in request.url and name.startswith("v"):
+            source = self.two.store(self.two.here, "several").resolve(name)
+            there = self.two.store(self.two.there, "several")
+            self.seen[name] = len(there.referrers(source).descriptors)
+        return self.two(request)
+
+
+def test_no_tag_of_several_is_there_before_its_signatures(wabbit: CommandLine, two: Two) -> None:
+    push_several(two, tags=4)
+    wabbit.reach(watched := Watched(two))
+    assert wabbit(*SEVERAL).code == 0
+    assert watched.seen == dict.fromkeys((f"v{n}{end}" for n in range(4) for end in ("", ".0")), 1)
+
+
+def test_several_into_a_layout_of_either_kind_and_a_rehearsal_are_complete(
+    wabbit: CommandLine, two: Two
+) -> None:
+    push_several(two, tags=4)
+    for name in ("kept", "kept.tar"):
+        planned = wabbit(*SEVERAL[:-1], f"layout:{name}", "--dry-run", "-o", "json")
+        assert (planned.code, len(planned.document["results"])) == (0, 8)
+        ended = wabbit(*SEVERAL[:-1], f"layout:{name}")
+        assert ended.code == 0, ended.err
+        back = wabbit("copy", "--all-tags", f"layout:{name}", f"there.test/{name.replace('.', '-')}")
+        assert back.code == 0, back.err
+        kept = two.there.repository(name.replace(".", "-"))
+        assert kept.manifests.keys() == two.here.repository("several").manifests.keys()
+        assert kept.tags.keys() >= {f"v{n}.0" for n in range(4)}
+
+
+def test_what_is_verified_of_several_is_said_before_what_was_copied(wabbit: CommandLine, two: Two) -> None:
+    policy(wabbit)
+    for tag in ("v2", "v3"):
+        wabbit("copy", IMAGE, f"here.test/signed:{tag}")
+    wabbit("sign", "-k", "wabbit.key", "here.test/signed:v2")
+    ended = wabbit(*VERIFYING, "--all-tags", "here.test/signed", "there.test/signed")
+    assert ended.code == 0, ended.err
+    starts = [line.split()[0] for line in ended.out.splitlines() if line[0] in "SC"]
+    assert starts == ["Successfully", "Copied", "Successfully", "Copied"]
+
+
 def test_two_sources_for_one_name_are_refused_before_anything_is_written(
     wabbit: CommandLine, two: Two
 ) -> None:

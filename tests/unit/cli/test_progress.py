@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -12,6 +14,7 @@ from nv2.cli.dispatch import main
 from nv2.cli.output import Output
 from nv2.cli.progress import Medium, Progress, readable_size, readable_time
 from nv2.copying import Outcome
+from nv2.errors import NotFound
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest
@@ -24,11 +27,13 @@ BLOB = Descriptor(mt.OCTET_STREAM, Digest("sha256:" + "0" * 64), 4 * 1024)
 class World:
     """A clock that a test moves, and what was shown."""
 
-    def __init__(self, medium: Medium = Medium.TERMINAL) -> None:
+    def __init__(self, medium: Medium = Medium.TERMINAL, *, artifacts: int = 1) -> None:
         self.now = 100.0
         self.shown: list[str] = []
         self.cleared = 0
-        self.progress = Progress(medium, self.shown.append, self._clear, lambda: self.now)
+        self.progress = Progress(
+            medium, self.shown.append, self._clear, lambda: self.now, artifacts=artifacts
+        )
 
     def _clear(self) -> None:
         self.cleared += 1
@@ -88,6 +93,40 @@ def test_a_log_gets_a_line_every_ten_seconds() -> None:
     for _ in range(35):
         world.after(1.0, 1024)
     assert 3 <= len(world.shown) <= 4
+
+
+def test_of_several_artifacts_it_says_how_many_are_done_and_the_time_left_when_all_are_known() -> None:
+    world = World(artifacts=2)
+    with world.progress.part() as first:
+        first.expect(2, 8 * 1024)
+        first.done(Outcome.SKIPPED, BLOB)
+        world.now += 2.0
+        first.moved(1024)
+        with world.progress.part() as second:
+            second.expect(1, 4 * 1024)
+            world.now += 2.0
+            second.moved(1024)
+            second.done(Outcome.COPIED, BLOB)
+        world.now += 2.0
+        first.moved(1024)
+    assert world.shown == [
+        "0 of 2 artifacts, 1 of 2 pieces, 5.0 KiB of 8.0 KiB, 512 B/s",
+        "0 of 2 artifacts, 1 of 3 pieces, 6.0 KiB of 12 KiB, 512 B/s, 12 s left",
+        "1 of 2 artifacts, 2 of 3 pieces, 7.0 KiB of 12 KiB, 512 B/s, 10 s left",
+    ]
+
+
+def test_what_was_expected_of_an_artifact_that_failed_is_expected_no_longer() -> None:
+    world = World(artifacts=2)
+    with pytest.raises(NotFound), world.progress.part() as first:
+        first.expect(5, 100 * 1024)
+        first.done(Outcome.SKIPPED, BLOB)
+        raise NotFound("no")
+    with world.progress.part() as second:
+        second.expect(1, 4 * 1024)
+        world.now += 2.0
+        second.moved(0)
+    assert world.shown == ["1 of 2 artifacts, 1 of 2 pieces, 4.0 KiB of 8.0 KiB"]
 
 
 def test_more_bytes_than_were_expected_are_not_shown_as_more_than_all() -> None:
@@ -178,3 +217,23 @@ def test_a_copy_in_a_pipe_says_nothing_of_how_far_it_is(
     err = io.StringIO()
     assert main(["copy", IMAGE, "layout:elsewhere:v1"], Output(io.StringIO(), err)) == 0
     assert err.getvalue() == ""
+
+
+@pytest.mark.timeout(60)
+def test_it_ends_though_an_interruption_came_just_as_something_else_was_to_be_printed() -> None:
+    def interrupted(frame: FrameType, event: str, function: object) -> None:
+        if event == "c_return" and function is next:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    world = World()
+    try:
+        sys.setprofile(interrupted)
+        with world.progress.aside():
+            pytest.fail("nothing was interrupted")
+    except KeyboardInterrupt:
+        world.progress.close()  # while the traceback holds whoever was interrupted
+    finally:
+        sys.setprofile(None)
+    world.after(5.0, 10)
+    assert world.shown == []

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nv2.cli import copied as said
@@ -13,10 +17,12 @@ from nv2.notary.copy_sources import Directory, Pair, pairs, repositories, tagged
 from nv2.notary.copying import Wanted, shown, transfer
 from nv2.notary.session import Session
 from nv2.notary.threads import MAX_AT_ONCE
-from nv2.oci.reference import AnyReference, Reference, is_registry, is_repository_path
+from nv2.oci.reference import AnyReference, LayoutReference, Reference, is_registry, is_repository_path
 
 if TYPE_CHECKING:
+    from nv2.cli.copied_together import Copy, Result, Say, Watching
     from nv2.keys.interface import EnvelopeMaker, Signer
+    from nv2.notary.arrivals import Together
     from nv2.signing import Wish
 
 MAX_CONCURRENCY = 64
@@ -32,21 +38,46 @@ def run(call: Call) -> int:
     _check(call)
     session = options.session(call)
     pairs, alone = _pairs(call, session)
-    wanted = _wanted(call, session)
+    copy = partial(_copy, call, session, _wanted(call, session))
+    if not alone:
+        copy = partial(_attempt, call, copy)
     documents: list[dict[str, Any]] = []
     codes: list[int] = []
-    for pair in pairs:
-        try:
-            codes.append(_copy(call, session, pair, wanted, documents))
-        except Nv2Error as e:
-            if alone:
-                raise
-            call.output.error(e)
-            documents.append(exits.failure_document(pair.source, e))
-            codes.append(exits.exit_code(e))
+    with closing(_each(call, pairs, copy)) as results:
+        for code, document in results:
+            codes.append(code)
+            documents += [document] if document else []
     if as_json:
         call.output.json({"schema": COMMAND.schema, "dryRun": call.on("dry-run"), "results": documents})
     return exits.all_or_some(codes)
+
+
+def _each(call: Call, pairs: Sequence[Pair], copy: Copy) -> Generator[Result]:
+    """What came of each of `pairs`, in order; several at once where their destination is not one file, or in memory."""
+    place = pairs[-1].destination
+    one_by_one = isinstance(place, LayoutReference) and (call.on("dry-run") or _is_archive(place.directory))
+    if len(pairs) > 1 and call.number("concurrency") > 1 and not one_by_one:
+        from nv2.cli.copied_together import copied_together  # most copy one
+
+        yield from copied_together(call, pairs, copy)
+        return
+    for pair in pairs:
+        yield copy(None, partial(progress_on, call.output), lambda tell: tell(), pair)
+
+
+def _is_archive(name: str) -> bool:
+    return name.endswith(".tar") or os.path.isfile(name)
+
+
+def _attempt(
+    call: Call, copy: Copy, together: Together | None, watching: Watching, say: Say, pair: Pair
+) -> Result:
+    """Copy one of several: an error is told, and does not end it."""
+    try:
+        return copy(together, watching, say, pair)
+    except Nv2Error as e:
+        say(partial(call.output.error, e))
+        return exits.exit_code(e), exits.failure_document(pair.source, e)
 
 
 def _check(call: Call) -> None:
@@ -126,40 +157,51 @@ def _sources(call: Call, session: Session, texts: list[str]) -> list[AnyReferenc
     return [item for repository in references for item in tagged(session, repository, patterns)]
 
 
-def _copy(call: Call, session: Session, pair: Pair, wanted: Wanted, documents: list[dict[str, Any]]) -> int:
-    """Copy one artifact, and say so; the exit code."""
-    as_json, source = wants_json(call), pair.source
+def _copy(
+    call: Call,
+    session: Session,
+    wanted: Wanted,
+    together: Together | None,
+    watching: Watching,
+    say: Say,
+    pair: Pair,
+) -> Result:
+    """Copy one artifact, and say so; the exit code, and the result in JSON."""
+    source = pair.source
     if call.on("verify"):
-        code, source = _verified(call, session, source, quiet=as_json)
+        code, source = _verified(call, session, source, say)
         if code != exits.DONE:
-            return code
-    with progress_on(call.output) as watcher:
-        copied = transfer(session, source, pair.destination, wanted._replace(watcher=watcher))
-    documents.append(said.document(copied))
-    if not as_json:
-        call.output.lines(
-            said.lines(
-                copied,
-                rehearsed=call.on("dry-run"),
-                signatures_only=call.on("signatures-only"),
-                signs=wanted.signer is not None,
-            )
+            return code, None
+    with watching() as watcher:
+        copied = transfer(
+            session, source, pair.destination, wanted._replace(watcher=watcher, together=together)
         )
+    if not wants_json(call):
+        text = said.lines(
+            copied,
+            rehearsed=call.on("dry-run"),
+            signatures_only=call.on("signatures-only"),
+            signs=wanted.signer is not None,
+        )
+        say(partial(call.output.lines, tuple(text)))
     for problem in copied.result.problems:
-        call.output.warn(f"source {shown(source)}: {problem}")
-    return exits.PARTLY if copied.result.problems else exits.DONE
+        say(partial(call.output.warn, f"source {shown(source)}: {problem}"))
+    return exits.PARTLY if copied.result.problems else exits.DONE, said.document(copied)
 
 
-def _verified(call: Call, session: Session, source: AnyReference, *, quiet: bool) -> tuple[int, AnyReference]:
+def _verified(call: Call, session: Session, source: AnyReference, say: Say) -> tuple[int, AnyReference]:
     """What `nv2 verify` says and exits with, and `source` by the digest that was judged: its tag may move."""
     from nv2.cli.verdicts import report_text
     from nv2.notary.verification import evaluate, failure
     from nv2.trust.verdict import USABLE
 
     evaluated = evaluate(source, scope=call.string("scope"), session=session, all_signatures=False)
-    if quiet and evaluated.verdict.verdict not in USABLE:
+    usable = evaluated.verdict.verdict in USABLE
+    if wants_json(call) and not usable:
         raise failure(evaluated)
-    code = exits.DONE if quiet else report_text(call, [(source, evaluated)])
+    if not wants_json(call):
+        say(partial(report_text, call, [(source, evaluated)]))
+    code = exits.DONE if usable else exits.verdict_code(evaluated.verdict.verdict)
     return code, source._replace(digest=evaluated.artifact.subject.digest)
 
 
