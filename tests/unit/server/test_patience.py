@@ -10,6 +10,7 @@ import select
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,7 +91,8 @@ def test_waits_of_a_request_add_up(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = itertools.count(1)
-    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))  # each look takes a second
+    told = SimpleNamespace(monotonic=lambda: float(next(clock)))  # each look takes a second
+    monkeypatch.setattr("nv2.server.patience.time", told)
     ours, theirs = ends
     reader = PatientReader(ours, grace=2.5)
     theirs.sendall(b"slowly")
@@ -137,8 +139,9 @@ class Reader:
 @pytest.fixture
 def reader(ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> Reader:
     found = Reader(ends[1], 0)
-    monkeypatch.setattr("time.monotonic", lambda: found.now)
-    monkeypatch.setattr("select.poll", lambda: found)
+    monkeypatch.setattr("nv2.server.patience.time", SimpleNamespace(monotonic=lambda: found.now))
+    mine = SimpleNamespace(poll=lambda: found, POLLIN=select.POLLIN, POLLOUT=select.POLLOUT)
+    monkeypatch.setattr("nv2.server.patience.select", mine)
     return found
 
 
