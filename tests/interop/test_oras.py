@@ -63,7 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
-            assert process.wait(30) == 143
+            assert process.wait(120) == 143
 
 
 @pytest.fixture(params=REGISTRIES)

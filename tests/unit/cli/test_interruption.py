@@ -278,7 +278,7 @@ def _killed(here: Path, words: tuple[str, ...], number: signal.Signals, after: f
             process.wait(after)
         except subprocess.TimeoutExpired:
             process.send_signal(number)
-        return process.wait(30), process.stderr.read().decode()
+        return process.wait(120), process.stderr.read().decode()
 
 
 def test_a_signal_at_any_moment(wabbit: CommandLine, command: Interrupted, tmp_path_factory) -> None:

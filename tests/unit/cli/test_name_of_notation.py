@@ -90,7 +90,7 @@ def test_a_signal_ends_the_link_with_1(link: Link, number: signal.Signals) -> No
         assert process.stderr and process.stdout
         process.stdout.readline()
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert process.returncode in (0, 1)
 
 

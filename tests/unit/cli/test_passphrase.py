@@ -76,7 +76,7 @@ def test_a_terminal_is_asked_without_echo(locked: CommandLine, typed: bytes, cod
         while not shown.endswith(b": "):
             shown += os.read(ours, 1)
         os.write(ours, typed + b"\n")
-        assert process.wait(30) == code
+        assert process.wait(120) == code
     os.set_blocking(ours, False)
     shown += os.read(ours, 1000)
     os.close(theirs)

@@ -59,7 +59,7 @@ def test_it_prints_where_it_is_serves_and_ends_on_a_signal(
         assert connection.getresponse().status == 200
         connection.close()
         process.send_signal(number)
-        assert process.wait(30) == code
+        assert process.wait(120) == code
         assert "GET /v2/ 200" in process.stderr.read()
     assert (tmp_path / "here" / "registry.db").is_file()
 

@@ -52,7 +52,7 @@ class Running(NamedTuple):
     def stop(self) -> str:
         """End it as a service manager does; what it said on standard error."""
         self.process.send_signal(signal.SIGTERM)
-        _, said = self.process.communicate(timeout=30)
+        _, said = self.process.communicate(timeout=120)
         return said
 
 

@@ -193,7 +193,7 @@ KEEPING = (
 def test_processes_share_it(cache: ContentCache, notes: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-c", KEEPING, str(tmp_path / "content"), "of all"]
     running = [subprocess.Popen([*command, f"of {number}"]) for number in range(3)]
-    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert [process.wait(200) for process in running] == [0, 0, 0]
     for data in (b"of all", b"of 0", b"of 1", b"of 2"):
         assert cache.load(digest_of(data), len(data)) == data
     assert notes == []

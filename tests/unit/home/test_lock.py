@@ -47,7 +47,7 @@ def test_a_lock_excludes_processes(tmp_path: Path) -> None:
     counter.write_text("0")
     arguments = [sys.executable, "-c", WORKER, str(tmp_path / "locks"), str(counter)]
     workers = [subprocess.Popen(arguments) for _ in range(3)]
-    assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+    assert [worker.wait(200) for worker in workers] == [0, 0, 0]
     assert counter.read_text() == "60"
 
 

@@ -92,7 +92,7 @@ def test_an_unwanted_body_does_not_cost_the_connection(client: HttpTransport) ->
 def test_a_connection_that_the_peer_closed_meanwhile_is_replaced(client: HttpTransport) -> None:
     with serving(scripted(http(200, b"x")), one_each=True) as server:
         assert get(client, server).data() == b"x"
-        server.closed_one.wait(10)
+        assert server.closed_one.wait(60)
         assert send(client, Request("POST", server.url + "/")).data() == b"x"
         assert server.connections == 2
 
