@@ -67,6 +67,9 @@ class Conversation(BaseHTTPRequestHandler):
     _awaits_leave = False
 
     def setup(self) -> None:
+        self.server.connections.rest(
+            self.request
+        )  # as long as nothing is known of it, it makes room for others
         if isinstance(self.request, ssl.SSLSocket):
             self.request.settimeout(HANDSHAKE)
             self.request.do_handshake()
@@ -98,7 +101,6 @@ class Conversation(BaseHTTPRequestHandler):
             self.send_error(e.status, e.reason)
 
     def parse_request(self) -> bool:
-        self.server.connections.work(self.connection)
         self._reader.begun = self._reader.begun or time.monotonic()  # it may have come with the one before
         words = self.raw_requestline.decode("latin-1").rstrip("\r\n")
         if words.split(" ") != words.split() and words:
@@ -112,6 +114,7 @@ class Conversation(BaseHTTPRequestHandler):
 
     def respond(self) -> None:
         """Answer the request whose head was just read."""
+        self.server.connections.work(self.connection)
         self._reader.end_head()
         body = EMPTY
         try:
@@ -197,12 +200,17 @@ class Conversation(BaseHTTPRequestHandler):
 
     def _is_read(self, body: Body) -> bool:
         """Whether nothing of the request's body is left on the connection."""
+        if body is EMPTY:
+            return True
         if isinstance(body, AwaitedBody) and not body.asked:
             return False  # nobody knows whether the client will send it
+        self.server.connections.rest(self.connection)  # nobody needs what comes now
         try:
             return skip(body, MAX_UNREAD)
         except (BadMessage, Disconnected):
             return False
+        finally:
+            self.server.connections.work(self.connection)
 
     def _send_head(self, answer: Answer) -> None:
         self.send_response(answer.status)

@@ -14,16 +14,21 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import nv2
 from nv2.server.messages import Answer, Call, FileSlice, Respond, Served
+from nv2.server.patience import PatientReader
 from nv2.server.registry import RunningRegistry, serve
 from nv2.transport.http import HttpSettings, HttpTransport
 from nv2.transport.interface import Request, send
 from tests.contract.registry.client import Client, digest_of
 from tests.world.sockets import reserved_port
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 HELLO = digest_of(b"hello")
 
@@ -137,6 +142,42 @@ def test_requests_may_come_before_the_answers(wire: socket.socket) -> None:
     assert everything(wire).count(b"HTTP/1.1 200 ") == 3
 
 
+@pytest.mark.parametrize(
+    "stalled",
+    [
+        b"",
+        b"GET /v2/ HT",
+        b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA:",
+        b"PUT /v2/X/manifests/v1 HTTP/1.1\r\nContent-Length: 1000\r\n\r\nx",
+        b"POST /v2/x/tags/list HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nx",
+    ],
+)
+def test_whoever_stalls_before_anything_is_done_for_them_makes_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalled: bytes
+) -> None:
+    waits = threading.Event()
+
+    class Patient(PatientReader):
+        def __init__(self, connection: socket.socket) -> None:
+            super().__init__(connection, idle=3600.0, grace=3600.0)
+
+        def readinto(self, buffer: WriteableBuffer) -> int:
+            if self.received >= len(stalled):
+                waits.set()
+            return super().readinto(buffer)
+
+    monkeypatch.setattr("nv2.server.conversation.PatientReader", Patient)
+    with (
+        serve(tmp_path / "registry", connections=1) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire,
+    ):
+        wire.sendall(stalled)
+        assert waits.wait(30)
+        client = client_of(running.port)
+        with contextlib.closing(client.connection):
+            assert client.ask("GET", "/v2/").status == 200
+
+
 def test_an_old_client_is_answered_and_the_connection_ends(wire: socket.socket) -> None:
     wire.sendall(b"GET /v2/ HTTP/1.0\r\n\r\n")
     assert everything(wire).startswith(b"HTTP/1.1 200 ")
@@ -174,7 +215,7 @@ def test_an_old_client_is_answered_and_the_connection_ends(wire: socket.socket) 
         (b"GET /v2/ HTTP/1.1\r\n" + (b"A: " + b"a" * 30_000 + b"\r\n") * 10 + b"\r\n", 431),
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 501),
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\xa0\r\n\r\n0\r\n\r\n", 501),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /v2/x/blobs/uploads/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n", 400),
         (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n", 400),

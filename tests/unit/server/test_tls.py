@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -122,6 +123,23 @@ def test_whoever_does_not_agree_on_keys_in_time_is_given_up(
     monkeypatch.setattr("nv2.server.conversation.HANDSHAKE", 0.05)
     with socket.create_connection(("127.0.0.1", registry.port), timeout=30) as line:
         assert line.recv(1) == b""
+
+
+def test_whoever_does_not_agree_on_keys_makes_room_for_others(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nv2.server.conversation.HANDSHAKE", 3600.0)
+    certificate = ServerCertificate(identity.certificate, identity.key)
+    answered: list[int] = []
+    with (
+        serve(tmp_path / "r", certificate=certificate, connections=1) as registry,
+        socket.create_connection(("127.0.0.1", registry.port), timeout=30),
+    ):
+        for _ in range(20):  # it may be turned away while the thread of the other one has not begun
+            with contextlib.suppress(OSError):
+                answered.append(ping(registry, identity.certificate))
+                break
+    assert answered == [200]
 
 
 def test_the_end_lets_a_request_under_way_finish_and_ends_resting_connections(
