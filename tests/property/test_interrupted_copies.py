@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nv2.content.layout import tar_writer
+from nv2.content.layout.store import LayoutStore
 from nv2.content.remote import pieces, uploads
 from nv2.content.remote.store import RemoteStore
 from nv2.copying import copy, presence
@@ -167,3 +170,38 @@ def test_wherever_the_line_to_the_source_is_cut_a_second_run_finishes_the_copy(
         assert "v1" not in places.there.repository("app").tags
         places.copy()
         assert places.state() == undisturbed.state(), f"request {number}"
+
+
+def _archived(archive: Path) -> dict[str, bytes]:
+    with tarfile.open(archive) as members:
+        return {m.name: members.extractfile(m).read() for m in members if m.isfile()}  # type: ignore[union-attr]
+
+
+def test_wherever_the_line_to_the_source_is_cut_a_second_run_finishes_the_archive(
+    here: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And asks for no blob that had arrived."""
+    monkeypatch.setattr(tar_writer, "SMALL", SMALL)
+
+    def run(archive: Path, line: Line) -> None:
+        there = LayoutStore(archive, create=True, lock=thread_lock())
+        try:
+            copy(store(here, line), there, "v1", "v1")
+            there.finish()
+        finally:
+            there.close()
+
+    line = Line(here)
+    run(tmp_path / "undisturbed.tar", line)
+    whole = _archived(tmp_path / "undisturbed.tar")
+    blobs = len(here.asked("GET", "/blobs/"))
+    for number in range(1, line.requests + 1):
+        archive = tmp_path / f"{number}.tar"
+        here.requests.clear()
+        with pytest.raises(PowerCut):
+            run(archive, Line(here, number))
+        assert not archive.exists()
+        run(archive, Line(here))
+        assert _archived(archive) == whole, f"request {number}"
+        assert len(here.asked("GET", "/blobs/")) <= blobs + 1, f"request {number}"
+    assert list(tmp_path.glob(".nv2-*")) == []

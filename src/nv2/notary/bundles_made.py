@@ -93,6 +93,8 @@ def create(
     signature = None
     if signer is not None and wish is not None:
         signature = sign_in_store(store, index, signer, wish._replace(legacy_manifest=True), session.now)
+    if problems:  # of what was left out a part may be here
+        store.keep_only(_named(store, index))
     with located("", target), blaming(DESTINATION):
         _refuse_existing(path)  # again: whoever made one meanwhile keeps it
     session.finish_writing(store)
@@ -150,6 +152,12 @@ def _nodes(store: LayoutStore, images: Iterable[Image]) -> dict[Digest, Node]:
             if digest not in found or node.required:
                 found[digest] = node
     return found
+
+
+def _named(store: LayoutStore, index: Descriptor) -> set[Digest]:
+    """Every blob that the bundle brings."""
+    nodes = closure_of(store, index).nodes
+    return {blob.digest for node in nodes.values() for blob in node.blobs}.union(nodes)
 
 
 def _typed(node: Node) -> Descriptor:

@@ -96,6 +96,8 @@ class WritableArchive(Files):
     def remove(self, relative: str) -> None:
         """Leave the file out of the archive to be, unless it is written anew."""
         self._removed.add(relative)
+        if self._new is not None:
+            self._new.remove(relative)
 
     def make_directory(self, relative: str) -> None:
         """Directories come with their files."""

@@ -184,6 +184,11 @@ class LayoutStore:
         """Of every blob that is here, listed or not. The names were not compared with the content."""
         return self._directory.digests()
 
+    def keep_only(self, digests: Collection[str]) -> None:
+        """Remove every other blob: a part of something that was left out, which nothing names."""
+        for digest in self.digests().difference(digests):
+            self._directory.remove(parse_digest(digest))
+
     def _walk(self) -> Walked:
         index = self._directory.index()
         if self._walked is None or self._walked[0] is not index:

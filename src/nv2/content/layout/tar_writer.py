@@ -61,7 +61,8 @@ class GrowingTar:
         self._end = os.fstat(self._file.fileno()).st_size
         try:
             found = leftovers_of(self._file)
-        except BaseException:
+        except BaseException as e:
+            self._refused = isinstance(e, OSError)
             self.close()
             raise
         self._left = dict(found.members)
@@ -118,6 +119,11 @@ class GrowingTar:
                 self._fill(name, size, itertools.chain([bytes(head)], rest))
                 return
         self._append(name, bytes(head))
+
+    def remove(self, name: str) -> None:
+        """Leave the file `name` out of the archive, if it is here; it may be written again."""
+        with self._guard:
+            self._has_gaps = self.members.pop(name, None) is not None or self._has_gaps
 
     def finish(self, archive: str, mode: int | None) -> None:
         """Bring it to the disk, with `mode`, and let it be `archive`, in one step."""

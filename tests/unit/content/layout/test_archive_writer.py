@@ -148,6 +148,20 @@ def test_what_is_removed_and_comes_again_is_there(archive: Path) -> None:
     assert reading(archive).resolve("v1") == image
 
 
+def test_only_what_is_to_be_kept_is_in_the_archive(archive: Path) -> None:
+    first = tagged(archive, "v1", LARGE)
+    store = writing(archive)
+    kept, gone = push_blob(store, LARGE[::-1]), push_blob(store, b"gone")
+    store.keep_only({kept.digest, first.digest})
+    assert store.digests() == {kept.digest, first.digest}
+    again = push_blob(store, b"gone")
+    store.finish()
+    with tarfile.open(archive) as members:
+        files = {name[-64:] for name in members.getnames() if len(name) > 64}
+    assert files == {each.digest[7:] for each in (kept, first, again)}
+    assert gone == again
+
+
 def test_what_is_removed_stays_where_another_writer_needs_it(archive: Path) -> None:
     image = tagged(archive, "v1")
     ours, other = writing(archive), writing(archive)

@@ -567,6 +567,16 @@ def test_two_who_bring_the_same_blob_to_one_archive_leave_it_there_once(archive:
     assert is_as_if_undisturbed(archive)
 
 
+def test_a_small_file_that_comes_twice_is_there_once(archive: Path) -> None:
+    """As manifests do that two copies in one run share."""
+    growing = tar_writer.GrowingTar(str(archive))
+    for _ in range(2):
+        growing.write("blobs/sha256/small", [b"small"])
+    growing.finish(str(archive), None)
+    with tarfile.open(archive) as file:
+        assert file.getnames() == ["blobs", "blobs/sha256", "blobs/sha256/small"]
+
+
 def test_a_file_system_without_locks_has_archives_all_the_same(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -608,6 +618,42 @@ def held() -> Iterator[Held]:
         found = Held(wire)
         yield found
         found.go_on.set()
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+from nv2.cli.__main__ import run
+run()
+"""
+
+
+def test_what_came_before_does_not_keep_a_disk_full_that_refuses_the_rest(held: Held, tmp_path: Path) -> None:
+    held.go_on.set()
+    line = ["copy", f"{held.wire.address}/app:v1", "layout:there.tar:v1"]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words, *line],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+        )
+
+    archive, left = tmp_path / "there.tar", tmp_path / ".nv2-there.tar.part"
+    interrupted = writing(archive)
+    with pytest.raises(Unreachable):
+        interrupted.push(held.large, lambda: Source(held.made.blobs[1][1], breaks_at=3 * MIB))
+    interrupted.close()
+    assert left.stat().st_size > 3 * MIB
+    held.wire.strikes.clear()
+    refused = run("-c", LIMITED, str(left.stat().st_size + 1000))
+    assert refused.returncode == 3 and "Error: destination" in refused.stderr, refused.stderr
+    assert list(tmp_path.glob("*.tar*")) + list(tmp_path.glob(".nv2-*")) == []
+    ended = run("-m", "nv2.cli")
+    assert ended.returncode == 0, ended.stderr
+    assert held.made.blobs[1][1] in members(archive).values()
 
 
 def environment(directory: Path) -> dict[str, str]:
