@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import nv2
+from nv2.server.connections import Connections
 from nv2.server.messages import Answer, Call, FileSlice, Respond, Served
 from nv2.server.patience import PatientReader
 from nv2.server.registry import RunningRegistry, serve
@@ -167,12 +169,13 @@ def test_whoever_stalls_before_anything_is_done_for_them_makes_room_for_others(
             return super().readinto(buffer)
 
     monkeypatch.setattr("nv2.server.conversation.PatientReader", Patient)
+    monkeypatch.setattr("nv2.server.registry.serving.Connections", partial(Connections, admission=60.0))
     with (
         serve(tmp_path / "registry", connections=1) as running,
         socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire,
     ):
         wire.sendall(stalled)
-        assert waits.wait(30)
+        assert waits.wait(60)
         client = client_of(running.port)
         with contextlib.closing(client.connection):
             assert client.ask("GET", "/v2/").status == 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import os
 import shutil
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from nv2.errors import ConfigurationError
 from nv2.oci.digest import digest_of
+from nv2.server.connections import Connections
 from nv2.server.listener import Listener
 from nv2.server.messages import Answer, Call, FileSlice, Respond
 from nv2.server.patience import PatientWriter
@@ -130,16 +130,24 @@ def test_whoever_does_not_agree_on_keys_makes_room_for_others(
 ) -> None:
     monkeypatch.setattr("nv2.server.conversation.HANDSHAKE", 3600.0)
     certificate = ServerCertificate(identity.certificate, identity.key)
-    answered: list[int] = []
+    rests = threading.Event()
+
+    class Places(Connections):
+        def __init__(self, most: int) -> None:
+            super().__init__(most, admission=60.0)
+
+        def rest(self, connection: socket.socket) -> bool:
+            found = super().rest(connection)
+            rests.set()
+            return found
+
+    monkeypatch.setattr("nv2.server.registry.serving.Connections", Places)
     with (
         serve(tmp_path / "r", certificate=certificate, connections=1) as registry,
         socket.create_connection(("127.0.0.1", registry.port), timeout=30),
     ):
-        for _ in range(20):  # it may be turned away while the thread of the other one has not begun
-            with contextlib.suppress(OSError):
-                answered.append(ping(registry, identity.certificate))
-                break
-    assert answered == [200]
+        assert rests.wait(60)
+        assert ping(registry, identity.certificate) == 200
 
 
 def test_the_end_lets_a_request_under_way_finish_and_ends_resting_connections(
