@@ -67,9 +67,7 @@ class Conversation(BaseHTTPRequestHandler):
     _awaits_leave = False
 
     def setup(self) -> None:
-        self.server.connections.rest(
-            self.request
-        )  # as long as nothing is known of it, it makes room for others
+        self.server.connections.rest(self.request)  # it makes room for others while nobody knows who it is
         if isinstance(self.request, ssl.SSLSocket):
             self.request.settimeout(HANDSHAKE)
             self.request.do_handshake()

@@ -2,7 +2,7 @@
 
 An upload that is cut off keeps what arrived, and its client may ask how far it got and continue. All that must be
 known of it is in the name of the file: the identifier, the algorithm, and a hash of the repository, which is too
-long for a name. What this module does not do: publish content. `finish` hands over a checked and synced file.
+long for a name, and of the login that began it. What this module does not do: publish content. `finish` hands over a checked and synced file.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ def check_room(directory: Path, reserve: int) -> None:
         raise OSError(errno.ENOSPC, "less than the reserve of the disk is free", str(directory))
 
 
-def _place(repository: str) -> str:
-    return hashlib.sha256(repository.encode()).hexdigest()[:32]
+def _place(repository: str, owner: str) -> str:
+    whose = f"{repository}\0{owner}" if owner else repository
+    return hashlib.sha256(whose.encode()).hexdigest()[:32]
 
 
 class Upload:
@@ -59,9 +60,9 @@ class Upload:
         self._lock = threading.Lock()
 
     @classmethod
-    def begin(cls, repository: str, directory: Path, algorithm: str) -> Upload:
+    def begin(cls, repository: str, directory: Path, algorithm: str, owner: str) -> Upload:
         """A new one."""
-        name = str(uuid.uuid4()), algorithm, _place(repository)
+        name = str(uuid.uuid4()), algorithm, _place(repository, owner)
         file = directory / ".".join(name)
         file.touch(exist_ok=False)
         return cls(file, *name)
@@ -74,9 +75,9 @@ class Upload:
             return None
         return cls(file, found["identifier"], found["algorithm"], found["place"])
 
-    def is_of(self, repository: str) -> bool:
-        """Whether it is an upload into `repository`."""
-        return self._place == _place(repository)
+    def is_of(self, repository: str, owner: str) -> bool:
+        """Whether it is an upload into `repository` that `owner` began."""
+        return self._place == _place(repository, owner)
 
     def rests_since(self, before: float) -> bool:
         """Whether nobody works on it, nor has since `before`, by the monotonic clock."""
@@ -162,7 +163,7 @@ class Uploads:
                 file.unlink()
         self._drop_rested()
 
-    def begin(self, repository: str, algorithm: str = "sha256") -> Upload:
+    def begin(self, repository: str, algorithm: str = "sha256", owner: str = "") -> Upload:
         """A new, empty upload, hashed with `algorithm` as it comes. Raises `Refusal` (429) if there are too many."""
         with self._lock:
             self._drop_rested()
@@ -172,14 +173,14 @@ class Uploads:
                 raise Refusal(
                     429, "TOOMANYREQUESTS", "too many uploads are open", headers={"Retry-After": "10"}
                 )
-            upload = Upload.begin(repository, self._directory, algorithm)
+            upload = Upload.begin(repository, self._directory, algorithm, owner)
             self._open[upload.identifier] = upload
             return upload
 
-    def find(self, repository: str, identifier: str) -> Upload:
-        """The upload of `identifier`. Raises `Refusal` (404)."""
+    def find(self, repository: str, identifier: str, owner: str = "") -> Upload:
+        """The upload of `identifier` that `owner` began. Raises `Refusal` (404)."""
         upload = self._open.get(identifier)
-        if upload is None or not upload.is_of(repository):
+        if upload is None or not upload.is_of(repository, owner):
             raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload, or it has ended")
         return upload
 

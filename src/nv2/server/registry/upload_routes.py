@@ -18,7 +18,7 @@ def begin(storage: Storage, call: Call, target: Target) -> Answer:
         return _created(target.repository, digest_in(mount))
     digest = call.first("digest")
     wanted = computable(digest_in(digest)) if digest else None
-    upload = storage.uploads.begin(target.repository, _algorithm(call, wanted))
+    upload = storage.uploads.begin(target.repository, _algorithm(call, wanted), call.user)
     if wanted is None:
         return Answer(202, _progress(target.repository, upload))
     try:
@@ -28,14 +28,14 @@ def begin(storage: Storage, call: Call, target: Target) -> Answer:
         storage.uploads.end(upload)
 
 
-def status(storage: Storage, _call: Call, target: Target) -> Answer:
+def status(storage: Storage, call: Call, target: Target) -> Answer:
     """How far an upload got."""
-    return Answer(204, _progress(target.repository, storage.uploads.find(*target)))
+    return Answer(204, _progress(target.repository, storage.uploads.find(*target, call.user)))
 
 
 def add(storage: Storage, call: Call, target: Target) -> Answer:
     """Add a chunk, or a stream without an end that is known."""
-    upload = storage.uploads.find(*target)
+    upload = storage.uploads.find(*target, call.user)
     with upload.alone():
         _append(storage, target.repository, upload, call)
         return Answer(202, _progress(target.repository, upload))
@@ -43,15 +43,15 @@ def add(storage: Storage, call: Call, target: Target) -> Answer:
 
 def finish(storage: Storage, call: Call, target: Target) -> Answer:
     """Add what came with the request, if anything, and make the upload a blob."""
-    upload = storage.uploads.find(*target)
+    upload = storage.uploads.find(*target, call.user)
     digest = computable(digest_in(call.first("digest") or ""))
     with upload.alone():
         return _finished(storage, target.repository, upload, call, digest)
 
 
-def cancel(storage: Storage, _call: Call, target: Target) -> Answer:
+def cancel(storage: Storage, call: Call, target: Target) -> Answer:
     """Drop an upload."""
-    upload = storage.uploads.find(*target)
+    upload = storage.uploads.find(*target, call.user)
     with upload.alone():
         storage.uploads.end(upload)
     return Answer(204)
