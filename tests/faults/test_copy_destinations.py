@@ -20,10 +20,12 @@ from typing import NamedTuple
 
 import pytest
 
+from nv2.content.layout.store import LayoutStore
 from tests.faults.state import files
 from tests.faults.test_copies import Places, check_error, places
 from tests.faults.test_embedded_registry import Served
 from tests.unit.cli.test_interruption import environment
+from tests.world.artifacts import push_blob, thread_lock
 from tests.world.carried_content import Content, hold_in_layout
 from tests.world.images import image_layout
 from tests.world.sockets import http
@@ -323,6 +325,12 @@ def small_disk(places: Places) -> Iterator[Path]:
 
 
 @pytest.fixture
+def roomy_disk(places: Places) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    yield from _mounted(places.line.directory / "disk", "size=8m")
+
+
+@pytest.fixture
 def still_disk(places: Places) -> Iterator[Path]:
     """A file system that is mounted read-only."""
     yield from _mounted(places.line.directory / "disk", "ro")
@@ -346,8 +354,23 @@ def test_a_full_disk_is_one_error_and_what_was_there_can_be_used(
     assert line("copy", places.hold(source, places.good), f"{here}:v1").code == 0
 
 
-def _large(content: Content) -> str:
-    data = b"x" * 300_000
+def test_what_came_to_an_archive_before_does_not_keep_a_disk_full(places: Places, roomy_disk: Path) -> None:
+    large, data = places.good.copy(), b"x" * 6_000_000
+    large.blobs[_large(large, data)] = data
+    interrupted = LayoutStore(roomy_disk / "to.tar", create=True, lock=thread_lock())
+    push_blob(interrupted, b"y" * 3_000_000)
+    interrupted.close()
+    left = roomy_disk / ".nv2-to.tar.part"
+    assert left.stat().st_size > 3_000_000
+    source = places.hold("layout", large)
+    ended = places.line("copy", source, "layout:disk/to.tar:v1")
+    check_error(ended, "destination", "layout:disk/to.tar", "", "no space left|disk is full")
+    assert list(roomy_disk.iterdir()) == []
+    assert places.line("copy", source, "layout:disk/to.tar:v1").code == 0
+    assert data in (roomy_disk / "to.tar").read_bytes()
+
+
+def _large(content: Content, data: bytes = b"x" * 300_000) -> str:
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     layer = {"mediaType": "application/octet-stream", "digest": digest, "size": len(data)}
     content.change(content.children[0], lambda image: image["layers"].append(layer))
