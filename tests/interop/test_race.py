@@ -32,9 +32,16 @@ REPEAT = int(os.environ.get("NV2_RACE_REPEAT", "1"))
 LONGEST = 0.5
 """Seconds between a signature's end and the kill, at most: about what the next one takes."""
 
+PATIENCE = 3.0
+"""Seconds that whoever writes a list for the last time waits before looking once more. On a busy machine a rival may
+take far longer than usual from reading the list to writing it, and who has ended puts nothing back."""
+
 SIGN_MANY = """
 import sys, nv2
+from nv2.content.remote import fallback
 for number in range(int(sys.argv[2])):
+    if number + 1 == int(sys.argv[2]):
+        fallback.MIN_WAIT = float(sys.argv[4])
     signed = nv2.sign(sys.argv[1], key="EC-256", user_metadata={"number": f"{sys.argv[3]}-{number}"})
     print(signed.manifest.digest, flush=True)
 """
@@ -87,7 +94,16 @@ def _race(home: Home, address: str, here: Path, *, shared: bool) -> Iterator[Rac
             state = here / ("state" if shared else f"state{number}")
             errors = running.enter_context((here / f"errors{number}").open("wb"))
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", SIGN_MANY, reference, str(SIGNATURES), str(number)],
+                [
+                    sys.executable,
+                    "-I",
+                    "-c",
+                    SIGN_MANY,
+                    reference,
+                    str(SIGNATURES),
+                    str(number),
+                    str(PATIENCE),
+                ],
                 env=home.environment(XDG_STATE_HOME=str(state)),
                 cwd=home.directory,
                 stdout=subprocess.PIPE,

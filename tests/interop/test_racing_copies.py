@@ -15,6 +15,7 @@ import pytest
 from nv2.content.layout.store import LayoutStore
 from tests.interop.home import Home, wabbit_home
 from tests.interop.test_oras import served
+from tests.interop.test_race import PATIENCE
 from tests.world.artifacts import push_image, push_referrer, thread_lock
 
 __all__ = ["served"]
@@ -22,6 +23,13 @@ __all__ = ["served"]
 pytestmark = pytest.mark.peers
 
 PROCESSES, SIGNATURES, DELETED = 4, 20, 5
+
+PATIENT = f"""
+from nv2.content.remote import fallback
+fallback.MIN_WAIT = {PATIENCE}
+from nv2.cli.__main__ import run
+run()
+"""
 
 
 @pytest.fixture
@@ -32,7 +40,7 @@ def home(tmp_path: Path, notation: Path) -> Home:
 def start(home: Home, *words: str, state: Path | None = None) -> subprocess.Popen[bytes]:
     more = {"XDG_STATE_HOME": str(state)} if state else {}
     return subprocess.Popen(
-        [sys.executable, "-I", "-m", "nv2.cli", *words],
+        [sys.executable, "-I", "-c", PATIENT, *words],
         env=home.environment(**more),
         stdout=subprocess.DEVNULL,
         cwd=home.directory,
