@@ -272,14 +272,40 @@ def test_a_listing_of_what_the_contents_do_not_name_is_refused(good: Path) -> No
     refused(good, "is listed in index.json, and not in the contents")
 
 
-def test_a_referrer_of_nothing_in_the_bundle_is_refused(file: Path) -> None:
+def with_another(file: Path, **more: Any) -> None:
+    """A bundle that names one manifest more, beside its image."""
     store = LayoutStore(file, create=True, lock=thread_lock())
-    image, other = push_image(store, b"layer"), push_image(store, b"other")
+    image, other = push_image(store, b"layer"), push_image(store, b"other", **more)
     data, index = build_contents(Contents(CREATED, (Image(parse_registry(NAME), image),), (other,)))
     store.push(index, opener(data))
+    store.attach(other, [other])
     store.tag(image, "v1")
     store.finish()
+
+
+def test_a_referrer_of_nothing_in_the_bundle_is_refused(file: Path) -> None:
+    with_another(file, subject=describe(b"absent", mt.IMAGE_MANIFEST))
     refused(file, "refers to nothing in the bundle")
+
+
+def made_by_a_newer_one(file: Path, said: str) -> None:
+    with pytest.raises(MalformedManifest, match=said) as caught:
+        open_bundle(str(file))
+    assert caught.value.hint is not None and "a newer nv2" in caught.value.hint
+
+
+def test_a_kind_that_is_not_known_yet_is_refused_and_it_is_said_who_may_know_it(file: Path) -> None:
+    with_another(file)
+    made_by_a_newer_one(file, "its kind is not known here")
+
+
+def test_so_is_a_bundle_of_a_later_version(good: Path) -> None:
+    def later(index: Any) -> None:
+        [entry] = [each for each in index["manifests"] if each.get("artifactType") == BUNDLE]
+        entry["artifactType"] = BUNDLE.replace("v1", "v2")
+
+    edit(good, "index.json", later)
+    made_by_a_newer_one(good, "of a kind that is not known here: 'application/vnd.nv2.bundle.v2")
 
 
 @pytest.mark.parametrize("change", [{"size": 999}, {"mediaType": mt.IMAGE_INDEX}])

@@ -104,5 +104,5 @@ def _obstacle(certificate: Certificate, carried: set[tuple[Kind, str]], every: S
         return "its certificate names OCSP responders alone, and notation cannot be given their answers"
     missing = [url for url in certificate.crl_urls if (Kind.CRL, url) not in carried]
     if missing:
-        return f"it wants all {len(certificate.crl_urls)} CRLs of the certificate, and {len(missing)} could not be had"
+        return f"it wants every CRL of the certificate, and {len(missing)} of {len(certificate.crl_urls)} could not be had"
     return ""

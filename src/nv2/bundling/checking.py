@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from nv2.bundling.contents import Contents, layout_tags
+from nv2.bundling.contents import NEWER, Contents, layout_tags
 from nv2.closure import Node, closure_of, is_foreign
 from nv2.content.interface import Source
 from nv2.errors import MalformedManifest
@@ -47,8 +47,15 @@ def manifests_of(source: Source, index: Descriptor, contents: Contents, at: str)
         about_the_bundle.add(digest)
         signatures.append(node)
     for referrer in contents.referrers:
-        subject = closure.nodes[referrer.digest].manifest.subject
-        if subject is None or subject.digest not in closure.nodes:
+        found = closure.nodes[referrer.digest].manifest
+        subject = found.subject
+        if subject is None:
+            raise MalformedManifest(
+                f"{quoted(found.kind or 'no type')} refers to nothing, and its kind is not known here",
+                at=f"{at}: {referrer.digest}",
+                hint=NEWER,
+            )
+        if subject.digest not in closure.nodes:
             raise MalformedManifest("refers to nothing in the bundle", at=f"{at}: {referrer.digest}")
     blobs = {blob[:3]: Descriptor(*blob[:3]) for node in closure.nodes.values() for blob in node.blobs}
     carried = tuple(blob for blob in blobs.values() if not is_foreign(blob))

@@ -27,6 +27,12 @@ BUNDLE = "application/vnd.nv2.bundle.v1+json"
 TRUST = "application/vnd.nv2.trust.v1"
 """Artifact type of the manifest that carries a trust policy and its stores."""
 
+FAMILY = "application/vnd.nv2.bundle."
+"""What the artifact types of bundles begin with, of later versions too."""
+
+NEWER = "perhaps a newer nv2 made it: read it with one"
+"""What to do about kinds that are not known."""
+
 REFERENCE = "io.nv2.bundle.reference"
 """Annotation of an image in the index: what it was called where it came from."""
 

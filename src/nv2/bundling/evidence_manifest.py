@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from nv2 import strict_json
+from nv2.bundling.contents import NEWER
 from nv2.bundling.evidence import (
     ARTIFACT_TYPE,
     CERTIFICATE,
@@ -174,7 +175,7 @@ def _piece(layer: Descriptor, fetch: Fetch, place: str) -> Piece:
     }
     kind = next((kind for kind in Kind if kind.value == said.get("kind")), None)
     if kind is None or kind.media_type != layer.media_type:
-        raise MalformedManifest("is no evidence that is known", at=place)
+        raise MalformedManifest("is no evidence that is known", at=place, hint=NEWER)
     if layer.size > _LIMITS[kind]:
         raise MalformedManifest(f"a piece of more than {_LIMITS[kind]} bytes", at=place)
     if (

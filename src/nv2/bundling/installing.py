@@ -91,11 +91,11 @@ def _placed(piece: Piece, kin: Kin, keep: Keep) -> Placed:
 
 
 def _links_naming(piece: Piece, kin: Kin) -> Iterator[Link]:
-    for link in kin.links:
+    for link in kin.links.get(piece.issuer, ()):
         certificate = link.certificate
         urls = certificate.ocsp_urls if piece.kind is Kind.OCSP else certificate.crl_urls
         is_about = piece.certificate in ("", certificate.thumbprint)
-        if piece.address in urls and is_about and piece.issuer == link.issuer.thumbprint:
+        if piece.address in urls and is_about:
             yield link
 
 

@@ -6,7 +6,7 @@ module does not do: profile, validity, or path lengths. Whoever verifies a signa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -21,7 +21,8 @@ MAX_TRIED = 20_000
 class Kin(NamedTuple):
     """Certificates, each with who issued it."""
 
-    links: tuple[Link, ...]
+    links: Mapping[str, Sequence[Link]]
+    """By the thumbprint of the issuer."""
     vouched: frozenset[str]
     """Thumbprints of the anchors, and of what they issued: what such a certificate says is true.
 
@@ -37,29 +38,45 @@ def kin_of(certificates: Iterable[Certificate], anchors: Iterable[Certificate]) 
     """
     trusted = tuple(dict.fromkeys(anchors))
     every = tuple(dict.fromkeys((*certificates, *trusted)))
+    named, issued_by = _grouped(every, "subject_der"), _grouped(every, "issuer_der")
     issued = _Issuing()
-    below = _closure(trusted, every, lambda known, other: known.is_ca and issued(known, other))
+
+    def children(known: Certificate) -> Iterator[Certificate]:
+        return (
+            other for other in issued_by.get(known.subject_der, ()) if known.is_ca and issued(known, other)
+        )
+
+    def parents(known: Certificate) -> Iterator[Certificate]:
+        return (other for other in named.get(known.issuer_der, ()) if issued(other, known))
+
+    below = _closure(trusted, children)
     # A store may name an authority in the middle: what its own issuer says of it counts too.
-    above = _closure(trusted, every, lambda known, other: issued(other, known))
-    found = dict.fromkeys((*below, *above))
-    links = tuple(
-        Link(child, parent)
-        for child in found
-        for parent in found
-        if child != parent and parent.is_ca and issued(parent, child)
-    )
+    found = dict.fromkeys((*below, *_closure(trusted, parents)))
+    links: dict[str, list[Link]] = {}
+    for child in found:
+        for parent in parents(child):
+            if parent in found and child != parent and parent.is_ca:
+                links.setdefault(parent.thumbprint, []).append(Link(child, parent))
     return Kin(links, frozenset(certificate.thumbprint for certificate in below))
 
 
+def _grouped(certificates: Iterable[Certificate], name: str) -> dict[bytes, list[Certificate]]:
+    """`certificates` by a name that they have: each is compared with its relatives, and not with everybody."""
+    found: dict[bytes, list[Certificate]] = {}
+    for certificate in certificates:
+        found.setdefault(getattr(certificate, name), []).append(certificate)
+    return found
+
+
 class _Issuing:
-    """Whether one issued the other; each pair is tried once."""
+    """Whether one, which has the name of the other's issuer, issued it; each pair is tried once."""
 
     def __init__(self) -> None:
         self._tried = 0
         self._signed = cache(self._try)
 
     def __call__(self, issuer: Certificate, child: Certificate) -> bool:
-        return issuer.subject_der == child.issuer_der and self._signed(issuer, child)
+        return self._signed(issuer, child)
 
     def _try(self, issuer: Certificate, child: Certificate) -> bool:
         self._tried += 1
@@ -69,17 +86,14 @@ class _Issuing:
 
 
 def _closure(
-    start: tuple[Certificate, ...],
-    every: tuple[Certificate, ...],
-    leads: Callable[[Certificate, Certificate], bool],
+    start: tuple[Certificate, ...], next_to: Callable[[Certificate], Iterator[Certificate]]
 ) -> dict[Certificate, None]:
-    """`start`, and whatever it `leads` to, step by step."""
+    """`start`, and whatever `next_to` leads to, step by step."""
     found = dict.fromkeys(start)
     waiting = list(start)
     while waiting:
-        known = waiting.pop()
-        for other in every:
-            if other not in found and leads(known, other):
+        for other in next_to(waiting.pop()):
+            if other not in found:
                 found[other] = None
                 waiting.append(other)
     return found

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from nv2.bundling.evidence import Evidence, Kind
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nv2.bundling.evidence import Evidence, Kind, Piece
 from nv2.errors import Nv2Error
 from nv2.pki.ocsp import cache_key
 from nv2.revocation.carried import Place
 
+if TYPE_CHECKING:
+    from nv2.pki.certificate import Certificate
+
 
 def places_of(evidence: Evidence) -> tuple[Place, ...]:
     """The evidence where a checker looks: a place for each issuer, for two may name one address."""
-    issuers = dict.fromkeys(piece.issuer for piece in evidence.pieces)
-    return tuple(Place(_Lists(evidence, issuer), _Answers(evidence, issuer)) for issuer in issuers)
+    known = {certificate.thumbprint: certificate for certificate in evidence.certificates}
+    by_issuer: dict[str, list[Piece]] = {}
+    for piece in evidence.pieces:
+        by_issuer.setdefault(piece.issuer, []).append(piece)
+    return tuple(
+        Place(_Lists(pieces), _Answers(pieces, known, issuer)) for issuer, pieces in by_issuer.items()
+    )
 
 
 class _Lists:
     """A `CrlCache` of the CRLs of one issuer, in memory."""
 
-    def __init__(self, evidence: Evidence, issuer: str) -> None:
+    def __init__(self, pieces: Sequence[Piece]) -> None:
         self.warnings: list[Nv2Error] = []
-        own = (piece for piece in evidence.pieces if piece.issuer == issuer)
-        self._pieces = {(piece.kind, piece.address): piece.data for piece in own}
+        self._pieces = {(piece.kind, piece.address): piece.data for piece in pieces}
 
     def load(self, url: str) -> tuple[bytes, bytes | None] | None:
         base = self._pieces.get((Kind.CRL, url))
@@ -33,13 +43,12 @@ class _Lists:
 class _Answers:
     """An `OcspCache` of the answers about the certificates of one issuer, in memory."""
 
-    def __init__(self, evidence: Evidence, issuer: str) -> None:
+    def __init__(self, pieces: Sequence[Piece], known: Mapping[str, Certificate], issuer: str) -> None:
         self.warnings: list[Nv2Error] = []
-        by_thumbprint = {found.thumbprint: found for found in evidence.certificates}
         self._answers = {
-            cache_key(piece.address, by_thumbprint[piece.certificate], by_thumbprint[issuer]): piece.data
-            for piece in evidence.pieces
-            if piece.kind is Kind.OCSP and piece.issuer == issuer
+            cache_key(piece.address, known[piece.certificate], known[issuer]): piece.data
+            for piece in pieces
+            if piece.kind is Kind.OCSP
         }
 
     def load(self, key: str) -> bytes | None:

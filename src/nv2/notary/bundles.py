@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from nv2.bundling import evidence_manifest
 from nv2.bundling.checking import BundleManifests, check_tags, manifests_of
-from nv2.bundling.contents import BUNDLE, Contents, parse_contents
+from nv2.bundling.contents import BUNDLE, FAMILY, NEWER, Contents, parse_contents
 from nv2.bundling.evidence import Evidence
 from nv2.content.layout.archive import refuse_strangers
 from nv2.content.layout.store import LayoutStore
@@ -25,6 +25,7 @@ from nv2.notary.verification import Evaluated, plugin_finder
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.manifest import MAX_MANIFEST
 from nv2.oci.reference import Reference
+from nv2.plain_text import quoted
 from nv2.revocation import RevocationChecker
 from nv2.trust.trust import MAX_SIGNATURES, Trust
 from nv2.verification import evaluate, not_checked
@@ -80,6 +81,11 @@ def _unlocked(_: str) -> AbstractContextManager[None]:
 def _index_of(store: LayoutStore, path: str) -> Descriptor:
     found = {entry[:3]: entry for entry in store.listed() if entry.artifact_type == BUNDLE}
     if len(found) != 1:
+        kinds = [entry.artifact_type or "" for entry in store.listed()]
+        if other := next((kind for kind in kinds if kind.startswith(FAMILY) and kind != BUNDLE), None):
+            raise MalformedManifest(
+                f"is a bundle of a kind that is not known here: {quoted(other)}", at=path, hint=NEWER
+            )
         message = "is no bundle" if not found else f"has the contents of {len(found)} bundles"
         raise MalformedManifest(message, at=path, hint=_HOW)
     return Descriptor(*next(iter(found.values()))[:4])

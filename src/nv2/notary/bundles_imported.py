@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from nv2.blame import DESTINATION, blaming
 from nv2.copying import CopyResult, copy
 from nv2.errors import ConfigurationError, MalformedManifest, UsageError
 from nv2.home.bundle_state import Arrived, last_arrived, note_arrived
+from nv2.home.lock import host_lock
 from nv2.notary.bundles import Naming, OpenBundle
 from nv2.notary.copying import located
 from nv2.notary.session import Session
@@ -16,6 +18,9 @@ from nv2.notary.threads import at_once
 from nv2.oci.digest import Digest
 from nv2.oci.reference import Reference, is_registry, is_repository_path
 from nv2.plain_text import rfc3339
+
+MAX_WAIT = 3600.0
+"""Seconds to wait for another import of the same tag, which may be copying a large image."""
 
 
 class Imported(NamedTuple):
@@ -69,43 +74,78 @@ def destinations(bundle: OpenBundle, naming: Naming) -> list[tuple[Reference, Re
     return found
 
 
-def copy_all(session: Session, bundle: OpenBundle, naming: Naming, *, older: bool = False) -> list[Imported]:
-    """Copy every artifact with all that refers to it. The caller has judged them.
+def copy_all(
+    session: Session, bundle: OpenBundle, naming: Naming, *, older: bool = False
+) -> Iterator[Imported]:
+    """Copy every artifact with all that refers to it, one after the other. The caller has judged them.
 
     Unless `older` ones are wanted, raises `ConfigurationError` before anything is copied if a tag came here with a bundle
-    that was made later than this one; and what `copy` raises.
+    that was made later than this one; and what `copy` raises. What was copied before that stays.
     """
     found = destinations(bundle, naming)
-    if not older:
-        _refuse_older(session, bundle, found)
-    done = []
+    for _, name, digest in found:
+        _refuse_older(session, bundle, name, digest, older=older)
     for source, name, digest in found:
-        with located(bundle.path, name):
-            with blaming(DESTINATION):
-                store = session.store(name, push=True)
-            result = copy(bundle.store, store, digest, name.tag, execute=at_once)
-            with blaming(DESTINATION):
-                session.finish_writing(store)
-        if name.tag:
-            note_arrived(session.paths, _tagged(name), Arrived(bundle.contents.created, digest))
-        done.append(Imported(source, name._replace(digest=digest), result))
-    return done
+        with _alone(session, name):
+            _refuse_older(
+                session, bundle, name, digest, older=older
+            )  # again: another import may have been quicker
+            result = _copy(session, bundle, name, digest)
+        yield Imported(source, name._replace(digest=digest), result)
+
+
+def _copy(session: Session, bundle: OpenBundle, name: Reference, digest: Digest) -> CopyResult:
+    """The note about a newer one comes before its tag: whoever is killed in between goes on with that one."""
+    goes_back = _is_newer_here(session, bundle, name)
+    if not goes_back:
+        _note(session, bundle, name, digest)
+    with located(bundle.path, name):
+        with blaming(DESTINATION):
+            store = session.store(name, push=True)
+        result = copy(bundle.store, store, digest, name.tag, execute=at_once)
+        with blaming(DESTINATION):
+            session.finish_writing(store)
+    if goes_back:
+        _note(session, bundle, name, digest)
+    return result
+
+
+def _alone(session: Session, name: Reference) -> AbstractContextManager[None]:
+    """While nobody else on this machine imports under the same tag."""
+    if not name.tag:
+        return nullcontext()
+    return host_lock(session.paths.locks, timeout=MAX_WAIT)(f"import of {_tagged(name)}")
+
+
+def _note(session: Session, bundle: OpenBundle, name: Reference, digest: Digest) -> None:
+    if name.tag:
+        note_arrived(session.paths, _tagged(name), Arrived(bundle.contents.created, digest))
 
 
 def _tagged(name: Reference) -> str:
     return f"{name.name}:{name.tag}"
 
 
+def _last(session: Session, name: Reference) -> Arrived | None:
+    return last_arrived(session.paths, _tagged(name)) if name.tag else None
+
+
+def _is_newer_here(session: Session, bundle: OpenBundle, name: Reference) -> bool:
+    last = _last(session, name)
+    return last is not None and bundle.contents.created < last.created
+
+
 def _refuse_older(
-    session: Session, bundle: OpenBundle, found: Iterable[tuple[Reference, Reference, Digest]]
+    session: Session, bundle: OpenBundle, name: Reference, digest: Digest, *, older: bool
 ) -> None:
     """The signature of an older artifact still holds: that it is older, only what came before can tell."""
+    if older:
+        return
     created = bundle.contents.created
-    for _, name, digest in found:
-        last = last_arrived(session.paths, _tagged(name)) if name.tag else None
-        if last is not None and last.artifact != digest and created < last.created:
-            raise ConfigurationError(
-                f"{_tagged(name)} came with a bundle of {rfc3339(last.created)}, and this one is older, of {rfc3339(created)}",
-                at=bundle.path,
-                hint="have a new bundle made; who wants to go back to what is in this one says --older",
-            )
+    last = _last(session, name)
+    if last is not None and last.artifact != digest and created < last.created:
+        raise ConfigurationError(
+            f"{_tagged(name)} came with a bundle of {rfc3339(last.created)}, and this one is older, of {rfc3339(created)}",
+            at=bundle.path,
+            hint="have a new bundle made; who wants to go back to what is in this one says --older",
+        )

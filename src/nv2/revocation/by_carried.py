@@ -39,10 +39,8 @@ def _youngest(found: Sequence[CertificateStatus]) -> CertificateStatus:
     known = [status for status in found if status.status is not Status.UNKNOWN]
     if known:
         return max(known, key=lambda status: status.made_at or _LONG_AGO)
-    told = CertificateStatus(Status.UNKNOWN)
-    for status in found:
-        told = both(told, status)
-    return told
+    reasons = dict.fromkeys(status.reason for status in found)  # the same lies in several places, often
+    return CertificateStatus(Status.UNKNOWN, "; ".join(filter(None, reasons)))
 
 
 def _by_answers(link: Link, about: Circumstances, carried: Carried) -> Iterator[CertificateStatus]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nv2.bundling import evidence_manifest
+from nv2.bundling.contents import NEWER
 from nv2.bundling.evidence import Evidence, Gap, Kind, Packed
 from nv2.bundling.evidence_manifest import pack, unpack
 from nv2.errors import InvalidCertificate, InvalidRevocationData, MalformedManifest, Nv2Error
@@ -92,6 +93,7 @@ def test_what_is_not_exactly_a_set_is_refused_at_its_place(
     with pytest.raises(MalformedManifest, match=message) as caught:
         spoiled(change)
     assert str(caught.value).startswith("evidence")
+    assert (caught.value.hint == NEWER) is ("that is known" in message)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_it_is_said_what_notation_cannot_use() -> None:
     unasked, _ = gathered(parse_chain(root.issue("leaf", "EC-256").chain), services={})
     assert notation_warnings(unasked) == (), "nobody asks about a root"
     missing, _ = gathered(CHAIN, services={})
-    assert "all 1 CRLs" in notation_warnings(missing)[0]
+    assert "1 of 1 could not be had" in notation_warnings(missing)[0]
     asked, _ = gathered(ASKED_CHAIN, services={OCSP_URL: ocsp_answer(WABBIT, ASKED.leaf, NOW)})
     assert "OCSP responders alone" in notation_warnings(asked)[0]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -14,6 +16,7 @@ from nv2.errors import EnvironmentFailure, MalformedManifest
 from nv2.pki.certificate import Certificate, parse_certificate
 from nv2.pki.ocsp import cache_key
 from nv2.revocation.carried import Place
+from nv2.revocation.circumstances import Link
 from tests.world.ca import CA, Pair
 from tests.world.carried import (
     ASKED,
@@ -53,6 +56,10 @@ def installed(
 ) -> Placed:
     [found] = install(evidence, anchors, places or (place(),), numbers or Numbers(), NOW)
     return found
+
+
+def links_of(certificates: Iterable[Certificate], anchors: Iterable[Certificate]) -> list[Link]:
+    return [link for links in kinship.kin_of(certificates, anchors).links.values() for link in links]
 
 
 def kept(where: Place) -> bytes | None:
@@ -261,9 +268,7 @@ def test_who_may_not_issue_certificates_vouches_for_none() -> None:
     below = no_authority.issue("below", "EC-256", crl_urls=(CRL_URL,))
     leaf, parent, root = (parse_certificate(der) for der in below.chain)
     for anchors in ((root,), (leaf,)):
-        named = {
-            (link.certificate, link.issuer) for link in kinship.kin_of((leaf, parent, root), anchors).links
-        }
+        named = {(link.certificate, link.issuer) for link in links_of((leaf, parent, root), anchors)}
         assert (leaf, parent) not in named
     assert (parent, root) in named
 
@@ -319,7 +324,7 @@ def test_an_anchor_in_the_middle_brings_what_stands_above_it_and_not_its_sibling
     leaves = [ca.issue("build", "EC-256") for ca in (middle, sibling)]
     every = [parse_certificate(der) for pair in leaves for der in pair.chain]
     anchor = parse_certificate(leaves[0].chain[1])
-    links = kinship.kin_of(every, (anchor,)).links
+    links = links_of(every, (anchor,))
     named = {(link.certificate.subject, link.issuer.subject) for link in links}
     leaf = parse_certificate(leaves[0].leaf)
     assert named == {(leaf.subject, anchor.subject), (anchor.subject, ROOT.subject)}
@@ -393,6 +398,33 @@ def test_junk_is_in_nobodys_way() -> None:
 def test_what_is_only_claimed_moves_no_clock() -> None:
     assert floor_of([installed(impostor(), anchors=(ANCHOR,))]) is None
     assert floor_of([installed(above(WABBIT, ABOUT_MIDDLE, MIDDLE.certificate))]) == THIS_UPDATE
+
+
+def calls_for(certificates: Iterable[Certificate]) -> int:
+    """How many functions are called to find the kin of `certificates`."""
+    counted = [0]
+
+    def count(_: object, event: str, __: object) -> None:
+        counted[0] += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        kinship.kin_of(certificates, (ANCHOR,))
+    finally:
+        sys.setprofile(before)
+    return counted[0]
+
+
+def test_strangers_are_not_compared_with_each_other() -> None:
+    """Or a bundle of thousands of authorities would take minutes."""
+    crossed = []
+    for number in range(40):
+        other = CA(f"Other {number}")
+        certificates = CA("Middle", parent=other).certificate, other.certificate
+        crossed += [parse_certificate(der) for der in certificates]
+    few, many = (calls_for((ANCHOR, *crossed[:end])) for end in (40, 80))
+    assert many < 3 * few, "twice as many cost twice as much, and not four times"
 
 
 def test_many_authorities_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

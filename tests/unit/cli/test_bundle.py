@@ -7,17 +7,22 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nv2.bundling.contents import Image
 from nv2.bundling.evidence import Evidence
 from nv2.bundling.trust_manifest import CarriedTrust, StoreFile
+from nv2.copying import CopyResult
 from nv2.errors import ConfigurationError, EnvironmentFailure, MalformedManifest, Unreachable
+from nv2.notary import bundles_imported
 from nv2.notary.bundles import checker_for, open_bundle
-from nv2.notary.bundles_imported import destinations, naming_in
+from nv2.notary.bundles_imported import copy_all, destinations, naming_in
 from nv2.notary.bundles_policy import propose, take_over
 from nv2.notary.session import Session
 from nv2.oci import media_types as mt
@@ -622,6 +627,122 @@ def test_an_older_bundle_with_what_is_there_already_is_imported(place: Place, cl
     place.create()
     for file in ("b.tar", "old.tar"):
         assert place.line("bundle", "import", file, inside).code == 0
+
+
+def test_where_one_tag_came_with_a_newer_bundle_nothing_of_an_older_one_is_copied(
+    place: Place, clock: list[datetime]
+) -> None:
+    """Not even what stands before it."""
+    now, inside = datetime.now(UTC), f"{place.registry.host}/in"
+    first = push_image(place.store("first"), b"first")
+    place.store("first").tag(first, "v1")
+    place.line("sign", "-k", "wabbit.key", f"{place.registry.host}/first:v1")
+    place.create(f"{place.registry.host}/first:v1", place.name)
+    place.file.rename(place.line.directory / "old.tar")
+    place.store().tag(push_image(place.store(), b"newer"), "v1")
+    place.line("sign", "-k", "wabbit.key", place.name)
+    clock.append(now + timedelta(minutes=2))
+    place.create()
+    assert place.line("bundle", "import", "b.tar", inside).code == 0
+    place.registry.requests.clear()
+    assert place.line("bundle", "import", "old.tar", inside).code == 3
+    assert place.registry.requests == []
+
+
+def test_what_another_import_brought_meanwhile_is_not_moved_back(
+    place: Place, two_bundles: Descriptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came after the first look, and before this one had the tag to itself."""
+    inside = f"{place.registry.host}/in"
+    older, newer = (open_bundle(file) for file in ("old.tar", "b.tar"))
+
+    @contextmanager
+    def after_the_newer(_: str) -> Iterator[None]:
+        with monkeypatch.context() as undone, Session.from_environment() as session:
+            undone.setattr("nv2.notary.bundles_imported.host_lock", lambda *_, **__: nullcontext)
+            list(copy_all(session, newer, naming_in(inside)))
+        yield
+
+    monkeypatch.setattr("nv2.notary.bundles_imported.host_lock", lambda *_, **__: after_the_newer)
+    with Session.from_environment() as session, pytest.raises(ConfigurationError, match="this one is older"):
+        list(copy_all(session, older, naming_in(inside)))
+    assert place.store("in/app").resolve("v1") == two_bundles
+
+
+def test_a_tag_is_imported_by_one_at_a_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.create()
+    inside, bundle = f"{place.registry.host}/in", open_bundle("b.tar")
+    monkeypatch.setattr("nv2.notary.bundles_imported.MAX_WAIT", 0.0)
+    original, refused = bundles_imported.copy, []
+
+    def copied(*arguments: Any, **more: Any) -> CopyResult:
+        with (
+            Session.from_environment() as other,
+            pytest.raises(EnvironmentFailure, match="has held the lock"),
+        ):
+            list(copy_all(other, bundle, naming_in(inside)))
+        refused.append(True)
+        return original(*arguments, **more)
+
+    monkeypatch.setattr("nv2.notary.bundles_imported.copy", copied)
+    with Session.from_environment() as session:
+        assert len(list(copy_all(session, bundle, naming_in(inside)))) == 1
+    assert refused == [True]
+
+
+def test_whoever_is_killed_before_the_tag_is_there_lets_no_older_one_in(
+    place: Place, two_bundles: Descriptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    inside = f"{place.registry.host}/in"
+    with monkeypatch.context() as patched:
+        patched.setattr("nv2.notary.bundles_imported.copy", killed)
+        with Session.from_environment() as session, pytest.raises(KeyboardInterrupt):
+            list(copy_all(session, open_bundle("b.tar"), naming_in(inside)))
+    assert [place.line("bundle", "import", file, inside).code for file in ("old.tar", "b.tar")] == [3, 0]
+    assert place.store("in/app").resolve("v1") == two_bundles
+
+
+def test_whoever_is_killed_on_the_way_back_has_not_gone_back(
+    place: Place, two_bundles: Descriptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    inside = f"{place.registry.host}/in"
+    assert place.line("bundle", "import", "b.tar", inside).code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("nv2.notary.bundles_imported.copy", killed)
+        with Session.from_environment() as session, pytest.raises(KeyboardInterrupt):
+            list(copy_all(session, open_bundle("old.tar"), naming_in(inside), older=True))
+    assert place.line("bundle", "import", "old.tar", inside).code == 3
+    assert place.store("in/app").resolve("v1") == two_bundles
+
+
+def test_what_arrived_before_a_failure_is_told_and_stays(place: Place) -> None:
+    second = push_image(place.store("other"), b"other")
+    place.store("other").tag(second, "v1")
+    place.line("sign", "-k", "wabbit.key", f"{place.registry.host}/other:v1")
+    place.create(place.name, f"{place.registry.host}/other:v1")
+
+    def breaks(request: Request) -> Response:
+        if "/in/other/" in request.url:
+            raise Unreachable("gone", at=request.place)
+        return place.registry(request)
+
+    place.line.reach(breaks)
+    words = ("bundle", "import", "b.tar", f"{place.registry.host}/in")
+    told = place.line(*words)
+    assert told.code == 4 and f"Imported {place.name} as" in told.out and "gone" in told.err
+    ended = place.line(*words, "-o", "json")
+    assert ended.code == 4 and "gone" in ended.document["error"]["message"]
+    assert [each["source"] for each in ended.document["imported"]] == [place.name]
+    assert place.store("in/app").resolve("v1") == place.image
+    place.line.reach(place.registry)
+    again = place.line(*words, "-o", "json")
+    assert (again.code, again.document["error"], len(again.document["imported"])) == (0, None, 2)
 
 
 def test_a_note_about_bundles_that_cannot_be_read_says_nothing_in_favour(

@@ -177,3 +177,9 @@ def test_junk_and_other_authorities_lists_say_nothing() -> None:
 
     for data in (b"junk", crl(STRANGER, [LISTED])):
         assert outcome(holding(data), alone=True) is Outcome.UNKNOWN
+
+
+def test_the_same_list_in_several_places_is_one_reason() -> None:
+    expired = crl(WABBIT)
+    finding, _ = says(holding(expired), holding(expired), now=LATER, alone=True)
+    assert finding.outcome is Outcome.UNKNOWN and finding.reason.count("expired") == 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from nv2.cli import bundles, exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
+from nv2.cli.output import error_document
 from nv2.cli.verdicts import documents_of, report_text
+from nv2.errors import Nv2Error
 from nv2.notary.bundles import as_it_was, judge, named_by, open_bundle
 from nv2.notary.bundles_imported import Imported, copy_all, destinations
 from nv2.notary.evidence import age_rule, install
@@ -39,14 +42,25 @@ def run(call: Call) -> int:
         call.output.lines(installed.lines)
     for text in (*installed.problems, *installed.warnings):
         call.output.warn(text)
-    imported = copy_all(session, bundle, inside, older=call.on("older")) if code == exits.DONE else []
+    imported: list[Imported] = []
+    failure: Nv2Error | None = None
+    if code == exits.DONE:
+        failure = _copy(call, copy_all(session, bundle, inside, older=call.on("older")), imported)
+        code = exits.all_or_some(
+            [exits.DONE] * len(imported) + ([exits.exit_code(failure)] if failure else [])
+        )
     if as_json:
         about = {"bundle": bundles.document(bundle), "rule": rule.to_json(), "results": documents}
         done = [_document(each) for each in imported]
-        told = {"evidence": installed.to_json(), "problems": list(installed.problems)}
+        told = {
+            "evidence": installed.to_json(),
+            "problems": list(installed.problems),
+            "error": error_document(failure) if failure else None,
+        }
         call.output.json({"schema": COMMAND.schema, **about, "imported": done, **told})
     else:
-        _print(call, imported)
+        if not imported:
+            call.output.note("No artifact was imported.")
         call.output.note(f"By the rule of this machine, {rule.text}.")
     problems = [problem for each in imported for problem in each.result.problems]
     for text in problems:
@@ -54,14 +68,19 @@ def run(call: Call) -> int:
     return exits.worst((code, exits.PARTLY)) if problems or installed.problems else code
 
 
-def _print(call: Call, imported: list[Imported]) -> None:
-    for each in imported:
-        result = each.result
-        call.output.line(
-            f"Imported {each.source} as {each.destination}: {len(result.copied)} copied, {len(result.skipped)} there already"
-        )
-    if not imported:
-        call.output.note("No artifact was imported.")
+def _copy(call: Call, arriving: Iterator[Imported], imported: list[Imported]) -> Nv2Error | None:
+    """Tell of each that has arrived, in `imported` as well. What ended it early is returned: what came before it stays."""
+    try:
+        for each in arriving:
+            imported.append(each)
+            if not wants_json(call):
+                copied, skipped = len(each.result.copied), len(each.result.skipped)
+                counts = f"{copied} copied, {skipped} there already"
+                call.output.line(f"Imported {each.source} as {each.destination}: {counts}")
+    except Nv2Error as e:
+        call.output.error(e)
+        return e
+    return None
 
 
 def _document(each: Imported) -> dict[str, Any]:
