@@ -73,6 +73,13 @@ class Body(io.RawIOBase, BinaryIO):
         view[: len(data)] = data
         return len(data)
 
+    def readall(self) -> bytes:
+        """All that is left. Python's own asks for 8 KiB at a time, and lets another thread run before each."""
+        parts: list[bytes] = []
+        while more := self.read(CHUNK):
+            parts.append(more)
+        return b"".join(parts)
+
     def read(self, size: int = -1, /) -> bytes:
         """Some bytes, at most `size`; empty only at the end. Raises `Unreachable` if it does not come."""
         if size < 0:

@@ -23,6 +23,9 @@ MAX_KEPT = 256
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+_WHOLE = ("http://", "https://")
+"""How an address begins that is joined to nothing."""
+
 _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|[0-9A-Fa-f:][0-9A-Fa-f:.]*", re.ASCII)
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*", re.ASCII)
@@ -88,7 +91,7 @@ def resolve_url(base: str, location: str) -> str:
     if len(location) > MAX_URL or not _PRINTABLE.fullmatch(location):
         raise BadAnswer(f"not an address: {quoted(location)}", at=start.authority)
     try:
-        url = urljoin(base, location)
+        url = location if location.startswith(_WHOLE) else urljoin(base, location)
     except ValueError:
         raise BadAnswer(f"not an address: {quoted(location)}", at=start.authority) from None
     goal = parse_url(url, at=start.authority).origin
