@@ -111,16 +111,18 @@ def closure_of(
     whole: bool = True,
     types: Types = None,
     listed: Listed = _none,
+    apart: Set[Digest] = frozenset(),
 ) -> Closure:
     """Everything that belongs to the manifest `root`; of what refers to it, at every level, only `types`.
 
-    `listed` is asked about every manifest of which the source lists signatures: those are not read.
+    `listed` is asked about every manifest of which the source lists signatures: those are not read. Parts of the artifact
+    that stand `apart` are not followed.
 
     Raises `ArtifactError` or `NotFound` for a required manifest that is missing, malformed, too large, or
     if there are too many; and what the source raises when it cannot answer. Unless it must be `whole`, that
     is a problem too, but for `root` itself.
     """
-    walk = _Walk(source, execute, whole=whole, types=types, known=listed)
+    walk = _Walk(source, execute, whole=whole, types=types, known=listed, apart=apart)
     added = walk.follow([root])
     for _ in range(MAX_ROUNDS):
         if not (added := walk.rise(added)):
@@ -138,7 +140,9 @@ _Claims = dict[Digest, set[Digest]]
 class _Walk:
     """The nodes found so far. A node is entered once, by digest."""
 
-    def __init__(self, source: Source, execute: Execute, *, whole: bool, types: Types, known: Listed) -> None:
+    def __init__(
+        self, source: Source, execute: Execute, *, whole: bool, types: Types, known: Listed, apart: Set[str]
+    ) -> None:
         self.nodes: dict[Digest, Node] = {}
         self.problems: dict[str, None] = {}
         self.others: dict[Digest, Descriptor] = {}
@@ -148,6 +152,7 @@ class _Walk:
         self._whole = whole
         self._types = types
         self._known = known
+        self._apart = apart
         self._room = MAX_TOTAL
 
     def report(self, problem: str) -> None:
@@ -162,6 +167,8 @@ class _Walk:
             found = list(self._read(wanted, claims or {}, required=claims is None))
             entered += found
             wanted = [child for node in found for child in node.manifest.manifests]
+            if claims is None:
+                wanted = [child for child in wanted if child.digest not in self._apart]
         if wanted := self._new(wanted):
             self._fail(_too_deep(wanted[0]), required=claims is None)
         return entered

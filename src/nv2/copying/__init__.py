@@ -8,22 +8,25 @@ run again: what is there is skipped, but for listed signatures never taken as a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 from functools import partial
 
 from nv2.blame import DESTINATION, SOURCE, blaming, note
 from nv2.closure import Closure, Execute, Node, closure_of, in_order
 from nv2.content.interface import Source, Store
-from nv2.copying.choices import EVERYTHING, Choice, pick, without
+from nv2.copying.choices import EVERYTHING, Choice, pick, thin, without
 from nv2.copying.presence import Presence
 from nv2.copying.results import NOT_THERE, CopyResult, Ledger, Left, Once, Outcome, Watcher, always
 from nv2.copying.work import Work
-from nv2.errors import NotFound
+from nv2.errors import BadAnswer, NotFound
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import Digest, attachment_tags
 
 MAX_ATTACHED = 4
 """Attachments of attachments, by cosign's tags. One is what cosign makes."""
+
+WANTS_ALL = "it wants all images of an index: copy the index whole, or each image under a tag of its own, with one --platform"
 
 __all__ = ["Choice", "CopyResult", "Left", "Once", "Outcome", "Watcher", "always", "copy", "follow_up"]
 
@@ -83,11 +86,12 @@ class _Run:
         platform = None if level else choice.platform
         with blaming(SOURCE):
             root, left = pick(self._source, self._source.resolve(name), platform)
+            apart, more = (frozenset[Digest](), list[Left]()) if level else thin(self._source, root, choice)
+            left += more
         presence = Presence(self._destination, root, tag, recheck=choice.recheck)
         with blaming(SOURCE):
-            closure = closure_of(
-                self._source, root, self._execute, types=choice.referrer_types, listed=presence.signatures
-            )
+            types, listed = choice.referrer_types, presence.signatures
+            closure = closure_of(self._source, root, self._execute, types=types, listed=listed, apart=apart)
         object_to = choice.object_to_attached if level else choice.object_to
         if object_to is not None:
             closure, more = without(closure, object_to(closure))
@@ -98,9 +102,10 @@ class _Run:
             return root
         execute, once = self._execute, self._once
         last = tag if on_arrival is None and self._is_last(closure) else None
-        Work(
-            self._source, self._destination, closure, execute, presence, self._ledger, once=once, tag=last
-        ).do()
+        with _advising(root, thinned=bool(apart)):
+            Work(
+                self._source, self._destination, closure, execute, presence, self._ledger, once=once, tag=last
+            ).do()
         self._copy_attachments(closure, level + 1)
         if on_arrival is not None:
             on_arrival(root)
@@ -122,6 +127,17 @@ class _Run:
                     self._ledger.problems.append(f"{tag}: left out, after {MAX_ATTACHED} levels of such tags")
                 else:
                     self.copy(tag, tag, None, level)
+
+
+@contextmanager
+def _advising(root: Descriptor, *, thinned: bool) -> Iterator[None]:
+    """Say what helps where the destination does not take the index `root` without some of its images."""
+    try:
+        yield
+    except (BadAnswer, NotFound) as e:
+        if thinned and e.side == DESTINATION and e.about == root.digest:
+            e.hint = WANTS_ALL
+        raise
 
 
 def follow_up(

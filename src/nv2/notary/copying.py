@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
     """How to copy."""
 
     referrer_types: Types = None
-    platform: str | None = None
+    platforms: Sequence[str] = ()
     digest_tags: bool = False
     recheck: bool = False
     signatures_only: bool = False
@@ -78,7 +78,7 @@ def copy(
     destination: str | AnyReference,
     *,
     referrer_types: Types = None,
-    platform: str | None = None,
+    platform: str | Sequence[str] | None = None,
     digest_tags: bool = False,
     recheck: bool = False,
     sign_key: str | Path | Signer | EnvelopeMaker | None = None,
@@ -90,14 +90,15 @@ def copy(
 
     A destination without a tag takes the tag of the source, if it has one. `referrer_types` are the artifact types
     of the referrers that come along: None for all, an empty set for none. With `platform` (`os/architecture`) the
-    image of an index alone is copied; the index and its signatures are left. With `digest_tags`, what cosign attached
+    image of an index alone is copied; the index and its signatures are left. With several platforms the index and its signatures
+    are copied, and of its images those of these platforms. With `digest_tags`, what cosign attached
     comes along. `sign_key`, as the key of `sign`, signs on arrival, before the tag is written, unless it has, as `sign_with` says: a
     dict of what `sign` takes besides the key. With `recheck`, a registry is asked for everything, also for signatures that it
     lists. `watcher` hears how it goes on. Raises `UsageError` for `sign_with` without a key, and `TypeError` for what `sign` does not know.
     """
     if sign_with is not None and sign_key is None:
         raise UsageError("sign_with says how to sign", hint="sign_key says who signs: without it nobody does")
-    wanted = Wanted(referrer_types, platform, digest_tags, recheck, watcher=watcher)
+    wanted = Wanted(referrer_types, _platforms(platform), digest_tags, recheck, watcher=watcher)
     with using(session) as shared:
         if sign_key is not None:
             from nv2.notary.signing import signer_and_wish  # most copies sign nothing
@@ -111,7 +112,7 @@ def plan_copy(
     destination: str | AnyReference,
     *,
     referrer_types: Types = None,
-    platform: str | None = None,
+    platform: str | Sequence[str] | None = None,
     digest_tags: bool = False,
     recheck: bool = False,
     session: Session | None = None,
@@ -120,7 +121,7 @@ def plan_copy(
 
     What the result calls mounted is what the registry would be asked to take from its other repository.
     """
-    wanted = Wanted(referrer_types, platform, digest_tags, recheck, rehearsed=True)
+    wanted = Wanted(referrer_types, _platforms(platform), digest_tags, recheck, rehearsed=True)
     with using(session) as shared:
         return transfer(shared, source, destination, wanted)
 
@@ -143,6 +144,12 @@ def plan_copy_signatures(
     """What `copy_signatures` would do now; nothing is written."""
     with using(session) as shared:
         return transfer(shared, source, destination, Wanted(signatures_only=True, rehearsed=True))
+
+
+def _platforms(named: str | Sequence[str] | None) -> Sequence[str]:
+    if named is None:
+        return ()
+    return (named,) if isinstance(named, str) else named
 
 
 def transfer(
@@ -230,9 +237,11 @@ def _followed(
 
 
 def _choice(session: Session, found: Artifact, wanted: Wanted, types: Types) -> Choice:
+    platforms = tuple(dict.fromkeys(map(parse_platform, wanted.platforms)))
     choice = Choice(
         types,
-        parse_platform(wanted.platform) if wanted.platform else None,
+        platforms[0] if len(platforms) == 1 else None,
+        platforms if len(platforms) > 1 else (),
         _attachments(found.store) if wanted.digest_tags else (),
         recheck=wanted.recheck,
     )

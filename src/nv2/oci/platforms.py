@@ -13,6 +13,9 @@ from nv2.strict_json import Fields
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
+_ABOUT = "vnd.docker.reference.digest"
+"""Annotation of a child of an index that says something of another one: BuildKit's provenance and SBOMs."""
+
 _WITHOUT_SAYING = {"arm64": "v8"}
 """The variant of an architecture that has one in practice, which some name and some do not."""
 
@@ -50,6 +53,13 @@ def platforms_of(index: bytes, at: str) -> Iterator[tuple[Descriptor, Platform |
     fields = Fields.of(strict_json.loads(index, MalformedManifest, at=at), at, MalformedManifest)
     for item in fields.objects("manifests"):
         yield Descriptor(*parse_descriptor(item)[:3]), _platform(item.object("platform"))
+
+
+def attested_in(index: bytes, at: str) -> dict[str, str]:
+    """By digest, the children of an index that only say something of another one, and of which. Raises `MalformedManifest`."""
+    fields = Fields.of(strict_json.loads(index, MalformedManifest, at=at), at, MalformedManifest)
+    found = (parse_descriptor(item) for item in fields.objects("manifests"))
+    return {child.digest: child.annotations[_ABOUT] for child in found if _ABOUT in child.annotations}
 
 
 def platform_of_config(config: bytes, at: str) -> Platform | None:

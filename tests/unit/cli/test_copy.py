@@ -16,12 +16,12 @@ from nv2.content.remote.store import RemoteStore
 from nv2.errors import Nv2Error, UsageError
 from nv2.notary import verification
 from nv2.oci.digest import attachment_tags, fallback_tag
-from nv2.oci.media_types import COSE
+from nv2.oci.media_types import COSE, IMAGE_INDEX
 from nv2.transport.interface import Request, Response
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
 from tests.unit.content.remote.registry_world import World
-from tests.world.artifacts import SBOM, attach_referrer, push_image, thread_lock
+from tests.world.artifacts import SBOM, attach_referrer, push_image, push_manifest, thread_lock
 from tests.world.ca import CA, pem
 from tests.world.network import FunctionTransport
 from tests.world.registry import Registry
@@ -627,6 +627,49 @@ def test_what_cannot_be_meant_is_a_mistake_of_the_caller(
     ended = wabbit("copy", *words)
     assert ended.code == 2, ended.err
     assert two.there.requests == []
+
+
+@pytest.mark.parametrize("words", ["linux/amd64 linux/arm64", "linux/amd64,linux/arm64"])
+def test_with_several_platforms_the_index_keeps_its_signature_and_what_is_left_is_named(
+    wabbit: CommandLine, two: Two, words: str
+) -> None:
+    store = two.store(two.here, "multi")
+    images = {name: push_image(store, name.encode()) for name in ("amd64", "arm64", "s390x")}
+    entries = [
+        {**image.to_json(), "platform": {"os": "linux", "architecture": name}}
+        for name, image in images.items()
+    ]
+    index = push_manifest(store, {"manifests": entries}, IMAGE_INDEX)
+    store.tag(index, "v1")
+    wabbit("sign", "-k", "wabbit.key", f"here.test/multi@{index.digest}")
+    wabbit("sign", "-k", "wabbit.key", f"here.test/multi@{images['s390x'].digest}")
+    [signature] = store.referrers(images["s390x"]).descriptors
+    flags = [part for word in words.split() for part in ("--platform", word)]
+    ended = wabbit("copy", *flags, "here.test/multi:v1", "there.test/multi")
+    assert ended.code == 0, ended.err
+    assert f"Left out: {images['s390x'].digest}: of a platform that was not asked for" in ended.out
+    assert f"Left out: {signature.digest}: refers to what is of a platform that was not" in ended.out
+    there = two.there.repository("multi")
+    assert there.tags["v1"] == index.digest
+    assert {name: image.digest in there.manifests for name, image in images.items()} == {
+        "amd64": True,
+        "arm64": True,
+        "s390x": False,
+    }
+    assert wabbit("verify", "-k", "leaf.crt", "there.test/multi:v1").code == 0
+    one = wabbit(
+        "copy",
+        "--platform",
+        "linux/arm64",
+        "--platform",
+        "linux/arm64",
+        "here.test/multi:v1",
+        "there.test/one",
+    )
+    assert one.code == 0, one.err
+    assert two.there.repository("one").tags["v1"] == images["arm64"].digest
+    copied = nv2.plan_copy("here.test/multi:v1", "there.test/two", platform=["linux/arm64", "linux/s390x"])
+    assert copied.result.root == index
 
 
 def test_what_cosign_attached_comes_along_if_asked(wabbit: CommandLine, two: Two) -> None:

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from nv2.content.interface import Opener
 from nv2.content.memory import MemoryStore
 from nv2.copying import Choice, copy
-from nv2.errors import ArtifactError, NotFound, UsageError
+from nv2.errors import ArtifactError, BadAnswer, NotFound, UsageError
 from nv2.oci import media_types as mt
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.platforms import Platform, parse_platform
@@ -58,6 +59,116 @@ def test_a_platform_that_the_index_does_not_have_is_an_error_that_names_those_it
         copy(source, destination, index.digest, "v1", choice=ARM)
     assert "linux/amd64, windows/amd64" in (e.value.hint or "")
     assert destination.log == []
+
+
+TWO = Choice(platforms=(Platform("linux", "amd64"), Platform("linux", "arm64")))
+THREE = (Platform("linux", "amd64"), Platform("linux", "arm64", "v8"), Platform("windows", "amd64"))
+
+
+def test_with_several_platforms_the_index_comes_with_its_signatures_and_without_the_other_images(
+    source: MemoryStore, destination: Recording
+) -> None:
+    index, (amd, arm, windows) = push_platforms(source, *THREE)
+    of_index, of_arm, of_windows = (
+        attach_referrer(source, it, it.digest.encode()) for it in (index, arm, windows)
+    )
+    result = copy(source, destination, index.digest, "v1", choice=TWO)
+    assert (result.root, destination.resolve("v1")) == (index, index)
+    assert set(destination.manifests) == digests(index, amd, arm, of_index, of_arm)
+    assert destination.referrers(index).descriptors
+    assert {item.descriptor.digest: item.reason for item in result.left} == {
+        windows.digest: "of a platform that was not asked for",
+        of_windows.digest: "refers to what is of a platform that was not asked for",
+    }
+
+
+def test_a_whole_copy_brings_the_images_that_several_platforms_left(
+    source: MemoryStore, destination: Recording
+) -> None:
+    index, images = push_platforms(source, *THREE)
+    copy(source, destination, index.digest, "v1", choice=TWO)
+    assert images[2].digest not in destination.manifests
+    copy(source, destination, index.digest, "v1")
+    assert set(destination.manifests) == digests(index, *images)
+
+
+def test_without_referrers_nobody_asks_what_refers_to_the_images_that_are_left(
+    source: MemoryStore, destination: Recording
+) -> None:
+    index, images = push_platforms(source, *THREE)
+    attach_referrer(source, images[2], b"of windows")
+    result = copy(source, destination, index.digest, "v1", choice=TWO._replace(referrer_types=frozenset()))
+    assert [item.descriptor for item in result.left] == [images[2]]
+
+
+def test_what_says_something_of_an_image_goes_with_the_image(
+    source: MemoryStore, destination: Recording
+) -> None:
+    images = [push_image(source, str(platform).encode()) for platform in THREE]
+    proofs = [push_image(source, b"provenance " + image.digest.encode()) for image in images]
+    entries = [
+        {**image.to_json(), "platform": {"os": platform.system, "architecture": platform.architecture}}
+        for image, platform in zip(images, THREE, strict=True)
+    ] + [
+        {
+            **proof.to_json(),
+            "platform": {"os": "unknown", "architecture": "unknown"},
+            "annotations": {"vnd.docker.reference.digest": image.digest},
+        }
+        for proof, image in zip(proofs, images, strict=True)
+    ]
+    index = push_manifest(source, {"manifests": entries}, mt.IMAGE_INDEX)
+    result = copy(source, destination, index.digest, "v1", choice=TWO)
+    assert set(destination.manifests) == digests(index, *images[:2], *proofs[:2])
+    assert digests(*(item.descriptor for item in result.left)) == digests(images[2], proofs[2])
+
+
+@pytest.mark.parametrize("absent", ["linux/s390x", "linux/amd64/v9"])
+def test_each_of_several_platforms_must_be_there(
+    source: MemoryStore, destination: Recording, absent: str
+) -> None:
+    index, _ = push_platforms(source, *THREE)
+    choice = Choice(platforms=(Platform("linux", "amd64"), parse_platform(absent)))
+    with pytest.raises(NotFound, match=f"no image for {absent}"):
+        copy(source, destination, index.digest, "v1", choice=choice)
+    assert destination.log == []
+
+
+@pytest.mark.parametrize(("architecture", "fits"), [("arm64", True), ("s390x", False)])
+def test_an_image_that_is_in_no_index_must_be_of_one_of_several_platforms(
+    source: MemoryStore, destination: Recording, architecture: str, fits: bool
+) -> None:
+    config = json.dumps({"os": "linux", "architecture": architecture}).encode()
+    image = push_image(source, b"layer", config=config)
+    if fits:
+        assert copy(source, destination, image.digest, "v1", choice=TWO).root == image
+        return
+    with pytest.raises(NotFound, match="no image for linux/amd64 or linux/arm64"):
+        copy(source, destination, image.digest, "v1", choice=TWO)
+
+
+class Strict(Recording):
+    """Takes no index whose images it does not have."""
+
+    def push(self, descriptor: Descriptor, source: Opener) -> None:
+        with source() as stream:
+            document = json.loads(stream.read()) if descriptor.media_type == mt.IMAGE_INDEX else {}
+        if any(item["digest"] not in self.manifests for item in document.get("manifests", ())):
+            raise BadAnswer("MANIFEST_BLOB_UNKNOWN: manifest blob unknown to registry")
+        super().push(descriptor, source)
+
+
+def test_a_destination_that_wants_all_images_of_an_index_is_told_apart_and_gets_no_tag(
+    source: MemoryStore,
+) -> None:
+    index, _ = push_platforms(source, *THREE)
+    strict = Strict()
+    with pytest.raises(BadAnswer, match="manifest blob unknown") as e:
+        copy(source, strict, index.digest, "v1", choice=TWO)
+    assert "wants all images of an index" in (e.value.hint or "")
+    assert (e.value.side, e.value.about, strict.tags) == ("destination", index.digest, {})
+    copy(source, strict, index.digest, "v1")
+    assert strict.resolve("v1") == index
 
 
 def test_two_images_for_what_was_asked_are_an_error(source: MemoryStore, destination: Recording) -> None:

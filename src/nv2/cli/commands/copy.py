@@ -213,7 +213,7 @@ def _wanted(call: Call, session: Session) -> Wanted:
         trust = trust_by_policy(session, call.string("scope"))
     return Wanted(
         _types(call),
-        call.string("platform"),
+        tuple(name for text in call.strings("platform") for name in text.split(",")),
         call.on("digest-tags"),
         call.on("recheck"),
         call.on("signatures-only"),
@@ -254,7 +254,7 @@ COMMAND = Command(
         Flag("all-repositories", "copy a whole registry, each repository to the same path", Kind.BOOL),
         Flag("all-tags", "copy every tag of the sources", Kind.BOOL),
         Flag("tags", "copy the tags that fit this pattern, such as 'v1.*'; may repeat", Kind.STRINGS),
-        Flag("platform", "copy one image of an index, such as linux/arm64, not the index"),
+        Flag("platform", "copy one image of an index, such as linux/arm64; may repeat", Kind.STRINGS),
         Flag("no-referrers", "leave signatures and all other referrers behind", Kind.BOOL),
         Flag("referrer-type", "copy only referrers of this artifact type; may repeat", Kind.STRINGS),
         Flag("signatures-only", "copy only signatures of what is there already", Kind.BOOL),
