@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from nv2.content.layout.store import LayoutStore
-from tests.faults.state import files
+from tests.faults.state import files, wait_for_threads
 from tests.faults.test_copies import Places, check_error, places
 from tests.faults.test_embedded_registry import Served
 from tests.unit.cli.test_interruption import environment
@@ -315,6 +315,7 @@ def _mounted(place: Path, options: str) -> Iterator[Path]:
     try:
         yield place
     finally:
+        wait_for_threads()  # of a file that is open nobody can unmount the file system
         subprocess.run(["umount", str(place)], check=True)
 
 
@@ -348,6 +349,7 @@ def test_a_full_disk_is_one_error_and_what_was_there_can_be_used(
     ended = line("copy", places.hold(source, large), f"{here}:v1")
     check_error(ended, "destination", here, "", "no space left|disk is full")
     assert "free some space" in ended.err
+    wait_for_threads()  # what they have open takes its space until then
     assert [path.name for path in small_disk.rglob(".nv2-*")] == []
     assert line("verify", "-k", "leaf.crt", f"{here}:good").code == 0
     assert line("verify", "-k", "leaf.crt", f"{here}:v1").code == 3, "the tag is not there"

@@ -192,7 +192,7 @@ def test_a_killed_copy_goes_on_where_it_was(tmp_path: Path) -> None:
     def half(ask: Ask) -> Iterator[bytes]:
         whole = ask()
         yield whole[: len(whole) - 1_000_000]
-        held.wait(60)
+        held.wait(200)
 
     with Wire(Registry()) as wire:
         repository = wire.registry.repository("app")
@@ -203,8 +203,10 @@ def test_a_killed_copy_goes_on_where_it_was(tmp_path: Path) -> None:
         words = [sys.executable, "-c", PROGRAM, "copy", f"{wire.address}/app:v1", "layout:there:v1"]
         environment = {"PYTHONPATH": SOURCE, **{name: str(tmp_path / v) for name, v in ENVIRONMENT.items()}}
         place = tmp_path / "there" / partial.partial_name(made.blobs[1][0])
+        small = tmp_path / "there/blobs/sha256" / made.blobs[0][0].digest.partition(":")[2]
         with subprocess.Popen(words, cwd=tmp_path, env=environment) as process:
-            while not (place.exists() and place.stat().st_size > 1_000_000):
+            # Until the large blob waits, and all others have their names: what else is cut off, nobody goes on with.
+            while not (place.exists() and place.stat().st_size > 1_000_000 and small.exists()):
                 assert process.poll() is None
                 time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
