@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import time
@@ -265,3 +266,40 @@ def test_who_pushes_as_a_wrong_type_first_keeps_nobody_from_the_right_one(
     assert Heard(registry, "PUT", by_digest, data, mt.IMAGE_MANIFEST).status == 201
     assert Heard(registry, "PUT", "app/manifests/v1", data).status == 201
     assert Heard(registry, "GET", "app/manifests/v1").type == mt.IMAGE_INDEX
+
+
+def test_what_holds_something_signed_is_not_signed(wabbit: CommandLine, registry: RunningRegistry) -> None:
+    signed = {"mediaType": mt.IMAGE_INDEX, "digest": digest_of(index()), "size": len(index())}
+    Heard(registry, "PUT", f"app/manifests/{signed['digest']}", index())
+    sign(wabbit, f"{registry.address}/app@{signed['digest']}")
+    for more in ({"manifests": [signed]}, {"manifests": [], "subject": signed}):
+        wrapped = json.dumps({"schemaVersion": 2, **more}).encode()
+        assert Heard(registry, "PUT", "app/manifests/v1", wrapped).status == 403
+        assert Heard(registry, "PUT", f"app/manifests/{digest_of(wrapped)}?tag=v1", wrapped).status == 403
+    assert Heard(registry, "GET", "app/manifests/v1").status == 404
+
+
+def test_a_signature_that_is_hung_on_something_else_does_not_count(
+    wabbit: CommandLine, registry: RunningRegistry
+) -> None:
+    Heard(registry, "PUT", f"app/manifests/{digest_of(index(1))}", index(1))
+    Heard(registry, "PUT", f"app/manifests/{digest_of(index(2))}", index(2))
+    sign(wabbit, f"{registry.address}/app@{digest_of(index(1))}")
+    listed = json.loads(Heard(registry, "GET", f"app/referrers/{digest_of(index(1))}").data)
+    found = Heard(registry, "GET", f"app/manifests/{listed['manifests'][0]['digest']}")
+    moved = found.data.replace(digest_of(index(1)).encode(), digest_of(index(2)).encode())
+    assert moved != found.data
+    assert Heard(registry, "PUT", f"app/manifests/{digest_of(moved)}", moved, found.type).status == 201
+    heard = Heard(registry, "PUT", "app/manifests/v1", index(2))
+    assert heard.status == 403
+    assert b"no signature is associated" not in heard.data, "it was looked at"
+
+
+def test_the_same_content_by_another_algorithm_is_not_signed(
+    wabbit: CommandLine, registry: RunningRegistry
+) -> None:
+    Heard(registry, "PUT", f"app/manifests/{digest_of(index())}", index())
+    sign(wabbit, f"{registry.address}/app@{digest_of(index())}")
+    by_sha512 = f"sha512:{hashlib.sha512(index()).hexdigest()}"
+    assert Heard(registry, "PUT", f"app/manifests/{by_sha512}?tag=v1", index()).status == 403
+    assert Heard(registry, "PUT", f"app/manifests/{digest_of(index())}?tag=v1", index()).status == 201
