@@ -28,11 +28,12 @@ def run() -> NoReturn:
     """The console script. Never returns: skipping the interpreter's own end saves 10 ms."""
     import signal
 
-    signal.signal(signal.SIGTERM, _terminated)
     gc.set_threshold(COLLECT_AFTER)
     program = "notation" if os.path.basename(sys.argv[0]).split(".")[0] == "notation" else "nv2"
     output = Output(sys.stdout, sys.stderr, program)
+    signal.signal(signal.SIGTERM, _terminated)
     code = main(sys.argv[1:], output)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         output.flush()
     except BrokenPipeError:

@@ -90,6 +90,13 @@ def _run(words: Sequence[str], output: Output) -> int:
         return INTERRUPTED
     except Terminated:
         return TERMINATED
+    except RuntimeError as error:
+        # So Python 3.11 calls a signal that comes just as a class with a cached property is made.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return INTERRUPTED
+        if isinstance(error.__cause__, Terminated):
+            return TERMINATED
+        raise
     except BrokenPipeError:
         return BROKEN_PIPE
 

@@ -326,7 +326,8 @@ def test_an_error_of_ours_is_answered_said_and_logged_and_the_next_client_is_ser
             answer.read()
             assert answer.status == status
     assert said == [r"GET failed: ValueError: 'not\nexpected'"]
-    assert [served.status for served in logged] == [500, 200]
+    # Two connections, for the first one ends: which thread tells of its answer first is not said.
+    assert sorted(served.status for served in logged) == [200, 500]
 
 
 @pytest.mark.parametrize("size", [1000, 1_000_000])

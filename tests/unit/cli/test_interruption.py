@@ -318,3 +318,20 @@ def test_a_silent_registry_holds_nobody(
             connection.close()
     assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("kind", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_a_signal_while_python_makes_a_class_is_a_signal(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], code: int
+) -> None:
+    """Python 3.11 makes a `RuntimeError` of what is raised while a descriptor is told its name."""
+
+    class Struck:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise kind
+
+    def load(_: object) -> None:
+        type("Made", (), {"struck": Struck()})
+
+    monkeypatch.setattr("nv2.cli.dispatch.load", load)
+    assert line("version").code == code
