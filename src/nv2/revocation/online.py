@@ -30,6 +30,9 @@ HINT = (
 )
 
 
+ALONE_HINT = "have a new bundle made, with fresh evidence: here nobody is asked"
+
+
 class OnlineRevocation:
     """A `RevocationChecker` that asks. One of it serves a run: what was learnt once is not asked again.
 
@@ -55,7 +58,9 @@ class OnlineRevocation:
         """As `RevocationChecker.check`. The last certificate is not asked about: it is the anchor."""
         statuses = self.statuses(chain, now, signed_at)
         self._pass_on_warnings()
-        return finding_of(chain, statuses)
+        found = finding_of(chain, statuses)
+        carried = self._caches.carried
+        return found._replace(hint=ALONE_HINT) if found.hint and carried and carried.alone else found
 
     def begin(self, chain: Chain, now: datetime, signed_at: datetime | None) -> None:
         """As `RevocationChecker.begin`: what the caches tell is known at once, for the rest somebody is asked."""

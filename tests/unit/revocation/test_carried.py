@@ -183,3 +183,9 @@ def test_the_same_list_in_several_places_is_one_reason() -> None:
     expired = crl(WABBIT)
     finding, _ = says(holding(expired), holding(expired), now=LATER, alone=True)
     assert finding.outcome is Outcome.UNKNOWN and finding.reason.count("expired") == 1
+
+
+def test_where_nobody_is_asked_nobody_is_told_to_make_responders_reachable() -> None:
+    hints = [says(holding(crl(WABBIT)), now=LATER, alone=alone)[0].hint or "" for alone in (True, False)]
+    assert "new bundle" in hints[0] and "must be reachable" in hints[1]
+    assert not says(holding(crl(WABBIT)), alone=True)[0].hint
