@@ -506,6 +506,25 @@ def test_what_several_share_is_sent_once_and_a_second_tag_costs_the_tag(
     assert [result["copied"] for result in again] == [[]] * 12
 
 
+def test_what_has_several_tags_is_signed_once_on_arrival(wabbit: CommandLine, two: Two) -> None:
+    push_several(two, tags=3)
+    ended = wabbit(*SEVERAL, "--sign-key", "wabbit.key", "-o", "json")
+    assert ended.code == 0, ended.err
+    made = [result["signature"] for result in ended.document["results"] if result["signature"]]
+    assert len(made) == 3
+    store = two.store(two.there, "several")
+    for number in range(3):
+        listed = store.referrers(store.resolve(f"v{number}")).descriptors
+        assert (
+            sum(
+                item.artifact_type == SIGNATURE
+                and "io.cncf.notary.x509chain.thumbprint#S256" in item.annotations
+                for item in listed
+            )
+            == 1
+        )
+
+
 class Late:
     """The first of several comes last: its tag is not given out before the last one was written."""
 

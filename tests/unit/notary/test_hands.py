@@ -17,16 +17,21 @@ LONG = 20
 
 
 class Most:
-    """How many are inside at a time, at most."""
+    """How many are inside at a time, at most. Each stays a moment, or until there are more than `bound`."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound: int) -> None:
         self.inside = self.most = 0
+        self.bound = bound
         self.lock = threading.Lock()
+        self.exceeded = threading.Event()
 
     def __call__(self) -> None:
         with self.lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
+            if self.most > self.bound:
+                self.exceeded.set()
+        self.exceeded.wait(0.01)
         with self.lock:
             self.inside -= 1
 
@@ -54,14 +59,14 @@ def test_hands_that_find_no_thing_help_with_the_jobs_of_another() -> None:
 
 
 def test_there_are_never_more_jobs_than_hands() -> None:
-    hands, most = Hands(3), Most()
-    things = [lambda: list(hands([most] * 20)) for _ in range(20)]
-    assert len(list(hands.each(things))) == 20
+    hands, most = Hands(3), Most(3)
+    things = [lambda: list(hands([most] * 5)) for _ in range(6)]
+    assert len(list(hands.each(things))) == 6
     assert 1 <= most.most <= 3
 
 
 def test_a_hand_that_waits_for_another_one_is_not_missed_and_comes_back() -> None:
-    hands, most = Hands(2), Most()
+    hands, most = Hands(2), Most(2)
     busy = threading.Event()
 
     def waits() -> str:
@@ -72,10 +77,10 @@ def test_a_hand_that_waits_for_another_one_is_not_missed_and_comes_back() -> Non
 
     def lets_it() -> str:
         busy.set()
-        list(hands([most] * 20))
+        list(hands([most] * 5))
         return "let"
 
-    things = [waits, waits, waits, lets_it, *([lambda: list(hands([most] * 20))] * 5)]
+    things = [waits, waits, waits, lets_it, *([lambda: list(hands([most] * 5))] * 5)]
     assert list(hands.each(things))[:4] == ["waited"] * 3 + ["let"]
     assert most.most <= 2
 
@@ -100,9 +105,18 @@ def test_results_of_jobs_come_in_order_and_their_errors_where_they_are_wanted() 
 
 def test_not_all_things_wait_in_memory_for_their_turn() -> None:
     begun: list[int] = []
-    results = Hands(2).each([partial(begun.append, number) for number in range(100)])
-    next(results)
-    assert len(begun) <= 2 * AHEAD + 1
+    many = threading.Event()
+
+    def thing(number: int) -> int:
+        begun.append(number)
+        if len(begun) > 2 * AHEAD:
+            many.set()
+        if number == 0:
+            many.wait(0.3)
+        return len(begun)
+
+    results = Hands(2).each([partial(thing, number) for number in range(100)])
+    assert next(results) <= 2 * AHEAD
     assert len(list(results)) == 99
     assert sorted(begun) == list(range(100))
 
