@@ -41,6 +41,8 @@ class WritableArchive(Files):
         self._removed: set[str] = set()
         self._new: GrowingTar | None = None
         self._closed = False
+        self._refusal: OSError | None = None
+        """Why the archive to be could not be begun: another try, by another thread, is not made."""
         self._guard = threading.RLock()  # as in `LayoutFiles`
 
     def open(self, relative: str) -> BinaryIO:
@@ -157,8 +159,14 @@ class WritableArchive(Files):
         with self._guard:
             if self._closed:
                 raise InterruptedError(errno.EINTR, "interrupted")
+            if self._refusal is not None:
+                raise self._refusal
             if self._new is None:
-                self._new = GrowingTar(self.root)
+                try:
+                    self._new = GrowingTar(self.root)
+                except OSError as e:
+                    self._refusal = e
+                    raise
                 with contextlib.suppress(NotFound):
                     self._new.begin("oci-layout", self.read("oci-layout", SMALL))
             return self._new

@@ -76,6 +76,7 @@ class GrowingTar:
         with self._writing():
             member = self._left.pop(name, None)
             if member and exactly(self._file, member.offset, member.size) == data:
+                self._pad(member)
                 self.members[name] = member
                 return
             self._left.clear()
@@ -103,6 +104,8 @@ class GrowingTar:
             self._put_back(name, member)
             raise
         if whole:
+            with self._writing():
+                self._pad(member)
             self._enter(name, member)
         else:
             self._leave_gap(name, member)
@@ -238,7 +241,10 @@ class GrowingTar:
             self._file.seek(start + done)
             _write(self._file, data)
             done += len(data)
-        self._file.seek(start + member.size)
+        self._pad(Member(start, member.size))
+
+    def _pad(self, member: Member) -> None:
+        self._file.seek(member.offset + member.size)
         _write(self._file, bytes(-member.size % BLOCK))
 
     def _read_at(self, position: int, count: int) -> bytes:
