@@ -6,7 +6,7 @@ evidence that is newer, or that is about certificates of authorities that this m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
@@ -66,28 +66,9 @@ def install(
     One line for each CRL, its delta included, and each answer. Nothing is raised but `MalformedManifest` for more
     certificates of one name than anybody has.
     """
-    kin = kin_of(evidence.certificates, anchors)
-    work = _Work(places, numbers, now, {(p.kind, p.address, p.issuer): p for p in evidence.pieces})
-    return tuple(
-        _placed(piece, kin, work.keep_answer if piece.kind is Kind.OCSP else work.keep_crl)
-        for piece in evidence.pieces
-        if piece.kind is not Kind.DELTA
-    )
-
-
-Keep = Callable[[Piece, Sequence[Link], bool], Placed]
-
-
-def _placed(piece: Piece, kin: Kin, keep: Keep) -> Placed:
-    links = tuple(_links_naming(piece, kin))
-    if not links:
-        reason = "no certificate of an authority that is trusted here names it"
-        return Placed(piece, Fate.REFUSED, reason)
-    is_vouched = any(link.certificate.thumbprint in kin.vouched for link in links)
-    try:
-        return keep(piece, links, is_vouched)._replace(is_vouched=is_vouched)
-    except RemoteError as e:
-        return Placed(piece, Fate.REFUSED, e.message)
+    pieces = {(piece.kind, piece.address, piece.issuer): piece for piece in evidence.pieces}
+    work = _Work(kin_of(evidence.certificates, anchors), places, numbers, now, pieces)
+    return tuple(work.placed(piece) for piece in evidence.pieces if piece.kind is not Kind.DELTA)
 
 
 def _links_naming(piece: Piece, kin: Kin) -> Iterator[Link]:
@@ -100,12 +81,28 @@ def _links_naming(piece: Piece, kin: Kin) -> Iterator[Link]:
 
 
 class _Work(NamedTuple):
+    kin: Kin
     places: Sequence[Place]
     numbers: CrlNumbers
     now: datetime
     pieces: dict[tuple[Kind, str, str], Piece]
 
-    def keep_crl(self, piece: Piece, links: Sequence[Link], is_vouched: bool) -> Placed:
+    def placed(self, piece: Piece) -> Placed:
+        """Keep a CRL or an answer, or say why not."""
+        links = tuple(_links_naming(piece, self.kin))
+        if not links:
+            reason = "no certificate of an authority that is trusted here names it"
+            return Placed(piece, Fate.REFUSED, reason)
+        keep = self._keep_answer if piece.kind is Kind.OCSP else self._keep_crl
+        try:
+            return keep(piece, links)._replace(is_vouched=self._is_vouched(links))
+        except RemoteError as e:
+            return Placed(piece, Fate.REFUSED, e.message)
+
+    def _is_vouched(self, links: Sequence[Link]) -> bool:
+        return any(link.certificate.thumbprint in self.kin.vouched for link in links)
+
+    def _keep_crl(self, piece: Piece, links: Sequence[Link]) -> Placed:
         """Keep a CRL with its delta. Raises `InvalidRevocationData`.
 
         Under an address that is only claimed, nothing takes the place of what somebody else made.
@@ -116,7 +113,7 @@ class _Work(NamedTuple):
         if older := self.numbers.older(found.base.series(issuer), found.base.number):
             return Placed(piece, Fate.KEPT_NEWER, older)
         here = [(place.crl, place.crl.load(piece.address)) for place in self.places]
-        if not is_vouched and any(_is_of_another(kept, issuer) for _, kept in here):
+        if not self._is_vouched(links) and any(_is_of_another(kept, issuer) for _, kept in here):
             raise InvalidRevocationData(_OCCUPIED)
         tried = [
             _stored(cache, piece.address, found.base.der, found.delta and found.delta.der)
@@ -151,7 +148,7 @@ class _Work(NamedTuple):
         self._check_past(crl.this_update)
         return crl
 
-    def keep_answer(self, piece: Piece, links: Sequence[Link], is_vouched: bool) -> Placed:  # noqa: ARG002
+    def _keep_answer(self, piece: Piece, links: Sequence[Link]) -> Placed:
         """Keep an answer; those about other certificates lie elsewhere. Raises `InvalidRevocationData`."""
         link = links[0]
         age = self._age(piece.data, link)

@@ -60,17 +60,14 @@ def destinations(bundle: OpenBundle, naming: Naming) -> list[tuple[Reference, Re
     found = []
     for image in bundle.contents.images:
         name = naming(image.reference)
-        if (
-            name.tag
-            and taken.setdefault(f"{name.name}:{name.tag}", image.descriptor.digest)
-            != image.descriptor.digest
-        ):
+        digest = image.descriptor.digest
+        if name.tag and taken.setdefault(_tagged(name), digest) != digest:
             raise MalformedManifest(
-                f"two artifacts would both be {name.name}:{name.tag}",
+                f"two artifacts would both be {_tagged(name)}",
                 at=bundle.path,
                 hint="make a bundle for each registry, and import them under different prefixes",
             )
-        found.append((image.reference, name, image.descriptor.digest))
+        found.append((image.reference, name, digest))
     return found
 
 
@@ -87,9 +84,8 @@ def copy_all(
         _refuse_older(session, bundle, name, digest, older=older)
     for source, name, digest in found:
         with _alone(session, name):
-            _refuse_older(
-                session, bundle, name, digest, older=older
-            )  # again: another import may have been quicker
+            # Again: another import may have been quicker.
+            _refuse_older(session, bundle, name, digest, older=older)
             result = _copy(session, bundle, name, digest)
         yield Imported(source, name._replace(digest=digest), result)
 

@@ -86,10 +86,7 @@ def create(
         _push_evidence(store, evidence),
         None if trust is None else _push_trust(store, trust),
     )
-    data, index = build_contents(contents)
-    store.push(index, opener(data))
-    for descriptor, tag in layout_tags(images):
-        store.tag(descriptor, tag)
+    index = _push_index(store, contents)
     signature = None
     if signer is not None and wish is not None:
         signature = sign_in_store(store, index, signer, wish._replace(legacy_manifest=True), session.now)
@@ -185,6 +182,15 @@ def _gather(
     own = getattr(signer, "chain", None)  # one that makes envelopes does not say by whom
     evidence = gather(found.chains, session, trusted, parse_chain(own) if own else None)
     return evidence, tuple(f"no evidence about a signature was looked for: {why}" for why in found.problems)
+
+
+def _push_index(store: LayoutStore, contents: Contents) -> Descriptor:
+    """The index of the bundle, and the tags by which other programs find the images."""
+    data, index = build_contents(contents)
+    store.push(index, opener(data))
+    for descriptor, tag in layout_tags(contents.images):
+        store.tag(descriptor, tag)
+    return index
 
 
 def _push_evidence(store: LayoutStore, evidence: Evidence) -> Descriptor:

@@ -8,11 +8,11 @@ from typing import Any
 from nv2.cli import bundles, exits, options
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.output import error_document
-from nv2.cli.verdicts import documents_of, report_text
+from nv2.cli.verdicts import Results, documents_of, report_text
 from nv2.errors import Nv2Error
-from nv2.notary.bundles import as_it_was, judge, named_by, open_bundle
+from nv2.notary.bundles import OpenBundle, as_it_was, judge, named_by, open_bundle
 from nv2.notary.bundles_imported import Imported, copy_all, destinations
-from nv2.notary.evidence import age_rule, install
+from nv2.notary.evidence import Installation, age_rule, install
 
 
 def run(call: Call) -> int:
@@ -31,12 +31,7 @@ def run(call: Call) -> int:
     destinations(bundle, inside)
     naming = as_it_was if call.on("original-names") else inside
     results = judge(session, bundle, choose, naming=naming, max_signatures=budget, all_signatures=as_json)
-    documents: list[dict[str, Any]] = []
-    if as_json:
-        documents, code = documents_of(call, results)
-    else:
-        call.output.lines(bundles.summary(bundle))
-        code = report_text(call, results)
+    documents, code = _judged(call, bundle, results)
     installed = install(bundle.evidence, session, named_by(choose, bundle, naming))
     if not as_json:
         call.output.lines(installed.lines)
@@ -46,18 +41,11 @@ def run(call: Call) -> int:
     failure: Nv2Error | None = None
     if code == exits.DONE:
         failure = _copy(call, copy_all(session, bundle, inside, older=call.on("older")), imported)
-        code = exits.all_or_some(
-            [exits.DONE] * len(imported) + ([exits.exit_code(failure)] if failure else [])
-        )
+        failed = [exits.exit_code(failure)] if failure else []
+        code = exits.all_or_some([exits.DONE] * len(imported) + failed)
     if as_json:
         about = {"bundle": bundles.document(bundle), "rule": rule.to_json(), "results": documents}
-        done = [_document(each) for each in imported]
-        told = {
-            "evidence": installed.to_json(),
-            "problems": list(installed.problems),
-            "error": error_document(failure) if failure else None,
-        }
-        call.output.json({"schema": COMMAND.schema, **about, "imported": done, **told})
+        call.output.json({"schema": COMMAND.schema, **about, **_told(imported, installed, failure)})
     else:
         if not imported:
             call.output.note("No artifact was imported.")
@@ -66,6 +54,14 @@ def run(call: Call) -> int:
     for text in problems:
         call.output.warn(text)
     return exits.worst((code, exits.PARTLY)) if problems or installed.problems else code
+
+
+def _judged(call: Call, bundle: OpenBundle, results: Results) -> tuple[list[dict[str, Any]], int]:
+    """The verdicts as documents, or told in lines after what `bundle` brings; and the exit code."""
+    if wants_json(call):
+        return documents_of(call, results)
+    call.output.lines(bundles.summary(bundle))
+    return [], report_text(call, results)
 
 
 def _copy(call: Call, arriving: Iterator[Imported], imported: list[Imported]) -> Nv2Error | None:
@@ -81,6 +77,15 @@ def _copy(call: Call, arriving: Iterator[Imported], imported: list[Imported]) ->
         call.output.error(e)
         return e
     return None
+
+
+def _told(imported: list[Imported], installed: Installation, failure: Nv2Error | None) -> dict[str, Any]:
+    return {
+        "imported": [_document(each) for each in imported],
+        "evidence": installed.to_json(),
+        "problems": list(installed.problems),
+        "error": error_document(failure) if failure else None,
+    }
 
 
 def _document(each: Imported) -> dict[str, Any]:
