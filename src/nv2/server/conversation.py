@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from nv2.server.bodies import EMPTY, AwaitedBody, body_of, skip
+from nv2.server.heads import StrictLines, check_fields
 from nv2.server.messages import MAX_WHOLE, Answer, BadMessage, Body, Call, Disconnected, FileSlice, Served
 from nv2.server.patience import PatientReader, PatientWriter
 from nv2.server.tls import HANDSHAKE
@@ -33,26 +34,6 @@ MAX_NAME = 256
 
 MAX_TARGET = 2048
 """Characters of path and query that are logged: no path that exists is longer, and strangers fill no disk with lines of 64 KiB."""
-
-ONCE = ("Host", "Authorization")
-"""Fields of which a second one would be read by some and not by others."""
-
-
-class StrictLines(io.BufferedReader):
-    """Reads lines that everybody reads alike: they end with CR LF, neither CR nor NUL is within, none goes on in the next
-    (RFC 9112, 2.2 and 5.2).
-
-    The standard library takes a lone CR or LF for the end of a field, so what a proxy let through as one could be two.
-    """
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """As any stream does. Raises `BadMessage`."""
-        line = super().readline(size)
-        within = line.removesuffix(b"\n").removesuffix(b"\r")
-        alone = line.endswith(b"\n") and not line.endswith(b"\r\n")
-        if alone or b"\r" in within or b"\0" in within or line[:1] in (b" ", b"\t"):
-            raise BadMessage(400, "a line that cannot be read")
-        return line
 
 
 class Conversation(BaseHTTPRequestHandler):
@@ -135,10 +116,7 @@ class Conversation(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = respond  # noqa: N815
 
     def _body(self) -> Body:
-        if self.headers.defects:
-            raise BadMessage(400, "the header cannot be read")
-        if any(len(self.headers.get_all(name, [])) > 1 for name in ONCE):
-            raise BadMessage(400, f"one of {', '.join(ONCE)} comes twice")
+        check_fields(self.headers, self.request_version)
         body = body_of(
             self.rfile,
             self.headers.get_all("Content-Length", []),

@@ -150,8 +150,8 @@ def test_requests_may_come_before_the_answers(wire: socket.socket) -> None:
         b"",
         b"GET /v2/ HT",
         b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA:",
-        b"PUT /v2/X/manifests/v1 HTTP/1.1\r\nContent-Length: 1000\r\n\r\nx",
-        b"POST /v2/x/tags/list HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nx",
+        b"PUT /v2/X/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx",
+        b"POST /v2/x/tags/list HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nx",
     ],
 )
 def test_whoever_stalls_before_anything_is_done_for_them_makes_room_for_others(
@@ -193,47 +193,89 @@ def test_an_old_client_is_answered_and_the_connection_ends(wire: socket.socket) 
         (b"nonsense\r\n\r\n", 400),
         (b"GET /v2/ HTTP/9.9\r\n\r\n", 505),
         (b"GET /v2/ HTTP/x\r\n\r\n", 400),
-        (b"BREW /v2/ HTTP/1.1\r\n\r\n", 501),
+        (b"BREW /v2/ HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello TLS\r\n\r\n", 400),
-        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
-        (b"GET /v2/ HTTP/1.1\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", 431),
-        (b"GET /v2/ HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
-        (b"GET /v2/?" + b"a=b&" * 300 + b" HTTP/1.1\r\n\r\n", 414),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nno colon here\r\nContent-Length: 1\r\n\r\nx", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length : 1\r\n\r\nx", 400),
-        (b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nA: b\rContent-Length: 1\r\n\r\nx", 400),
-        (b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nTransfer-Encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n", 400),
-        (b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nA: b\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"GET /v2/?a\rb HTTP/1.1\r\n\r\n", 400),
-        (b"GET /v2/ HTTP/1.1\r\nA: b\0c\r\n\r\n", 400),
-        (b"GET /v2/\rX HTTP/1.1\r\n\r\n", 400),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
+        (b"GET /v2/?" + b"a=b&" * 300 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+        (
+            b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+            400,
+        ),
+        (
+            b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400,
+        ),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nno colon here\r\nContent-Length: 1\r\n\r\nx", 400),
+        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\n\r\nx", 400),
+        (b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nA: b\rContent-Length: 1\r\n\r\nx", 400),
+        (
+            b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nA: b\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"GET /v2/?a\rb HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n", 400),
+        (b"GET /v2/\rX HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET /v2/ HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400),
-        (b"GET /v2/ HTTP/1.1\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n", 400),
-        (b"GET /v2/ HTTP/1.1\r\n" + (b"A: " + b"a" * 30_000 + b"\r\n") * 10 + b"\r\n", 431),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 501),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\xa0\r\n\r\n0\r\n\r\n", 501),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\n" + (b"A: " + b"a" * 30_000 + b"\r\n") * 10 + b"\r\n", 431),
+        (
+            b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+            501,
+        ),
+        (
+            b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\xa0\r\n\r\n0\r\n\r\n",
+            501,
+        ),
         (b"POST /v2/x/blobs/uploads/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n", 400),
-        (b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n", 400),
+        (
+            b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+            400,
+        ),
+        (
+            b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n",
+            400,
+        ),
         (b"GET /v2/ HTTP/1.1\n\n", 400),
         (b"GET /v2/ HTTP/1.1\r\nA: b\nHost: x\r\n\r\n", 400),
-        (b"GET /v2/ HTTP/1.1\r\nA: b\r\n\n", 400),
-        (b"GET\x0b/v2/ HTTP/1.1\r\n\r\n", 400),
-        (b"GET /v2/\xa0HTTP/1.1\r\n\r\n", 400),
-        (b"GET /v2/x/tags/list\x85 HTTP/1.1\r\n\r\n", 400),
-        (b"GET  /v2/ HTTP/1.1\r\n\r\n", 400),
-        (b"GET * HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
-        (b"GET http://elsewhere/v2/ HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
-        (b"GET /v2/../../etc/passwd HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
-        (b"GET /v2/%2e%2e/blobs/sha256:%2e%2e%2f HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
-        (b"GET /v2/%00%ff/tags/list HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA: b\r\n\n", 400),
+        (b"GET\x0b/v2/ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v2/\xa0HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v2/x/tags/list\x85 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET  /v2/ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v2/\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: a,b@c\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: \xff\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\n(A): b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nContent/Length: 1\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nFrom x\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nFrom x\r\nA: b\r\n\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nFrom x\r\n\r\n", 400),
+        (b"GET * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
+        (b"GET http://elsewhere/v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v2/../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v2/%2e%2e/blobs/sha256:%2e%2e%2f HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v2/%00%ff/tags/list HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400),
     ],
 )
 def test_what_is_no_proper_request_is_refused_and_the_next_client_is_served(
@@ -253,16 +295,16 @@ def test_what_is_no_proper_request_is_refused_and_the_next_client_is_served(
 
 def test_what_a_proxy_takes_for_one_field_is_not_two_requests(wire: socket.socket) -> None:
     """A lone CR would give the first request a body of a chunk without bytes, and make a request of what follows."""
-    head = b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nA: b\rTransfer-Encoding: chunked\r\n\r\n"
-    wire.sendall(head + b"0\r\n\r\nPOST /v2/x/blobs/uploads/ HTTP/1.1\r\n\r\n")
+    head = b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nA: b\rTransfer-Encoding: chunked\r\n\r\n"
+    wire.sendall(head + b"0\r\n\r\nPOST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n\r\n")
     wire.shutdown(socket.SHUT_WR)
     answer = everything(wire)
     assert (answer.count(b"HTTP/1.1 "), answer[:13]) == (1, b"HTTP/1.1 400 ")
 
 
 def test_nothing_is_read_behind_a_body_whose_end_is_not_known(wire: socket.socket) -> None:
-    head = b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-    wire.sendall(head + b"zz\r\nGET /v2/ HTTP/1.1\r\n\r\n")
+    head = b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    wire.sendall(head + b"zz\r\nGET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
     wire.shutdown(socket.SHUT_WR)
     answer = everything(wire)
     assert (answer.count(b"HTTP/1.1 "), answer[:13]) == (1, b"HTTP/1.1 400 ")
@@ -279,13 +321,21 @@ def test_a_long_head_of_many_requests_on_one_connection_is_no_long_head(wire: so
 
 def test_a_large_body_behind_a_long_head_is_no_long_head(wire: socket.socket) -> None:
     data = b"x" * 1_000_000
-    head = f"POST /v2/long/blobs/uploads/?digest={digest_of(data)} HTTP/1.1\r\nA: {'a' * 60_000}\r\n"
+    head = (
+        f"POST /v2/long/blobs/uploads/?digest={digest_of(data)} HTTP/1.1\r\nHost: x\r\nA: {'a' * 60_000}\r\n"
+    )
     wire.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
     assert wire.recv(1000).startswith(b"HTTP/1.1 201 ")
 
 
+@pytest.mark.parametrize("host", [b"", b"localhost:5000", b"[::1]:5000", b"a_b.example", b"x-1.y:443"])
+def test_hosts_of_all_forms_are_hosts(wire: socket.socket, host: bytes) -> None:
+    wire.sendall(b"GET /v2/ HTTP/1.1\r\nHost: " + host + b"\r\nx-b3_a.b: c\r\nConnection: close\r\n\r\n")
+    assert everything(wire).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_header_cannot_be_smuggled_through_a_manifest(wire: socket.socket) -> None:
-    head = b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nContent-Type: a/b\r\n Set-Cookie: x\r\nContent-Length: 2\r\n"
+    head = b"PUT /v2/x/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\n Set-Cookie: x\r\nContent-Length: 2\r\n"
     wire.sendall(head + b"Connection: close\r\n\r\n{}")
     assert everything(wire).startswith(b"HTTP/1.1 400 ")
 
@@ -301,7 +351,7 @@ def test_no_answer_has_more_fields_than_it_was_given(tmp_path: Path, value: str)
         serve(tmp_path / "registry", warn=lines.append, layers=(careless,)) as running,
         socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire,
     ):
-        wire.sendall(b"GET /v2/ HTTP/1.1\r\n\r\n")
+        wire.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert everything(wire) == b""
     assert len(lines) == 1
     assert "X-Said cannot be sent" in lines[0]
@@ -343,7 +393,7 @@ def test_a_file_that_became_shorter_ends_the_connection_so_that_nobody_takes_it_
         serve(tmp_path / "registry", layers=(torn,)) as running,
         socket.create_connection(("127.0.0.1", running.port), timeout=20) as wire,
     ):
-        wire.sendall(b"GET /v2/ HTTP/1.1\r\n\r\n")
+        wire.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
         head, _, data = everything(wire).partition(b"\r\n\r\n")
     assert b"Content-Length: %d\r\n" % (size + 1) in head + b"\r\n"
     assert data == bytes(size)
@@ -351,7 +401,7 @@ def test_a_file_that_became_shorter_ends_the_connection_so_that_nobody_takes_it_
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(wire: socket.socket, client: Client) -> None:
     location = client.open()
-    wire.sendall(f"PATCH {location} HTTP/1.1\r\nContent-Length: 1000\r\n\r\nhel".encode())
+    wire.sendall(f"PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhel".encode())
     wire.close()
     end = time.monotonic() + 60
     while (found := client.ask("GET", location).headers["Range"]) != "0-2" and time.monotonic() < end:
@@ -379,7 +429,7 @@ def test_closing_ends_resting_connections_frees_the_port_and_may_be_done_twice(t
 def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
     running = serve(tmp_path / "registry")
     with socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire:
-        head = f"POST /v2/a/blobs/uploads/?digest={HELLO} HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n"
+        head = f"POST /v2/a/blobs/uploads/?digest={HELLO} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n"
         wire.sendall(f"{head}\r\n".encode())
         assert wire.recv(1000).startswith(b"HTTP/1.1 100 ")
         closing = threading.Thread(target=running.close)
@@ -408,7 +458,7 @@ def test_each_request_is_a_line_in_the_log_without_control_characters(tmp_path: 
         serve(tmp_path / "registry", log=lines.append) as running,
         socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire,
     ):
-        wire.sendall(b"GET /v2/\x1b[31m HTTP/1.1\r\nConnection: close\r\n\r\n")
+        wire.sendall(b"GET /v2/\x1b[31m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         everything(wire)
     assert lines == [r"GET /v2/\x1b[31m 404"]
 
@@ -419,7 +469,10 @@ def test_a_line_in_the_log_has_its_limit_whatever_is_asked(tmp_path: Path) -> No
         for request_ in (b"GET /v2/" + b"a" * 60_000, b"B" * 60_000 + b" /v2/"):
             with socket.create_connection(("127.0.0.1", running.port), timeout=30) as wire:
                 wire.sendall(
-                    request_ + b" HTTP/1.1\r\nUser-Agent: " + b"c" * 60_000 + b"\r\nConnection: close\r\n\r\n"
+                    request_
+                    + b" HTTP/1.1\r\nHost: x\r\nUser-Agent: "
+                    + b"c" * 60_000
+                    + b"\r\nConnection: close\r\n\r\n"
                 )
                 everything(wire)
     assert [line.status for line in served] == [414, 501]

@@ -155,7 +155,9 @@ def test_the_end_lets_a_request_under_way_finish_and_ends_resting_connections(
 ) -> None:
     running = serve(tmp_path / "r", certificate=ServerCertificate(identity.certificate, identity.key))
     context = ssl.create_default_context(cafile=identity.certificate)
-    head = f"POST /v2/a/blobs/uploads/?digest={digest_of(b'hello')} HTTP/1.1\r\nContent-Length: 5\r\n"
+    head = (
+        f"POST /v2/a/blobs/uploads/?digest={digest_of(b'hello')} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+    )
     lines = [socket.create_connection(("127.0.0.1", running.port), timeout=30) for _ in range(2)]
     with (
         context.wrap_socket(lines[0], server_hostname="127.0.0.1") as busy,
