@@ -95,9 +95,9 @@ class Work:
         while sorter.is_active():
             ready = sorter.get_ready()
             whole = [nodes[digest] for digest in ready if self._is_whole(nodes[digest])]
+            # Not by the key of a blob: what is a layer elsewhere has come as such, and is no manifest yet.
             jobs = [
-                partial(self._once, key_of(node.descriptor), partial(self._copy_manifest, node))
-                for node in whole
+                partial(self._once, node.descriptor[:3], partial(self._copy_manifest, node)) for node in whole
             ]
             for node, outcome in zip(whole, self._execute(jobs), strict=True):
                 if isinstance(outcome, Nv2Error):  # of blobs alone

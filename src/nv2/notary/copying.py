@@ -165,8 +165,8 @@ def transfer(
     with located(origin, target):
         with blaming(SOURCE):
             found = session.resolve(origin)
-        # Other tags of the same: what the first of them copied is not even looked for by the next.
-        same = (shown(origin), found.subject.digest, shown(target))
+        # Others of the same: what the first of them copied is not even looked for by the next, and not signed twice.
+        same = (found.subject.digest, shown(target))
         with wanted.together.alone(same) if wanted.together else nullcontext():
             with blaming(DESTINATION):
                 store = _destination(session, target, wanted)

@@ -397,6 +397,13 @@ def test_a_whole_registry_is_copied_each_repository_to_its_own_path(wabbit: Comm
     assert "here.test/team/tool: no tag fits v2.*" in some.err
 
 
+def test_a_whole_registry_of_which_nothing_fits_is_no_success(wabbit: CommandLine, two: Two) -> None:
+    ended = wabbit("copy", "--all-repositories", "--tags", "v9.*", "here.test", "there.test/mirror")
+    assert ended.code == 3
+    assert "here.test: no repository has anything to copy" in ended.err
+    assert "here.test/team/tool: no tag fits v9.*" in ended.err
+
+
 def test_several_sources_go_to_one_repository_or_keep_their_paths(wabbit: CommandLine, two: Two) -> None:
     app, tool = "here.test/team/app:v1.1", "here.test/team/tool:v1.0"
     assert wabbit("copy", app, tool, "there.test/both").code == 0
@@ -523,6 +530,31 @@ def test_what_has_several_tags_is_signed_once_on_arrival(wabbit: CommandLine, tw
             )
             == 1
         )
+
+
+def test_what_comes_from_two_sources_is_signed_once_on_arrival(wabbit: CommandLine, two: Two) -> None:
+    for name in ("one", "other"):
+        store = two.store(two.here, name)
+        store.tag(push_image(store, b"same"), name)
+    words = ("here.test/one:one", "here.test/other:other", "there.test/both", "-o", "json")
+    ended = wabbit("copy", "--sign-key", "wabbit.key", *words)
+    assert ended.code == 0, ended.err
+    assert [bool(result["signature"]) for result in ended.document["results"]].count(True) == 1
+
+
+def test_a_signature_that_is_a_layer_of_something_else_arrives_as_a_signature_too(
+    wabbit: CommandLine, two: Two
+) -> None:
+    push_several(two, tags=2)
+    store = two.store(two.here, "several")
+    for tag in ("v0", "v1"):
+        image = store.resolve(tag)
+        (signature,) = store.referrers(image).descriptors
+        attach_referrer(store, image, store.fetch(signature, signature.size), artifact_type=SBOM)
+    ended = wabbit(*SEVERAL)
+    assert ended.code == 0, ended.err
+    there = two.there.repository("several")
+    assert there.manifests.keys() == two.here.repository("several").manifests.keys()
 
 
 class Late:

@@ -146,6 +146,8 @@ def _sources(call: Call, session: Session, texts: list[str]) -> list[AnyReferenc
                 found += tagged(session, repository, patterns)
             except NotFound as e:
                 call.output.warn(str(e))
+        if not found:
+            raise NotFound("no repository has anything to copy", at=texts[0])
         return found
     references = [options.read_reference(call, text) for text in texts]
     if not (call.on("all-tags") or patterns):
