@@ -24,6 +24,8 @@ RIGHTS = (
     ("mallory", "shared", ("pull", "push")),
     ("mallory", "mine", ("pull", "push", "delete")),
     ("reader", "shared", ("pull",)),
+    ("anonymous", "open", ("pull", "push")),
+    ("alice", "open", ("pull", "push")),
 )
 USERS = ("alice", "mallory", "reader")
 
@@ -58,7 +60,7 @@ class Team:
         rights = [
             {"users": [user], "repositories": [name], "actions": list(actions)}
             for user, name, actions in RIGHTS
-            if user in users
+            if user in (*users, "anonymous")
         ]
         document = {"htpasswd": "htpasswd", "tokens": True, "rights": rights}
         self._access.write_text(json.dumps(document))
@@ -126,6 +128,22 @@ def test_an_upload_is_still_its_owners_after_a_restart(team: Team, tmp_path: Pat
     assert team("mallory", "DELETE", place).status == 404
     assert team.storage.uploads.find("shared", identifier, "alice").size == 7
     assert team("alice", "PUT", f"{place}?digest={HELD}", SECRET[7:]).status == 201
+
+
+def test_an_upload_begun_without_a_login_is_ended_with_one_and_not_the_other_way_round(team: Team) -> None:
+    place = team("", "POST", "/v2/open/blobs/uploads/").headers["Location"]
+    assert team("", "PATCH", place, SECRET[:7]).status == 202
+    assert team("alice", "PUT", f"{place}?digest={HELD}", SECRET[7:]).status == 201
+    place = begun(team, "open")
+    assert team("", "PUT", f"{place}?digest={HELD}", SECRET[7:]).status == 404
+    shown = team.token("alice", "repository:open:pull,push")
+    assert team("", "PUT", f"{place}?digest={HELD}", SECRET[7:], authorization=shown).status == 201
+
+
+def test_an_upload_from_before_there_were_logins_is_ended_with_one(team: Team) -> None:
+    upload = team.storage.uploads.begin("shared")
+    place = f"/v2/shared/blobs/uploads/{upload.identifier}"
+    assert team("alice", "PUT", f"{place}?digest={HELD}", SECRET).status == 201
 
 
 ASKED = (

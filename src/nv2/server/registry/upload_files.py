@@ -2,7 +2,8 @@
 
 An upload that is cut off keeps what arrived, and its client may ask how far it got and continue. All that must be
 known of it is in the name of the file: the identifier, the algorithm, and a hash of the repository, which is too
-long for a name, and of the login that began it. What this module does not do: publish content. `finish` hands over a checked and synced file.
+long for a name, and of the login that began it. What this module does not do: publish content. `finish` hands over a
+checked and synced file.
 """
 
 from __future__ import annotations
@@ -76,8 +77,11 @@ class Upload:
         return cls(file, found["identifier"], found["algorithm"], found["place"])
 
     def is_of(self, repository: str, owner: str) -> bool:
-        """Whether it is an upload into `repository` that `owner` began."""
-        return self._place == _place(repository, owner)
+        """Whether it is an upload into `repository` that `owner` began, or somebody without a login.
+
+        Clients begin without one where they may, and show it from the first request on that asks for it.
+        """
+        return self._place in (_place(repository, owner), _place(repository, ""))
 
     def rests_since(self, before: float) -> bool:
         """Whether nobody works on it, nor has since `before`, by the monotonic clock."""
@@ -178,7 +182,7 @@ class Uploads:
             return upload
 
     def find(self, repository: str, identifier: str, owner: str = "") -> Upload:
-        """The upload of `identifier` that `owner` began. Raises `Refusal` (404)."""
+        """The upload of `identifier` that `owner` may go on with. Raises `Refusal` (404)."""
         upload = self._open.get(identifier)
         if upload is None or not upload.is_of(repository, owner):
             raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload, or it has ended")
