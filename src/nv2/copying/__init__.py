@@ -2,8 +2,8 @@
 
 Order: blobs, then manifests, each after its children and after its subject, then the lists of referrers (one
 write per subject), the tag last (with the artifact's own manifest, if nothing comes after that): whoever resolves the
-tag finds the signatures too. Whatever is interrupted can be
-run again: what is there is skipped, but for listed signatures never taken as a sign that its parts are there as well.
+tag finds the signatures too. Whatever is interrupted can be run again: what is there is skipped, but for listed
+signatures never taken as a sign that its parts are there as well.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ def copy(
     behind, too. A distant destination is not asked for every piece (`Presence`). `on_arrival` is called with the
     artifact when all of it is there and the tag does not name it yet.
 
-    `execute` may do jobs at once in threads, `once` may know what other copies bring; `watcher` hears how it goes on. Raises `NotFound` and `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the stores
-    raise. A referrer that is not whole is a problem of the result.
+    `execute` may do jobs at once in threads, `once` may know what other copies bring; `watcher` hears how it goes on.
+    Raises `NotFound` and `ArtifactError` if the artifact is not whole in `source` (then nothing was tagged), and what the
+    stores raise. A referrer that is not whole is a problem of the result.
     """
     ledger = Ledger(watcher)
     run = _Run(source, destination, choice, execute, once, ledger)
@@ -100,12 +101,9 @@ class _Run:
             self._ledger.leave(*item)
         if not closure.nodes:
             return root
-        execute, once = self._execute, self._once
         last = tag if on_arrival is None and self._is_last(closure) else None
         with _advising(root, thinned=bool(apart)):
-            Work(
-                self._source, self._destination, closure, execute, presence, self._ledger, once=once, tag=last
-            ).do()
+            self._work(closure, presence, last).do()
         self._copy_attachments(closure, level + 1)
         if on_arrival is not None:
             on_arrival(root)
@@ -113,6 +111,10 @@ class _Run:
             with blaming(DESTINATION, root.digest):
                 self._destination.tag(root, tag)
         return root
+
+    def _work(self, closure: Closure, presence: Presence, tag: str | None) -> Work:
+        stores = self._source, self._destination
+        return Work(*stores, closure, self._execute, presence, self._ledger, once=self._once, tag=tag)
 
     def _is_last(self, closure: Closure) -> bool:
         """Whether the tag alone comes after the root's manifest: neither a list of referrers nor an attachment."""

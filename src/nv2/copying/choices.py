@@ -1,4 +1,4 @@
-"""What of an artifact is copied: one platform of an index, and what nobody objects to."""
+"""What of an artifact is copied: one platform of an index or several, and what nobody objects to."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def thin(source: Source, root: Descriptor, choice: Choice) -> tuple[frozenset[Di
 def _image_for(
     platform: Platform, children: Sequence[tuple[Descriptor, Platform | None]], root: Descriptor
 ) -> Descriptor:
+    """The one of `children` for `platform`. Raises `NotFound` for none, `ArtifactError` for several."""
     fitting = {child.digest: (child, found) for child, found in children if found and found.fits(platform)}
     if not fitting:
         known = ", ".join(sorted({str(found) for _, found in children if found}))

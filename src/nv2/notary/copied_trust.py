@@ -30,7 +30,8 @@ def untrusted(
 ) -> dict[Digest, str]:
     """What of `closure`, read at the place of `reference`, must stay behind, and why.
 
-    If it was `attached` to something by a tag, that may be all of it: nobody has judged its root. Where the policy's level is skip nobody is judged. Raises `Nv2Error` where nothing can be said.
+    If it was `attached` to something by a tag, that may be all of it: nobody has judged its root. Where the policy's level
+    is skip nobody is judged. Raises `Nv2Error` where nothing can be said.
     """
     signatures, others = _referrers(closure)
     if attached:

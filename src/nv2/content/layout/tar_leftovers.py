@@ -10,16 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tarfile
 from collections.abc import Callable
 from typing import NamedTuple
 
-from nv2.content.layout.files import UNFINISHED
-from nv2.content.layout.tar_index import BLOCK, Header, Member, exactly, headers_of
+from nv2.content.layout.tar_headers import GAP, end_of, header_of
+from nv2.content.layout.tar_index import Header, Member, exactly, headers_of
 from nv2.errors import BadAnswer, MalformedManifest
-
-GAP = UNFINISHED + "gap"
-"""The name of a place whose content was bad."""
 
 CHUNK = 1024 * 1024
 """Bytes in memory at a time."""
@@ -40,15 +36,6 @@ class Leftovers(NamedTuple):
     has_gaps: bool
 
 
-def header_of(name: str, size: int = 0) -> bytes:
-    """The header of a file or (by a name that ends so) directory: the same for everybody who writes the same."""
-    info = tarfile.TarInfo(name.rstrip("/"))
-    info.size = size
-    if name.endswith("/"):
-        info.type, info.mode = tarfile.DIRTYPE, 0o755
-    return info.tobuf(tarfile.PAX_FORMAT)
-
-
 def leftovers_of(file: io.FileIO) -> Leftovers:
     """The members of `file` from its beginning, as far as `GrowingTar` has written it; the rest is cut off.
 
@@ -58,20 +45,19 @@ def leftovers_of(file: io.FileIO) -> Leftovers:
     members: dict[str, Member] = {}
     directories: set[str] = set()
     end, has_gaps = 0, False
-    with contextlib.suppress(
-        MalformedManifest, BadAnswer
-    ):  # that is where it was cut, or is no archive of ours
+    with contextlib.suppress(MalformedManifest, BadAnswer):  # there it was cut, or is no archive of ours
         for header in headers_of(file, length, "unfinished archive"):
             name = header.name.decode(errors="replace")
             if not (_is_known(name, end) and _is_ours(file, header, name, end)):
                 break
-            end = header.offset + -(-header.size // BLOCK) * BLOCK
+            member = Member(header.offset, header.size)
+            end = end_of(member)
             if name.endswith("/"):
                 directories.add(name.rstrip("/"))
                 continue
             has_gaps = has_gaps or name == GAP or name in members
             if name != GAP:
-                members[name] = Member(header.offset, header.size)
+                members[name] = member
     file.truncate(end)  # it may also be longer then: who reads on finds zeros
     return Leftovers(members, directories, end, has_gaps)
 

@@ -20,8 +20,9 @@ from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Opener
 from nv2.content.layout.alone import open_alone, remove_alone, sweep_archives
 from nv2.content.layout.files import UNFINISHED
+from nv2.content.layout.tar_headers import GAP, end_of, header_of
 from nv2.content.layout.tar_index import BLOCK, Member, exactly
-from nv2.content.layout.tar_leftovers import CHUNK, GAP, arrived, header_of, leftovers_of
+from nv2.content.layout.tar_leftovers import CHUNK, arrived, leftovers_of
 from nv2.errors import ContentMismatch
 from nv2.oci.descriptor import Descriptor
 from nv2.oci.digest import hasher
@@ -214,7 +215,7 @@ class GrowingTar:
     def _leave_gap(self, name: str, member: Member) -> None:
         """Let nobody go on with `member`: its content was bad."""
         before = member.offset - len(header_of(name, member.size))
-        after = member.offset + -(-member.size // BLOCK) * BLOCK
+        after = end_of(member)
         with contextlib.suppress(ValueError), self._writing():  # the archive may be closed already
             self._has_gaps = True
             self._file.seek(before)
@@ -271,7 +272,7 @@ class GrowingTar:
         self._file.seek(self._end)
         _write(self._file, headers)
         start = self._end + len(headers)
-        self._end = start + -(-size // BLOCK) * BLOCK
+        self._end = end_of(Member(start, size))
         return start
 
     def _new_directories(self, name: str) -> Iterator[str]:
