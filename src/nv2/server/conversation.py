@@ -152,11 +152,13 @@ class Conversation(BaseHTTPRequestHandler):
         if not self._is_read(body):
             self.close_connection = True
         self._writer.renew()
-        self._send_head(answer)
-        if self.command != "HEAD":
-            self._send_body(answer.body)
-        self.wfile.flush()
-        self.server.application.log(self._served(answer))
+        try:
+            self._send_head(answer)
+            if self.command != "HEAD":
+                self._send_body(answer.body)
+            self.wfile.flush()
+        finally:  # whoever leaves before the last byte has most of it, and a line in the log
+            self.server.application.log(self._served(answer))
         if self.close_connection:
             self._linger()
 
@@ -170,7 +172,7 @@ class Conversation(BaseHTTPRequestHandler):
             user=answer.user,
             agent=_shown(agent[:MAX_NAME]),
             received=self._reader.received,
-            sent=0 if self.command == "HEAD" else answer.size,
+            sent=0 if self.command == "HEAD" else min(answer.size, self._writer.sent),
             seconds=(now := time.monotonic()) - (self._reader.begun or now),
         )
 

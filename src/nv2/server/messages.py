@@ -121,7 +121,7 @@ class Served(NamedTuple):
     received: int = 0
     """Bytes of the request, its head included."""
     sent: int = 0
-    """Bytes of the answer's body that were handed to the system."""
+    """Bytes of the answer's body that were handed to the system; of one that was cut off its head may count, too."""
     seconds: float = 0.0
     """From the first byte of the request to the last of the answer."""
 

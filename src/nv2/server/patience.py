@@ -115,10 +115,13 @@ class PatientWriter(io.RawIOBase):
     def __init__(self, connection: socket.socket, grace: float = SEND_GRACE) -> None:
         self._connection = connection
         self._grace = self._left = grace
+        self.sent = 0
+        """Bytes since the last `renew`."""
 
     def renew(self) -> None:
         """Another answer begins."""
         self._left = self._grace
+        self.sent = 0
 
     def writable(self) -> bool:
         """Yes."""
@@ -160,6 +163,7 @@ class PatientWriter(io.RawIOBase):
                 self._wait(select.POLLIN)
             else:
                 self._left = min(self._grace, self._left + count / SLOWEST)
+                self.sent += count
                 return count
 
     def _wait(self, event: int) -> None:

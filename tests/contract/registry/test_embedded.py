@@ -385,18 +385,20 @@ def test_a_file_that_became_shorter_ends_the_connection_so_that_nobody_takes_it_
     tmp_path: Path, size: int
 ) -> None:
     (tmp_path / "file").write_bytes(bytes(size))
+    served: list[Served] = []
 
     def torn(_call: Call, _respond: Respond) -> Answer:
         return Answer(200, {}, FileSlice((tmp_path / "file").open("rb"), 0, size + 1))
 
     with (
-        serve(tmp_path / "registry", layers=(torn,)) as running,
+        serve(tmp_path / "registry", layers=(torn,), observers=(served.append,)) as running,
         socket.create_connection(("127.0.0.1", running.port), timeout=20) as wire,
     ):
         wire.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
         head, _, data = everything(wire).partition(b"\r\n\r\n")
     assert b"Content-Length: %d\r\n" % (size + 1) in head + b"\r\n"
     assert data == bytes(size)
+    assert [line.status for line in served] == [200]
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(wire: socket.socket, client: Client) -> None:

@@ -19,7 +19,7 @@ from nv2.errors import ConfigurationError
 from nv2.oci.digest import digest_of
 from nv2.server.connections import Connections
 from nv2.server.listener import Listener
-from nv2.server.messages import Answer, Call, FileSlice, Respond
+from nv2.server.messages import Answer, Call, FileSlice, Respond, Served
 from nv2.server.patience import PatientWriter
 from nv2.server.registry import RunningRegistry, serve
 from nv2.server.tls import ServerCertificate
@@ -225,7 +225,9 @@ def test_whoever_does_not_read_an_answer_keeps_no_thread_and_no_file(
             files.append(answer.body)
         return answer
 
-    with serve(tmp_path / "r", certificate=certificate, layers=(watch,)) as running:
+    served: list[Served] = []
+    seen = (served.append,)
+    with serve(tmp_path / "r", certificate=certificate, layers=(watch,), observers=seen) as running:
         monkeypatch.setattr(running._listener, "shutdown_request", ended(running._listener, done))
         end = socket.socket()
         end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -244,6 +246,8 @@ def test_whoever_does_not_read_an_answer_keeps_no_thread_and_no_file(
             end.sendall(f"GET /v2/a/{kind}/{digest_of(content)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert done.wait(60)
         assert [part.file.closed for part in files] == [True]
+    assert [(line.method, line.status) for line in served[1:]] == [("GET", 200)], "it has most of it"
+    assert 0 < served[-1].sent < len(content)
 
 
 def test_each_answer_of_a_connection_has_its_own_time(
