@@ -7,8 +7,8 @@ from typing import Any
 
 from nv2.notary.copying import Copied
 
-SHOWN = 3
-"""Digests that a line about what was left names."""
+SHOWN = 20
+"""Digests that a line about what was left names: every signature of what people sign, no flood of a repository's."""
 
 
 def lines(

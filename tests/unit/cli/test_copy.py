@@ -680,6 +680,24 @@ def test_what_cannot_be_meant_is_a_mistake_of_the_caller(
     assert two.there.requests == []
 
 
+@pytest.mark.parametrize(("signers", "rest"), [(5, ""), (23, "3 more")])
+def test_the_signatures_that_a_platform_leaves_behind_are_named_up_to_twenty_and_the_rest_counted(
+    wabbit: CommandLine, two: Two, signers: int, rest: str
+) -> None:
+    store = two.store(two.here, "multi")
+    image = push_image(store, b"amd64")
+    entry = {**image.to_json(), "platform": {"os": "linux", "architecture": "amd64"}}
+    index = push_manifest(store, {"manifests": [entry]}, IMAGE_INDEX)
+    store.tag(index, "v1")
+    made = [attach_referrer(store, index, content=b"%d" % number).digest for number in range(signers)]
+    words = ("copy", "--platform", "linux/amd64", "here.test/multi:v1", "there.test/multi", "--dry-run")
+    [line] = [line for line in wabbit(*words).out.splitlines() if "refers to the index" in line]
+    assert sum(digest in line for digest in made) == min(signers, 20)
+    assert line.partition(" and ")[2].partition(":")[0] == rest
+    left = wabbit(*words, "-o", "json").document["results"][0]["left"]
+    assert {item["digest"] for item in left} >= set(made)
+
+
 @pytest.mark.parametrize("words", ["linux/amd64 linux/arm64", "linux/amd64,linux/arm64"])
 def test_with_several_platforms_the_index_keeps_its_signature_and_what_is_left_is_named(
     wabbit: CommandLine, two: Two, words: str

@@ -245,7 +245,7 @@ def test_one_that_cannot_be_deleted_does_not_end_it_and_is_named(
     ended = wabbit("delete", "--yes", "-o", "json", *wanted)
     results = ended.document["results"]
     assert ended.code == code
-    assert {item["reference"]: "error" not in item for item in results} == dict(
+    assert [(item["reference"], "error" not in item) for item in results] == list(
         zip(wanted, there, strict=True)
     )
     named = [nowhere.partition("@")[2] in ended.err for nowhere in absent]

@@ -36,7 +36,7 @@ def run(call: Call) -> int:
         raise UsageError("JSON has no room for a question", hint="add --yes, or --dry-run")
     references = tuple(dict.fromkeys(options.references(call)))
     session = options.session(call)
-    deletions = _Deletions(call, session, alone=len(references) == 1)
+    deletions = _Deletions(call, session, references)
     planned = [
         item
         for reference, found in _plans(call, session, references)
@@ -48,7 +48,7 @@ def run(call: Call) -> int:
         deletions.do(item)
     if as_json:
         call.output.json(
-            {"schema": COMMAND.schema, "dryRun": call.on("dry-run"), "results": deletions.documents}
+            {"schema": COMMAND.schema, "dryRun": call.on("dry-run"), "results": deletions.results}
         )
     return exits.all_or_some(deletions.codes)
 
@@ -66,15 +66,21 @@ def _plans(
 
 
 class _Deletions:
-    """What became of each reference. An error of one that is `alone` is raised, others are told and do not end it."""
+    """What became of each reference. An error of one that is alone is raised, others are told and do not end it."""
 
-    def __init__(self, call: Call, session: Session, *, alone: bool) -> None:
+    def __init__(self, call: Call, session: Session, references: Sequence[AnyReference]) -> None:
         self.codes: list[int] = []
-        self.documents: list[dict[str, object]] = []
         self._call = call
         self._session = session
-        self._alone = alone
+        self._alone = len(references) == 1
+        # What cannot be found is known before anything is deleted; programs read the order that they gave.
+        self._documents: dict[AnyReference, dict[str, object]] = {reference: {} for reference in references}
         self._gone: set[tuple[str, str]] = set()
+
+    @property
+    def results(self) -> list[dict[str, object]]:
+        """A document for each reference, in the order in which they were given."""
+        return list(self._documents.values())
 
     def noted(self, reference: AnyReference, found: _Planned | Nv2Error) -> Iterator[_Planned]:
         """The plan, if it is one."""
@@ -102,12 +108,12 @@ class _Deletions:
         error.at = error.at or str(reference)
         self._call.output.error(error)
         self.codes.append(exits.exit_code(error))
-        self.documents.append(exits.failure_document(reference, error))
+        self._documents[reference] = exits.failure_document(reference, error)
 
     def _was_deleted(self, item: _Planned) -> None:
         """Two of the references named the same, or one what refers to another."""
         self.codes.append(exits.DONE)
-        self.documents.append(_document(item.artifact))
+        self._documents[item.artifact.reference] = _document(item.artifact)
         if not wants_json(self._call):
             self._call.output.line(
                 f"{item.artifact.reference} is {item.artifact.shown}, which is deleted above"
@@ -116,7 +122,7 @@ class _Deletions:
     def _delete(self, doomed: Doomed) -> int:
         deleted, failure = self._deleted(doomed)
         self._gone.update((doomed.artifact.name, found.digest) for found in deleted)
-        self.documents.append(_document_of(doomed, deleted, failure))
+        self._documents[doomed.artifact.reference] = _document_of(doomed, deleted, failure)
         if not wants_json(self._call):
             _print(self._call, doomed, deleted)
         for problem in doomed.plan.problems:
@@ -137,7 +143,7 @@ class _Deletions:
         rehearsed = self._call.on("dry-run")
         if not rehearsed:
             delete_tag(artifact, session=self._session)
-        self.documents.append(_document(artifact, tag=artifact.reference.tag))
+        self._documents[artifact.reference] = _document(artifact, tag=artifact.reference.tag)
         if not wants_json(self._call):
             verb = "Would delete" if rehearsed else "Deleted"
             self._call.output.line(f"{verb} the tag {artifact.reference}; {artifact.shown} stays")
