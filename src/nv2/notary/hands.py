@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from nv2.notary.threads import NOTICE
+from nv2.notary.threads import NOTICE, Heap
 
 T = TypeVar("T")
 
 AHEAD = 4
 """Things begun before their turn to be handed out, for each hand: they wait in memory."""
-
-
-class Abandoned(Exception):
-    """Whoever wanted the results has gone."""
 
 
 class Hands:
@@ -32,13 +27,13 @@ class Hands:
         self._idle = number
         self._returning = 0
         self._changed = threading.Condition()
-        self._heaps: list[_Heap[Any]] = []
+        self._heaps: list[Heap[Any]] = []
         self._gone = threading.Event()
 
     def each(self, things: Sequence[Callable[[], T]]) -> Generator[T]:
         """The results of `things`, in order, for a thread that is no hand. When it is closed, nothing more is begun."""
         ahead = AHEAD * self._number
-        heap = _Heap(things[:ahead], self._gone)
+        heap = Heap(things[:ahead], self._gone)
         self._enter(heap)
         try:
             for index in range(len(things)):
@@ -55,7 +50,7 @@ class Hands:
 
         Those that have begun are not waited for. Raises `Abandoned` if nobody wants the thing any more.
         """
-        heap = _Heap(jobs, self._gone)
+        heap = Heap(jobs, self._gone)
         if len(jobs) > 1:
             self._enter(heap)
         try:
@@ -84,12 +79,12 @@ class Hands:
                 self._idle -= 1
             self._employ()
 
-    def _enter(self, heap: _Heap[T]) -> None:
+    def _enter(self, heap: Heap[T]) -> None:
         with self._changed:
             self._heaps.append(heap)
         self._employ()
 
-    def _leave(self, heap: _Heap[T]) -> None:
+    def _leave(self, heap: Heap[T]) -> None:
         with self._changed:
             self._heaps = [other for other in self._heaps if other is not heap]
 
@@ -112,59 +107,3 @@ class Hands:
                 if job is None:
                     self._idle += 1
                     self._changed.notify_all()
-
-
-class _Heap(Generic[T]):
-    """Jobs, and what came of those that were done."""
-
-    def __init__(self, jobs: Sequence[Callable[[], T]], gone: threading.Event) -> None:
-        self._waiting = deque(enumerate(jobs))
-        self._count = len(jobs)
-        self._done: dict[int, tuple[T] | BaseException] = {}
-        self._changed = threading.Condition()
-        self._gone = gone
-
-    def add(self, job: Callable[[], T]) -> None:
-        """One more job, after the others."""
-        self._waiting.append((self._count, job))
-        self._count += 1
-
-    def take(self) -> Callable[[], object] | None:
-        """A job that nobody has begun, for whoever calls it now; None if there is none, or nobody wants any."""
-        if self._gone.is_set():
-            return None
-        try:
-            index, job = self._waiting.popleft()
-        except IndexError:
-            return None
-        return lambda: self._do(index, job)
-
-    def _do(self, index: int, job: Callable[[], T]) -> None:
-        outcome: tuple[T] | BaseException
-        try:
-            outcome = (job(),)
-        except BaseException as e:  # raised where the result is wanted
-            outcome = e
-        with self._changed:
-            self._done[index] = outcome
-            self._changed.notify_all()
-
-    def has(self, index: int) -> bool:
-        """Whether the job was done."""
-        return index in self._done
-
-    def result(self, index: int) -> T:
-        """What came of the job; waits for it. Raises what it raised, or `Abandoned`."""
-        with self._changed:
-            while index not in self._done:
-                if self._gone.is_set():
-                    raise Abandoned
-                self._changed.wait(NOTICE)
-            outcome = self._done.pop(index)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome[0]
-
-    def drop(self) -> None:
-        """Begin no further job."""
-        self._waiting.clear()

@@ -10,7 +10,8 @@ import pytest
 from nv2.copying import Outcome
 from nv2.errors import NotFound
 from nv2.notary.arrivals import Together
-from nv2.notary.hands import AHEAD, Abandoned, Hands
+from nv2.notary.hands import AHEAD, Hands
+from nv2.notary.threads import Abandoned
 
 LONG = 20
 """Seconds after which a test that waits has failed."""
