@@ -22,8 +22,8 @@ _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _ARCHIVE = re.compile(rf"{re.escape(UNFINISHED)}(.+\.part|[0-9a-f]{{16}}\.tar)", re.DOTALL)
 
 
-def open_alone(path: str, *, create: bool = True) -> int | None:
-    """A descriptor of the file at `path`, locked; made if it is not there, with `create`.
+def open_alone(path: str, *, create: bool = True, mode: int = 0o666) -> int | None:
+    """A descriptor of the file at `path`, locked; made with `mode` if it is not there, with `create`.
 
     None if another has it, if it is no plain file of ours, and where files cannot be locked.
     """
@@ -32,7 +32,7 @@ def open_alone(path: str, *, create: bool = True) -> int | None:
     except ImportError:
         return None
     try:
-        file = os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o666)
+        file = os.open(path, _FLAGS | (os.O_CREAT if create else 0), mode)
     except OSError:  # writing another way will say what is wrong, or nothing is
         return None
     except BaseException:  # interrupted after it was made

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import NamedTuple
 
 from nv2.content.layout.tar_headers import GAP, end_of, header_of
@@ -33,37 +33,38 @@ class Leftovers(NamedTuple):
     directories: set[str]
     end: int
     """Where the archive goes on."""
-    has_gaps: bool
 
 
 def leftovers_of(file: io.FileIO) -> Leftovers:
     """The members of `file` from its beginning, as far as `GrowingTar` has written it; the rest is cut off.
 
-    What stands beside the blobs is written last, from what is known then, and is not gone on with.
+    What stands beside the blobs is written last, from what is known then, and is not gone on with. Where members were being
+    moved, the old content of one may look like headers: whoever takes over moves them once more, over what is none of them.
     """
     length = file.seek(0, os.SEEK_END)
     members: dict[str, Member] = {}
     directories: set[str] = set()
-    end, has_gaps = 0, False
+    end = 0
     with contextlib.suppress(MalformedManifest, BadAnswer):  # there it was cut, or is no archive of ours
         for header in headers_of(file, length, "unfinished archive"):
             name = header.name.decode(errors="replace")
-            if not (_is_known(name, end) and _is_ours(file, header, name, end)):
+            if not (_is_known(name, end, directories) and _is_ours(file, header, name, end)):
                 break
             member = Member(header.offset, header.size)
             end = end_of(member)
             if name.endswith("/"):
                 directories.add(name.rstrip("/"))
-                continue
-            has_gaps = has_gaps or name == GAP or name in members
-            if name != GAP:
+            elif name != GAP:
                 members[name] = member
     file.truncate(end)  # it may also be longer then: who reads on finds zeros
-    return Leftovers(members, directories, end, has_gaps)
+    return Leftovers(members, directories, end)
 
 
-def _is_known(name: str, position: int) -> bool:
-    return name.startswith("blobs/") or name == GAP or (name == "oci-layout" and position == 0)
+def _is_known(name: str, position: int, directories: Set[str]) -> bool:
+    """Whether something of that name stands here. What it lies in stands before it: it is never moved towards the end."""
+    above = name.rstrip("/").rpartition("/")[0]
+    is_blob = name.startswith("blobs/") and (not above or above in directories)
+    return is_blob or name == GAP or (name == "oci-layout" and position == 0)
 
 
 def _is_ours(file: io.FileIO, header: Header, name: str, position: int) -> bool:

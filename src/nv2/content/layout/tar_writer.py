@@ -15,6 +15,7 @@ import itertools
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from nv2.content.checked_stream import CheckedStream
 from nv2.content.interface import Opener
@@ -52,11 +53,13 @@ class GrowingTar:
         self._guard = threading.RLock()
         self._refused = False
         """Whether the disk has refused something: what is full must not be kept full by what nobody sees."""
-        file = open_alone(self.path)
+        # What is copied out of a private archive is as private; `finish` gives it the mode of the archive.
+        mode = 0o600 if os.path.lexists(archive) else 0o666
+        file = open_alone(self.path, mode=mode)
         self._lasts = file is not None
         if file is None:
             self.path = os.path.join(os.path.dirname(archive), f"{UNFINISHED}{os.urandom(8).hex()}.tar")
-            self._file = io.FileIO(self.path, "x+", opener=_open)
+            self._file = io.FileIO(self.path, "x+", opener=partial(_open, mode=mode))
         else:
             self._file = io.FileIO(file, "r+")
         self._end = os.fstat(self._file.fileno()).st_size
@@ -70,7 +73,8 @@ class GrowingTar:
         """Of an interrupted writer, and those of our own whose source broke. None of them is believed."""
         self._directories = set(found.directories)
         self._end = found.end
-        self._has_gaps = found.has_gaps
+        self._has_gaps = found.end > 0
+        """Whether there may be something between the members that is none of them."""
 
     def begin(self, name: str, data: bytes) -> None:
         """Let the file `name` be the first one. What was left and begins otherwise is given up."""
@@ -284,8 +288,8 @@ class GrowingTar:
                 yield f"{above}/"
 
 
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+def _open(path: str, flags: int, mode: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def _write(file: io.FileIO, data: bytes) -> None:

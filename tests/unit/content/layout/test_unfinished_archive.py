@@ -19,6 +19,7 @@ import pytest
 from nv2.content.interface import opener
 from nv2.content.layout import tar_writer
 from nv2.content.layout.store import LayoutStore
+from nv2.content.layout.tar_headers import header_of
 from nv2.errors import ContentMismatch, EnvironmentFailure, Unreachable
 from nv2.oci.descriptor import Descriptor, describe
 from nv2.oci.digest import digest_of
@@ -218,6 +219,25 @@ def test_no_strange_header_gets_into_the_archive(archive: Path, left: Path) -> N
     complete(archive)
     with tarfile.open(archive) as file:
         assert {(member.mode, member.uname) for member in file if member.isfile()} == {(0o644, "")}
+
+
+ELSEWHERE = header_of("blobs/../") + header_of("blobs/../elsewhere/")
+TWICE = header_of("blobs/") + header_of("blobs/sha256/")
+WITH_CONTENT = header_of("blobs/sha256/", 512) + bytes(512)
+WITHOUT_DIRECTORY = header_of("blobs/sha512/" + "0" * 128, 1) + bytes(512)
+WHOLE = header_of(f"blobs/sha256/{BLOB.digest[7:]}", BLOB.size) + DATA
+
+
+@pytest.mark.parametrize("strange", [ELSEWHERE, TWICE, WITH_CONTENT, WITHOUT_DIRECTORY, WHOLE])
+@pytest.mark.parametrize("place", [0, 1024, 2048])
+def test_what_looks_like_headers_where_members_were_being_moved_is_not_in_the_archive(
+    archive: Path, left: Path, strange: bytes, place: int
+) -> None:
+    """Whoever makes a layer chooses what it looks like. `place` is where what is good ends."""
+    interrupt(archive)
+    left.write_bytes(left.read_bytes()[:place] + strange + bytes(512))
+    complete(archive)
+    assert is_as_if_undisturbed(archive)
 
 
 def test_what_was_not_asked_for_is_not_in_the_archive(archive: Path, left: Path) -> None:
@@ -512,6 +532,21 @@ def test_what_was_removed_meanwhile_does_not_come_back(archive: Path) -> None:
     store.remove(first)
     store.finish()
     assert not [name for name in members(archive) if first.digest[7:] in name]
+
+
+def test_what_grows_beside_a_private_archive_is_as_private(archive: Path, left: Path) -> None:
+    complete(archive)
+    archive.chmod(0o640)
+    store = writing(archive)
+    push_blob(store, DATA[::-1])
+    other = writing(archive)
+    push_blob(other, DATA[::-1])
+    beside = [path for path in archive.parent.iterdir() if path != archive]
+    assert (len(beside), left in beside) == (2, True)
+    assert {path.stat().st_mode & 0o777 for path in beside} == {0o600}
+    other.close()
+    store.finish()
+    assert archive.stat().st_mode & 0o777 == 0o640
 
 
 def test_after_a_week_nobody_goes_on_and_what_was_left_is_removed(archive: Path, left: Path) -> None:
