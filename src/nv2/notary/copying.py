@@ -90,11 +90,13 @@ def copy(
 
     A destination without a tag takes the tag of the source, if it has one. `referrer_types` are the artifact types
     of the referrers that come along: None for all, an empty set for none. With `platform` (`os/architecture`) the
-    image of an index alone is copied; the index and its signatures are left. With several platforms the index and its signatures
-    are copied, and of its images those of these platforms. With `digest_tags`, what cosign attached
-    comes along. `sign_key`, as the key of `sign`, signs on arrival, before the tag is written, unless it has, as `sign_with` says: a
-    dict of what `sign` takes besides the key. With `recheck`, a registry is asked for everything, also for signatures that it
-    lists. `watcher` hears how it goes on. Raises `UsageError` for `sign_with` without a key, and `TypeError` for what `sign` does not know.
+    image of an index alone is copied; the index and its signatures are left. With several platforms the index and its
+    signatures are copied, and of its images those of these platforms. With `digest_tags`, what cosign attached comes along.
+    `sign_key`, as the key of `sign`, signs on arrival, before the tag is written, unless it has, as `sign_with` says: a
+    dict of what `sign` takes besides the key. With `recheck`, a registry is asked for everything, also for signatures that
+    it lists. `watcher` hears how it goes on.
+
+    Raises `UsageError` for `sign_with` without a key, and `TypeError` for what `sign` does not know; else `Nv2Error`.
     """
     if sign_with is not None and sign_key is None:
         raise UsageError("sign_with says how to sign", hint="sign_key says who signs: without it nobody does")

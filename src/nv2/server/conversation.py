@@ -126,10 +126,8 @@ class Conversation(BaseHTTPRequestHandler):
 
     def _codings(self) -> list[str]:
         found: list[str] = self.headers.get_all("Transfer-Encoding", [])
-        if found and self.request_version != "HTTP/1.1":
-            raise BadMessage(
-                400, "a transfer encoding, which HTTP/1.0 does not know"
-            )  # RFC 9112, section 6.1
+        if found and self.request_version != "HTTP/1.1":  # RFC 9112, section 6.1
+            raise BadMessage(400, "a transfer encoding, which HTTP/1.0 does not know")
         return found
 
     def _proceed(self) -> None:
