@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import signal
 import subprocess
@@ -23,33 +22,17 @@ from tests.unit.cli.command_line import ENVIRONMENT
 from tests.unit.cli.test_interruption import SOURCE
 from tests.world.artifacts import thread_lock
 from tests.world.images import image
+from tests.world.large_blobs import DATA, HALF, Source
 from tests.world.registry import Registry
 from tests.world.wire import Ask, Wire
 
-DATA = bytes(range(256)) * 4096 * 5
 BLOB = describe(DATA, "application/octet-stream")
-HALF = 2 * 1024 * 1024
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LayoutStore:
     monkeypatch.setattr("nv2.content.layout.directory.RESUMABLE", 1024)
     return LayoutStore(tmp_path / "there", create=True, lock=thread_lock())
-
-
-class Source(io.BytesIO):
-    """`DATA`, which can break; remembers from where on it was read."""
-
-    def __init__(self, data: bytes = DATA, *, breaks_at: int | None = None) -> None:
-        super().__init__(data)
-        self.begun: list[int] = []
-        self._breaks_at = breaks_at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.begun.append(self.tell())
-        if self._breaks_at is not None and self.tell() >= self._breaks_at:
-            raise Unreachable("the line is down")
-        return super().read(size)
 
 
 def interrupt(store: LayoutStore, blob: Descriptor = BLOB) -> None:

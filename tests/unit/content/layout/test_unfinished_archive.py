@@ -27,30 +27,12 @@ from tests.unit.cli.command_line import ENVIRONMENT
 from tests.unit.cli.test_interruption import SOURCE
 from tests.world.artifacts import LAYER, attach_referrer, push_blob, push_image, thread_lock
 from tests.world.images import image
+from tests.world.large_blobs import DATA, HALF, MIB, Source
 from tests.world.registry import Registry
 from tests.world.wire import Ask, Wire
 
-MIB = 1024 * 1024
-DATA = bytes(range(256)) * (5 * MIB // 256)
-"""Its last byte, and that of each MiB, is not zero."""
 BLOB = describe(DATA, LAYER)
-HALF = 2 * MIB
 LOCK = thread_lock()
-
-
-class Source(io.BytesIO):
-    """`DATA`, which can break; remembers from where on it was read."""
-
-    def __init__(self, data: bytes = DATA, *, breaks_at: int | None = None) -> None:
-        super().__init__(data)
-        self.begun: list[int] = []
-        self._breaks_at = breaks_at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.begun.append(self.tell())
-        if self._breaks_at is not None and self.tell() >= self._breaks_at:
-            raise Unreachable("the line is down")
-        return super().read(size)
 
 
 def never() -> Source:
