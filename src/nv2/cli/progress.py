@@ -31,6 +31,9 @@ LOGGED = 10.0
 SPAN = 5.0
 """Seconds over which the rate is taken: an average of everything would not show that the line got slow."""
 
+ENOUGH = 1024 * 1024
+"""Bytes, or a hundredth of all, before the time left is told: configs and signatures come first, and say nothing of the line."""
+
 
 class Medium(Enum):
     """Where progress is shown; as `Output.watched_by` calls it."""
@@ -150,7 +153,8 @@ class Progress:
         ]
         if rate > 0:
             said.append(f"{readable_size(int(rate))}/s")
-        if rate > 0 and (self._artifacts == 1 or self._known == self._artifacts):
+        is_measured = rate > 0 and self._moved >= min(ENOUGH, self._size / 100)
+        if is_measured and (self._artifacts == 1 or self._known == self._artifacts):
             said.append(f"{readable_time((self._size - arrived) / rate)} left")
         return ", ".join(said)
 

@@ -60,6 +60,15 @@ def test_pieces_bytes_rate_and_time_left_are_shown() -> None:
     assert world.shown == ["1 of 4 pieces, 4.0 MiB of 10 MiB, 2.0 MiB/s, 3 s left"]
 
 
+def test_no_time_left_is_made_of_the_few_small_blobs_that_come_first() -> None:
+    world = World(Medium.LOG)
+    world.progress.expect(11, 343 * 1024 * 1024)
+    world.after(2.0, 6 * 1024)
+    world.after(10.0, 2 * 1024 * 1024)
+    assert world.shown[0] == "0 of 11 pieces, 6.0 KiB of 343 MiB, 3.0 KiB/s"
+    assert "left" in world.shown[1]
+
+
 def test_what_was_there_already_counts_as_arrived_but_not_into_the_rate() -> None:
     world = World()
     world.progress.expect(2, 8 * 1024)
