@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.command_line import CommandLine
+from tests.unit.cli.two_registries import Two
+from tests.world.artifacts import attach_referrer, push_image
 from tests.world.ca import CA, pem
 from tests.world.images import image_layout
 
@@ -37,3 +39,17 @@ def wabbit(line: CommandLine) -> CommandLine:
 
 
 IMAGE = "layout:image:v1"
+
+
+@pytest.fixture
+def two(wabbit: CommandLine) -> Two:
+    """Two registries; one has a few repositories."""
+    found = Two()
+    wabbit.reach(found)
+    for repository, tags in (("team/app", ("v1.0", "v1.1", "v2.0")), ("team/tool", ("v1.0",))):
+        store = found.store(found.here, repository)
+        for tag in tags:
+            image = push_image(store, f"{repository} {tag}".encode())
+            attach_referrer(store, image, tag.encode())
+            store.tag(image, tag)
+    return found
