@@ -1,7 +1,7 @@
 """Wrong passwords of late: the same one is not calculated again, and an address that brings many must wait.
 
-What this module does not do: know who has logged in. A password that is known to be right is never asked about here, so
-that whoever shares an address with somebody who guesses (behind NAT, say) works on.
+Whoever shares an address with somebody who guesses (behind NAT, say) works on: a password that is known to be right
+is taken though the address has to wait. That may tell guesses apart only so often (`admits`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ Key = TypeVar("Key")
 FREE = 10
 """Wrong passwords that an address may bring at once: people mistype, and several may share the address."""
 
+FREE_OF_KNOWN = 100
+"""Wrong passwords that an address may bring at once for one user who has logged in before the right one has to wait,
+too. They cost no calculation, so nothing else bounds how fast they come."""
+
 PAUSE = 6.0
 """Seconds that each of them is held against the address: ten a minute go on for ever, which no guessing lives on."""
 
@@ -24,7 +28,7 @@ REMEMBERED = 60.0
 """Seconds for which a wrong password is known as wrong: a machine whose password is out of date asks all the time."""
 
 MOST = 10_000
-"""Passwords, and addresses, that are remembered: some megabytes. The oldest are forgotten first."""
+"""Passwords, addresses, and users at addresses that are remembered: some megabytes. The oldest are forgotten first."""
 
 
 def origin_of(peer: str) -> str:
@@ -53,6 +57,8 @@ class Guesses:
         """When each was found wrong."""
         self._owed: dict[str, float] = {}
         """Until when each origin pays."""
+        self._tried: dict[tuple[str, str], float] = {}
+        """The same of each origin and user who has logged in."""
 
     def is_wrong(self, origin: str, shown: bytes) -> bool:
         """Whether `origin` brought what hashes to `shown` of late. By origin, so that it tells nothing about others."""
@@ -62,6 +68,20 @@ class Guesses:
     def pause(self, origin: str) -> float:
         """Seconds that `origin` has to wait before another guess; 0 for none."""
         return max(0.0, self._owed.get(origin, 0.0) - self._clock() - (FREE - 1) * PAUSE)
+
+    def admits(self, origin: str, user: str, right: bool) -> bool:
+        """Whether what `origin` showed for `user` is `right`, and whether it is one may be told it without a wait.
+
+        What is not right counts, or else 200 and 429 would tell a guesser at any speed which guess was right.
+        """
+        with self._lock:
+            now, key = self._clock(), (origin, user)
+            owed = max(now, self._tried.get(key, now))
+            if origin and owed - now > (FREE_OF_KNOWN - 1) * PAUSE:
+                return False
+            if origin and not right:
+                _put(self._tried, key, owed + PAUSE)
+            return right
 
     def add(self, origin: str, shown: bytes) -> None:
         """A wrong one came from `origin`."""

@@ -120,30 +120,29 @@ class Passwords:
         Raises `Busy` if too many others are asked about, or if too many wrong ones came from there.
         """
         shown = hmac.digest(self._key, user.encode() + b"\0" + password, hashlib.sha256)
-        if self._is_right(user, shown):
-            return True
         if not password or len(password) > MAX_PASSWORD or b"\0" in password:
             return False
         origin = origin_of(peer)
-        if self._is_wrong(origin, shown):
+        if self._guesses.is_wrong(origin, shown):
             return False
+        if user in self._right and self._guesses.admits(origin, user, self._is_right(user, shown)):
+            return True
+        self._check_pause(origin)
         with self._turn():
             # While this one waited, another may have found it out, or guessed too often.
-            if self._is_right(user, shown):
-                return True
-            return not self._is_wrong(origin, shown) and self._calculated(user, password, shown, origin)
+            if self._guesses.is_wrong(origin, shown):
+                return False
+            self._check_pause(origin)  # first: who has to wait learns nothing
+            return self._is_right(user, shown) or self._calculated(user, password, shown, origin)
 
     def _is_right(self, user: str, shown: bytes) -> bool:
         known = self._right.get(user)
         return known is not None and hmac.compare_digest(known, shown)
 
-    def _is_wrong(self, origin: str, shown: bytes) -> bool:
-        """Whether that is known; raises `Busy` where nobody knows, and `origin` may not ask."""
-        if self._guesses.is_wrong(origin, shown):
-            return True
+    def _check_pause(self, origin: str) -> None:
+        """Raise `Busy` while `origin` may not ask for what nobody knows."""
         if pause := self._guesses.pause(origin):
             raise Busy("too many wrong passwords from this address", math.ceil(pause))
-        return False
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

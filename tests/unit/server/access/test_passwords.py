@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import bcrypt
 import pytest
 
-from nv2.server.access.guesses import FREE, PAUSE, REMEMBERED, Guesses
+from nv2.server.access.guesses import FREE, FREE_OF_KNOWN, PAUSE, REMEMBERED, Guesses
 from nv2.server.access.passwords import MAX_PASSWORD, Busy, Passwords
 
 STRANGER = "203.0.113.9"
@@ -126,6 +126,37 @@ def test_a_pause_keeps_nobody_out_who_is_known_or_comes_from_elsewhere(
     assert passwords.check("alice", b"wonderland", STRANGER)
     assert passwords.check("bob", b"builder", "192.0.2.77")
     assert passwords.check("bob", b"builder", STRANGER)
+
+
+def test_whoever_has_to_wait_finds_no_known_password_faster(
+    counted: tuple[Passwords, CountingBcrypt], clock: Clock
+) -> None:
+    passwords, counting = counted
+    assert passwords.check("alice", b"wonderland", "192.0.2.77")
+    assert passwords.check("bob", b"builder", "192.0.2.77")
+    guess(passwords, STRANGER, FREE_OF_KNOWN)
+    with pytest.raises(Busy):
+        passwords.check("alice", b"wonderland", STRANGER)
+    assert len(counting.hashes) == 2 + FREE
+    assert passwords.check("alice", b"wonderland", "192.0.2.77"), "nobody guessed there"
+    assert passwords.check("bob", b"builder", STRANGER), "nobody guessed his"
+    clock.now += PAUSE
+    assert guess(passwords, STRANGER, 2) == [False, PAUSE], "one in each pause, as ever"
+    with pytest.raises(Busy):
+        passwords.check("alice", b"wonderland", STRANGER)
+    clock.now += 2 * PAUSE
+    assert passwords.check("alice", b"wonderland", STRANGER)
+
+
+def test_known_passwords_are_never_kept_waiting_behind_a_proxy_on_this_machine(
+    counted: tuple[Passwords, CountingBcrypt],
+) -> None:
+    passwords, _ = counted
+    assert passwords.check("alice", b"wonderland", "127.0.0.1")
+    guess(passwords, "127.0.0.1", FREE_OF_KNOWN + 1)
+    while passwords._turns.acquire(blocking=False):
+        pass
+    assert passwords.check("alice", b"wonderland", "127.0.0.1")
 
 
 def test_right_passwords_are_no_guesses(counted: tuple[Passwords, CountingBcrypt], clock: Clock) -> None:
