@@ -57,6 +57,9 @@ class Hands:
             for index in range(len(jobs)):
                 while not heap.has(index) and (job := heap.take()):
                     job()
+                if not heap.has(index):
+                    with self.resting():  # whoever does it may be waiting for a hand
+                        heap.wait(index)
                 yield heap.result(index)
         finally:
             heap.drop()
@@ -67,6 +70,7 @@ class Hands:
         """For a hand that waits for another one: meanwhile there is an idle one more. It goes on before anything is begun."""
         with self._changed:
             self._idle += 1
+            self._changed.notify_all()
         self._employ()
         try:
             yield

@@ -86,14 +86,18 @@ class Heap(Generic[T]):
         """Whether the job was done."""
         return index in self._done
 
-    def result(self, index: int) -> T:
-        """What came of the job; waits for it. Raises what it raised, or `Abandoned`."""
+    def wait(self, index: int) -> None:
+        """Until the job was done. Raises `Abandoned`."""
         with self._changed:
             while index not in self._done:
                 if self._gone.is_set():
                     raise Abandoned
                 self._changed.wait(NOTICE)
-            outcome = self._done.pop(index)
+
+    def result(self, index: int) -> T:
+        """What came of the job; waits for it. Raises what it raised, or `Abandoned`."""
+        self.wait(index)
+        outcome = self._done.pop(index)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -84,6 +85,33 @@ def test_a_hand_that_waits_for_another_one_is_not_missed_and_comes_back() -> Non
     things = [waits, waits, waits, lets_it, *([lambda: list(hands([most] * 5))] * 5)]
     assert list(hands.each(things))[:4] == ["waited"] * 3 + ["let"]
     assert most.most <= 2
+
+
+def test_hands_that_wait_for_one_another_do_not_wait_for_ever() -> None:
+    """Two things wait for the last of their jobs, and those who do these wait for a hand to go on with."""
+    hands, ended = Hands(2), threading.Event()
+    begun, over = [threading.Event() for _ in "ab"], [threading.Event() for _ in "ab"]
+
+    def job(number: int, own: int) -> bool:
+        if threading.get_ident() != own:
+            begun[number].set()
+            with hands.resting():
+                return all(event.wait(LONG) for event in over)
+        with hands.resting() if number == 0 else nullcontext():
+            met = all(event.wait(LONG) for event in begun)
+        over[number].set()
+        return met
+
+    def thing(number: int) -> list[bool]:
+        assert number == 0 or begun[0].wait(LONG)
+        return list(hands([partial(job, number, threading.get_ident())] * 2))
+
+    def wait_for_all() -> None:
+        assert list(hands.each([partial(thing, 0), partial(thing, 1)])) == [[True, True]] * 2
+        ended.set()
+
+    threading.Thread(target=wait_for_all, daemon=True).start()
+    assert ended.wait(LONG)
 
 
 def test_results_of_jobs_come_in_order_and_their_errors_where_they_are_wanted() -> None:
