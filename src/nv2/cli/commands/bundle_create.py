@@ -99,10 +99,8 @@ COMMAND = Command(
     together=signing_flags.TOGETHER,
     exclusive=signing_flags.EXCLUSIVE,
     description=(
-        "Collect artifacts with all that refers to them, the certificates of their signers, and what\n"
-        "authorities say about the revocation of these, in one new file. It is an OCI image layout in a\n"
-        "tar archive, which other programs read as well. With --key or --plugin the bundle as a whole\n"
-        "is signed. What is in an image layout is called, and judged, by the name that --as gives it."
+        "Collect artifacts, all that refers to them, certificates, and evidence about revocation in one\n"
+        "new OCI image layout in a tar archive. --key or --plugin sign the bundle as a whole."
     ),
     examples=(
         "nv2 bundle create registry.example.com/net-monitor:v1 --file net-monitor.tar",
