@@ -74,8 +74,7 @@ def create(
     sources = sources_of(session, references, names)
     trust = trust_of(session) if with_policy else None
     target = LayoutReference(path)
-    with located("", target), blaming(DESTINATION):
-        store: LayoutStore = session.store(target, push=True, create=True)  # type: ignore[assignment]
+    store = _begin(session, target)
     images, problems = _collect(session, sources, store, target)
     nodes = _nodes(store, images)
     evidence, unread = _gather(session, store, nodes.values(), signer, trusted)
@@ -87,14 +86,10 @@ def create(
         None if trust is None else _push_trust(store, trust),
     )
     index = _push_index(store, contents)
-    signature = None
-    if signer is not None and wish is not None:
-        signature = sign_in_store(store, index, signer, wish._replace(legacy_manifest=True), session.now)
+    signature = _sign(session, store, index, signer, wish)
     if problems:  # of what was left out a part may be here
         store.keep_only(_named(store, index))
-    with located("", target), blaming(DESTINATION):
-        _refuse_existing(path)  # again: whoever made one meanwhile keeps it
-    session.finish_writing(store)
+    _appear(session, store, target)
     problems += tuple(str(gap) for gap in evidence.gaps)
     return MadeBundle(path, index, contents, evidence, signature, problems, (*unread, *_warnings(evidence)))
 
@@ -115,6 +110,11 @@ def _refuse_existing(path: str) -> None:
         raise EnvironmentFailure(
             "exists already", at=path, hint="choose another name; nothing was overwritten"
         )
+
+
+def _begin(session: Session, target: LayoutReference) -> LayoutStore:
+    with located("", target), blaming(DESTINATION):
+        return session.store(target, push=True, create=True)  # type: ignore[return-value]
 
 
 def _collect(
@@ -191,6 +191,26 @@ def _push_index(store: LayoutStore, contents: Contents) -> Descriptor:
     for descriptor, tag in layout_tags(contents.images):
         store.tag(descriptor, tag)
     return index
+
+
+def _sign(
+    session: Session,
+    store: LayoutStore,
+    index: Descriptor,
+    signer: Signer | EnvelopeMaker | None,
+    wish: Wish | None,
+) -> Descriptor | None:
+    """The signature of the bundle as a whole, if somebody shall sign it."""
+    if signer is None or wish is None:
+        return None
+    return sign_in_store(store, index, signer, wish._replace(legacy_manifest=True), session.now)
+
+
+def _appear(session: Session, store: LayoutStore, target: LayoutReference) -> None:
+    """Let the bundle have its name."""
+    with located("", target), blaming(DESTINATION):
+        _refuse_existing(target.directory)  # again: whoever made one meanwhile keeps it
+    session.finish_writing(store)
 
 
 def _push_evidence(store: LayoutStore, evidence: Evidence) -> Descriptor:
