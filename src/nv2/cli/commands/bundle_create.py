@@ -81,10 +81,10 @@ COMMAND = Command(
     flags=(
         Flag("file", "the file to make; its name ends in .tar", required=True),
         options.REFERENCE,
-        Flag("as", "what an image layout is called in the bundle; once for each layout", Kind.STRINGS),
+        Flag("as", "name of an image layout in the bundle; once for each", Kind.STRINGS),
         Flag(
             "trusted-key",
-            "gather evidence about whom 'verify -k' would trust by this; may repeat",
+            "evidence for 'verify -k' of this certificate, too; may repeat",
             Kind.STRINGS,
         ),
         Flag("with-policy", "take the trust policy and stores along; needs --key or --plugin", Kind.BOOL),
