@@ -74,7 +74,7 @@ def _unpaired(session: Session, layouts: Sequence[LayoutReference], names: int) 
             hint=f"say what it is called: --as <registry>/<repository>:<tag>{_claimed(session, layouts[0])}",
         )
     return UsageError(
-        f"{names} names for {len(layouts)} image layouts",
+        f"names: {names}, image layouts: {len(layouts)}",
         hint="--as is given once for each layout, in their order; what is in a registry has its name",
     )
 

@@ -107,9 +107,9 @@ def test_a_name_without_a_tag_takes_the_tag_of_the_layout_and_else_the_digest(si
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((LAYOUT, LAYOUT, "--as", f"{NAME}:v1"), "1 names for 2 image layouts"),
-        ((LAYOUT, "--as", f"{NAME}:v1", "--as", f"{NAME}:v2"), "2 names for 1 image layouts"),
-        ((f"{NAME}:v1", "--as", f"{NAME}:v2"), "1 names for 0 image layouts"),
+        ((LAYOUT, LAYOUT, "--as", f"{NAME}:v1"), "names: 1, image layouts: 2"),
+        ((LAYOUT, "--as", f"{NAME}:v1", "--as", f"{NAME}:v2"), "names: 2, image layouts: 1"),
+        ((f"{NAME}:v1", "--as", f"{NAME}:v2"), "names: 1, image layouts: 0"),
         ((LAYOUT, "--as", f"{NAME}@sha256:{'0' * 64}"), "not what it shall be called"),
         ((LAYOUT, "--as", f"{NAME}:{FALLBACK}"), "where clients look for what refers to a digest"),
         ((LAYOUT, "--as", "net-monitor:v1"), "a registry is missing"),
