@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -167,7 +167,7 @@ def transfer(
     with located(origin, target):
         with blaming(SOURCE):
             found = session.resolve(origin)
-        # Others of the same: what the first of them copied is not even looked for by the next, and not signed twice.
+        # Others of the same: what the first of them copied is not even looked for by the next.
         same = (found.subject.digest, shown(target))
         with wanted.together.alone(same) if wanted.together else nullcontext():
             with blaming(DESTINATION):
@@ -207,7 +207,9 @@ def _copied(session: Session, found: Artifact, target: AnyReference, store: Stor
     sign = None
     if wanted.signer is not None and not wanted.rehearsed:
         legacy = isinstance(target, LayoutReference)
-        sign = partial(_sign, session, store, wanted.signer, made, legacy=legacy)
+        sign = partial(
+            _in_turn, wanted, target, partial(_sign, session, store, wanted.signer, made, legacy=legacy)
+        )
     result = copy_content(
         found.store,
         store,
@@ -260,6 +262,15 @@ def _attachments(store: Store) -> tuple[str, ...]:
     from nv2.oci.digest import is_about_a_digest
 
     return tuple(filter(is_about_a_digest, store.tag_names())) if can_list_tags(store) else ()
+
+
+def _in_turn(
+    wanted: Wanted, target: AnyReference, sign: Callable[[Descriptor], object], root: Descriptor
+) -> None:
+    """`sign`, after other copies that sign the same: two indexes may have one image of a platform."""
+    key = ("signing", root.digest, shown(target))
+    with wanted.together.alone(key) if wanted.together else nullcontext():
+        sign(root)
 
 
 def _sign(

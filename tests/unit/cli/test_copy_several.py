@@ -7,12 +7,13 @@ import time
 
 import pytest
 
+from nv2.oci.media_types import IMAGE_INDEX
 from nv2.transport.interface import Request, Response
 from tests.unit.cli.command_line import CommandLine
 from tests.unit.cli.conftest import IMAGE
 from tests.unit.cli.test_copy import SIGNATURE, VERIFYING, policy
 from tests.unit.cli.two_registries import Two
-from tests.world.artifacts import SBOM, attach_referrer, push_image
+from tests.world.artifacts import SBOM, attach_referrer, push_image, push_manifest
 
 
 def test_every_tag_is_copied_but_those_that_list_referrers(wabbit: CommandLine, two: Two) -> None:
@@ -187,6 +188,17 @@ def test_what_comes_from_two_sources_is_signed_once_on_arrival(wabbit: CommandLi
         store.tag(push_image(store, b"same"), name)
     words = ("here.test/one:one", "here.test/other:other", "there.test/both", "-o", "json")
     ended = wabbit("copy", "--sign-key", "wabbit.key", *words)
+    assert ended.code == 0, ended.err
+    assert [bool(result["signature"]) for result in ended.document["results"]].count(True) == 1
+
+
+def test_what_two_indexes_have_in_common_is_signed_once_on_arrival(wabbit: CommandLine, two: Two) -> None:
+    store = two.store(two.here, "several")
+    image = push_image(store, b"layer").to_json() | {"platform": {"os": "linux", "architecture": "amd64"}}
+    for number in range(2):
+        index = {"manifests": [image], "annotations": {"number": str(number)}}
+        store.tag(push_manifest(store, index, IMAGE_INDEX), f"v{number}")
+    ended = wabbit(*SEVERAL, "--platform", "linux/amd64", "--sign-key", "wabbit.key", "-o", "json")
     assert ended.code == 0, ended.err
     assert [bool(result["signature"]) for result in ended.document["results"]].count(True) == 1
 
