@@ -7,6 +7,7 @@ A peer that is not here makes the tests that need it skip, with one line at the 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from tests.world.softhsm import SoftHsm
 
 MISSING = "missing peer: "
+
+
+def pytest_configure() -> None:
+    """Let interruptions reach programs that tests start: where tests run in a shell's background, they were ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
