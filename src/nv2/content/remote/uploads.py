@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -20,13 +19,6 @@ from nv2.transport.interface import MAX_METADATA, TOTAL_TIMEOUT, Request, Respon
 if TYPE_CHECKING:
     from nv2.content.remote.pieces import UploadNotes
 
-LARGE = 16 * 1024 * 1024
-"""Bytes from which on blobs share the line with few others of their kind."""
-
-LARGE_AT_ONCE = 3
-"""Large blobs that are sent to one repository at the same time: they fill the line. A registry waits for its disk when a
-blob is complete; if few are under way it does so while others come, not for all of them at the end."""
-
 WHOLE = 64 * 1024 * 1024
 """Bytes of a blob that is sent in one piece at most: if that breaks, it begins again."""
 
@@ -43,7 +35,6 @@ class Uploads:
         self._endpoint = endpoint
         self._sleep = sleep
         self._notes = notes
-        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._opened: dict[Digest, Response] = {}
         """Uploads that a registry opened instead of mounting: the next push of the digest continues them."""
         self._unmountable: set[str] = set()
@@ -51,13 +42,6 @@ class Uploads:
 
     def push(self, descriptor: Descriptor, source: Opener) -> None:
         """Upload a blob. Raises `Refused`, `BadAnswer`, and what reading `source` raises."""
-        if descriptor.size <= LARGE:
-            self._push(descriptor, source)
-            return
-        with self._large:  # before the source is asked, so that no answer of it has to wait
-            self._push(descriptor, source)
-
-    def _push(self, descriptor: Descriptor, source: Opener) -> None:
         opened = self._opened.pop(descriptor.digest, None)
         if descriptor.size > WHOLE:
             from nv2.content.remote.pieces import Pieces  # signatures are small
