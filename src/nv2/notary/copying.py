@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from nv2.blame import DESTINATION, SOURCE, blaming, locate
 from nv2.copying import Choice, CopyResult, Once, Watcher, always, follow_up
@@ -206,10 +206,11 @@ def _copied(session: Session, found: Artifact, target: AnyReference, store: Stor
     made: list[Descriptor] = []
     sign = None
     if wanted.signer is not None and not wanted.rehearsed:
+        from nv2.notary.signing_on_arrival import sign_unless_signed  # most copies sign nothing
+
         legacy = isinstance(target, LayoutReference)
-        sign = partial(
-            _in_turn, wanted, target, partial(_sign, session, store, wanted.signer, made, legacy=legacy)
-        )
+        once = partial(sign_unless_signed, session, store, wanted.signer, made, legacy=legacy)
+        sign = partial(_in_turn, wanted, target, once)
     result = copy_content(
         found.store,
         store,
@@ -271,30 +272,3 @@ def _in_turn(
     key = ("signing", root.digest, shown(target))
     with wanted.together.alone(key) if wanted.together else nullcontext():
         sign(root)
-
-
-def _sign(
-    session: Session,
-    store: Store,
-    how: tuple[Signer | EnvelopeMaker, Wish],
-    made: list[Descriptor],
-    root: Descriptor,
-    *,
-    legacy: bool,
-) -> None:
-    """Sign `root`, which has arrived, unless the same certificate has done so; what was `made` is noted."""
-    from nv2.keys.interface import makes_envelopes
-    from nv2.notary.denied_signing import heeding_denials
-    from nv2.pki.chain import parse_chain
-    from nv2.recursive_signing import is_signed_already
-    from nv2.signing import sign
-
-    signer, wish = how
-    wish = heeding_denials(session, wish._replace(legacy_manifest=legacy))
-    if not makes_envelopes(signer):
-        mine = parse_chain(cast("Signer", signer).chain).leaf.thumbprint
-        listed = store.referrers(root, mt.SIGNATURE).descriptors
-        ours = tuple(item for item in listed if mine in item.annotations.get(mt.THUMBPRINTS, mine))
-        if is_signed_already(store, root, ours, mine, wish.user_metadata, session.now):
-            return
-    made.append(sign(store, root, signer, wish, session.now))

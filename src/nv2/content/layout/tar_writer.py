@@ -100,14 +100,8 @@ class GrowingTar:
             if member is None or member.size != descriptor.size:
                 return False
             del self._left[name]
-        try:
+        with self._filling(name, member):
             whole = self._complete(member, descriptor, source)
-        except ContentMismatch:
-            self._leave_gap(name, member)
-            raise
-        except BaseException:
-            self._put_back(name, member)
-            raise
         if whole:
             with self._writing():
                 self._pad(member)
@@ -171,16 +165,10 @@ class GrowingTar:
         with self._writing():
             member = Member(self._reserve(name, size), size)
         position = member.offset
-        try:
+        with self._filling(name, member):
             for chunk in chunks:
                 self._write_at(position, chunk)
                 position += len(chunk)
-        except ContentMismatch:
-            self._leave_gap(name, member)
-            raise
-        except BaseException:
-            self._put_back(name, member)
-            raise
         self._enter(name, member)
 
     def _complete(self, member: Member, descriptor: Descriptor, source: Opener | None) -> bool:
@@ -211,10 +199,18 @@ class GrowingTar:
             # Two copies in one run may have brought the same blob.
             self._has_gaps = self.members.setdefault(name, member) is not member or self._has_gaps
 
-    def _put_back(self, name: str, member: Member) -> None:
-        """Its source broke, which says nothing against what has come."""
-        with self._guard:
-            self._left[name] = member
+    @contextlib.contextmanager
+    def _filling(self, name: str, member: Member) -> Iterator[None]:
+        """What comes of `member` if its content is bad, or if its source breaks: that says nothing against what has come."""
+        try:
+            yield
+        except ContentMismatch:
+            self._leave_gap(name, member)
+            raise
+        except BaseException:
+            with self._guard:
+                self._left[name] = member
+            raise
 
     def _leave_gap(self, name: str, member: Member) -> None:
         """Let nobody go on with `member`: its content was bad."""
