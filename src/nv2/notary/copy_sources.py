@@ -11,7 +11,7 @@ from nv2.content.remote.name_lists import repositories_of
 from nv2.errors import NotFound, UsageError
 from nv2.notary.session import Session
 from nv2.oci.digest import is_about_a_digest
-from nv2.oci.reference import AnyReference, Reference, is_repository_path
+from nv2.oci.reference import AnyReference, LayoutReference, Reference, is_repository_path
 
 SHOWN = 5
 """Tags that the hint names where none fits."""
@@ -88,3 +88,10 @@ def pairs(sources: Iterable[AnyReference], destination: AnyReference | Directory
             raise UsageError(f"{other} and {source} would both become {target}", hint="copy them one by one")
         found.append(Pair(source, target))
     return tuple(found)
+
+
+def is_one_file(place: LayoutReference) -> bool:
+    """Whether all that is copied to `place` goes into one file, a tar archive: it has one writer at a time."""
+    from nv2.content.layout.directory import is_archive  # most copies are between registries
+
+    return is_archive(place.directory)

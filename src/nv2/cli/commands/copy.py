@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from functools import partial
@@ -13,7 +12,7 @@ from nv2.cli import exits, options, passphrase, signing_flags
 from nv2.cli.command import DEBUG, OUTPUT, Call, Command, Flag, Kind, wants_json
 from nv2.cli.progress import progress_on
 from nv2.errors import InvalidReference, NotFound, Nv2Error, UsageError
-from nv2.notary.copy_sources import Directory, Pair, pairs, repositories, tagged
+from nv2.notary.copy_sources import Directory, Pair, is_one_file, pairs, repositories, tagged
 from nv2.notary.copying import Wanted, shown, transfer
 from nv2.notary.session import Session
 from nv2.notary.threads import MAX_AT_ONCE
@@ -55,7 +54,7 @@ def run(call: Call) -> int:
 def _each(call: Call, pairs: Sequence[Pair], copy: Copy) -> Generator[Result]:
     """What came of each of `pairs`, in order; several at once where their destination is not one file, or in memory."""
     place = pairs[-1].destination
-    one_by_one = isinstance(place, LayoutReference) and (call.on("dry-run") or _is_archive(place.directory))
+    one_by_one = isinstance(place, LayoutReference) and (call.on("dry-run") or is_one_file(place))
     if len(pairs) > 1 and call.number("concurrency") > 1 and not one_by_one:
         from nv2.cli.copied_together import copied_together  # most copy one
 
@@ -63,10 +62,6 @@ def _each(call: Call, pairs: Sequence[Pair], copy: Copy) -> Generator[Result]:
         return
     for pair in pairs:
         yield copy(None, partial(progress_on, call.output), lambda tell: tell(), pair)
-
-
-def _is_archive(name: str) -> bool:
-    return name.endswith(".tar") or os.path.isfile(name)
 
 
 def _attempt(

@@ -35,6 +35,11 @@ def is_blank(name: str) -> bool:
     return _is_new_archive(name) or (not os.path.isfile(name) and not LayoutFiles(name).names())
 
 
+def is_archive(name: str) -> bool:
+    """Whether what is written there goes into a tar archive: one is there, or would be made."""
+    return os.path.isfile(name) or _is_new_archive(name)
+
+
 class LayoutDirectory:
     """What `LayoutStore` needs of the disk. `name` is the directory, or a tar archive, as the user wrote it.
 
@@ -196,7 +201,7 @@ def checked(descriptor: Descriptor, source: Opener) -> Iterator[bytes]:
 
 def _files(name: str, *, writing: bool) -> Files:
     """The files of a directory, or of an archive where one is, or, if `writing`, will be by its name."""
-    if writing and (os.path.isfile(name) or _is_new_archive(name)):
+    if writing and is_archive(name):
         from nv2.content.layout.archive_writer import WritableArchive  # most layouts are directories
 
         return WritableArchive(name)
