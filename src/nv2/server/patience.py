@@ -8,9 +8,10 @@ bytes that the client takes give one back. What they give back has an end, since
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-import select
+import selectors
 import socket
 import ssl
 import time
@@ -44,7 +45,13 @@ TRY = 2.0
 free, megabytes at times, which a slow line takes minutes for."""
 
 PIECE = 56 * 1024
-"""Bytes of a file that are encrypted at a time, which a client at the slowest rate takes in time: they count when all went."""
+"""Bytes of a file that are read at a time where the kernel cannot send it, which a client at the slowest rate takes in time: over TLS they count when all went."""
+
+_NO_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+"""What systems answer that cannot send this file by the kernel."""
+
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""Needs no descriptor of its own, and where there is `poll`, waits for any number."""
 
 
 class PatientReader(io.RawIOBase):
@@ -133,18 +140,30 @@ class PatientWriter(io.RawIOBase):
         return self._sent(lambda: self._connection.send(some))
 
     def send_file(self, part: FileSlice) -> int:
-        """Send `part`, by the kernel where nothing is encrypted: how many bytes went, fewer only if the file has fewer."""
-        send = self._encrypted if isinstance(self._connection, ssl.SSLSocket) else self._by_kernel
+        """Send `part`, by the kernel where it can: how many bytes went, fewer only if the file has fewer."""
+        send = self._by_reading if isinstance(self._connection, ssl.SSLSocket) else self._by_kernel
         end, place = part.offset + part.size, part.offset
-        while place < end and (count := send(part, place, end - place)):
+        while place < end:
+            try:
+                count = send(part, place, end - place)
+            except OSError as e:
+                # What is in memory has no descriptor, and some file systems do not know how.
+                if send == self._by_reading or not (isinstance(e, ValueError) or e.errno in _NO_SENDFILE):
+                    raise
+                send = self._by_reading
+                continue
+            if not count:
+                break
             place += count
         return place - part.offset
 
     def _by_kernel(self, part: FileSlice, place: int, size: int) -> int:
+        if not hasattr(os, "sendfile"):
+            raise OSError(errno.ENOSYS, "there is no sendfile")
         ours, file = self._connection.fileno(), part.file.fileno()
         return self._sent(lambda: os.sendfile(ours, file, place, size))
 
-    def _encrypted(self, part: FileSlice, place: int, size: int) -> int:
+    def _by_reading(self, part: FileSlice, place: int, size: int) -> int:
         part.file.seek(place)
         data = part.file.read(min(size, PIECE))
         return self._sent(lambda: self._connection.send(data)) if data else 0
@@ -158,17 +177,17 @@ class PatientWriter(io.RawIOBase):
             try:
                 count = send()
             except (BlockingIOError, ssl.SSLWantWriteError):
-                self._wait(select.POLLOUT)
+                self._wait(selectors.EVENT_WRITE)
             except ssl.SSLWantReadError:  # keys are agreed on anew
-                self._wait(select.POLLIN)
+                self._wait(selectors.EVENT_READ)
             else:
                 self._left = min(self._grace, self._left + count / SLOWEST)
                 self.sent += count
                 return count
 
     def _wait(self, event: int) -> None:
-        poll = select.poll()
-        poll.register(self._connection, event)
         started = time.monotonic()
-        poll.poll(min(self._left, TRY) * 1000)
+        with _Selector() as selector:
+            selector.register(self._connection, event)
+            selector.select(min(self._left, TRY))
         self._left -= time.monotonic() - started

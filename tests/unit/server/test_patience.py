@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import itertools
+import os
 import random
-import select
+import selectors
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -116,13 +118,19 @@ class Reader:
         self._end = end
         end.setblocking(False)
 
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It can be waited for again."""
+
     def register(self, _connection: socket.socket, event: int) -> None:
         """What is waited for is always that it takes something."""
-        assert event == select.POLLOUT
+        assert event == selectors.EVENT_WRITE
 
-    def poll(self, milliseconds: float) -> None:
+    def select(self, seconds: float) -> None:
         """A second goes by."""
-        assert 0 < milliseconds <= 1000 * TRY
+        assert 0 < seconds <= TRY
         self.now += 1
         with contextlib.suppress(BlockingIOError):
             if self.rate:
@@ -140,8 +148,7 @@ class Reader:
 def reader(ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> Reader:
     found = Reader(ends[1], 0)
     monkeypatch.setattr("nv2.server.patience.time", SimpleNamespace(monotonic=lambda: found.now))
-    mine = SimpleNamespace(poll=lambda: found, POLLIN=select.POLLIN, POLLOUT=select.POLLOUT)
-    monkeypatch.setattr("nv2.server.patience.select", mine)
+    monkeypatch.setattr("nv2.server.patience._Selector", lambda: found)
     return found
 
 
@@ -164,7 +171,12 @@ def from_file(writer: PatientWriter, data: bytes) -> int:
         return writer.send_file(FileSlice(file, len(b"before"), len(data)))
 
 
-@pytest.mark.parametrize("send", [written, from_file])
+def from_memory(writer: PatientWriter, data: bytes) -> int:
+    """As a file that has no descriptor is sent."""
+    return writer.send_file(FileSlice(io.BytesIO(b"before" + data + b"after"), len(b"before"), len(data)))
+
+
+@pytest.mark.parametrize("send", [written, from_file, from_memory])
 def test_an_answer_arrives_whole_at_an_honest_slow_line(
     ends: tuple[socket.socket, socket.socket], reader: Reader, send: Send
 ) -> None:
@@ -195,6 +207,44 @@ def test_whoever_was_fast_has_no_more_time_than_others(
     with pytest.raises(Disconnected):
         send(writer, bytes(MIB))
     assert SEND_GRACE <= reader.now - before <= 2 * SEND_GRACE
+
+
+def _refused(*_: object) -> int:
+    raise OSError(errno.EINVAL, "not such a file")
+
+
+@pytest.mark.parametrize("sendfile", [None, _refused], ids=["the system", "the file system"])
+def test_a_file_is_read_where_the_kernel_cannot_send_it(
+    ends: tuple[socket.socket, socket.socket],
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    sendfile: Callable[..., int] | None,
+) -> None:
+    if sendfile:
+        monkeypatch.setattr(os, "sendfile", sendfile)
+    else:
+        monkeypatch.delattr(os, "sendfile")
+    data, reader.rate = random.Random(1).randbytes(MIB), MIB
+    assert from_file(PatientWriter(ends[0]), data) == MIB
+    assert reader.take_rest() == data
+
+
+def test_a_connection_that_breaks_is_no_reason_to_try_another_way(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ends[1].close()
+    with pytest.raises(BrokenPipeError):
+        from_file(PatientWriter(ends[0]), bytes(MIB))
+
+
+def test_a_file_that_became_shorter_is_said_to_be(
+    ends: tuple[socket.socket, socket.socket], reader: Reader
+) -> None:
+    reader.rate = MIB
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(1000))
+        file.flush()
+        assert PatientWriter(ends[0]).send_file(FileSlice(file, 0, 2000)) == 1000
 
 
 def test_no_more_is_handed_over_than_can_go_in_time_because_encrypted_it_counts_when_all_went(
